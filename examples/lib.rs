@@ -1,0 +1,1 @@
+//! Scenario files and small programs; see each file.

@@ -1,0 +1,73 @@
+//! What nodes talk and remember with: one trait, four abilities, several implementations.
+//!
+//! | ability | promise |
+//! |---|---|
+//! | [`Messages`] | at most once; "no one listens" is told apart from "no answer came" |
+//! | [`Logs`] | a record is appended only if the log still ends where the writer thinks; acknowledged means kept, to the fabric's [`Durability`] |
+//! | [`Registers`] | get, create, compare-and-set by revision, delete, watch; revisions only rise, across deletes and restarts |
+//! | [`Blobs`] | bytes named by their hash; a blob that was acknowledged is as durable as a record |
+//!
+//! Every implementation passes the same contract suite (`tests/tests/contract.rs`).
+//! Nothing here promises exactly-once delivery: fences and idempotency keys are the caller's.
+
+mod blob;
+mod log;
+mod message;
+mod register;
+
+use std::{fmt, sync::Arc};
+
+use futures::future::BoxFuture;
+
+pub use blob::{BlobName, Blobs};
+pub use log::{AppendError, Entry, Follow, LogName, Logs, Sequence};
+pub use message::{AskError, Message, Messages, Pattern, Subject, Subscription};
+pub use register::{Key, Registers, Revision, SetError, Value, Watch};
+
+/// What survives which failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Durability {
+    /// Nothing is kept: for tests.
+    Memory,
+    /// On this machine's disk before it is acknowledged.
+    Fsync,
+    /// On several servers, each of which writes to disk later.
+    ReplicatedLazy,
+    /// On several servers' disks before it is acknowledged.
+    ReplicatedSync,
+}
+
+impl Durability {
+    /// The name that receipts and `doctor` show.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Fsync => "fsync",
+            Self::ReplicatedLazy => "replicated-lazy",
+            Self::ReplicatedSync => "replicated-sync",
+        }
+    }
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What nodes talk and remember with.
+pub trait Fabric: Send + Sync + fmt::Debug + 'static {
+    /// What survives which failure.
+    fn durability(&self) -> Durability;
+    /// Messages between nodes.
+    fn messages(&self) -> Arc<dyn Messages>;
+    /// Journals.
+    fn logs(&self) -> Arc<dyn Logs>;
+    /// Small values with revisions.
+    fn registers(&self) -> Arc<dyn Registers>;
+    /// Large values by hash.
+    fn blobs(&self) -> Arc<dyn Blobs>;
+    /// Stops in order: what was acknowledged is kept, what is open is told so.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}

@@ -1,0 +1,23 @@
+//! The floor of Orkestra: words, minds and hands.
+//!
+//! Three floors, arrows pointing down only (a test in `tests/` enforces them):
+//!
+//! - **words**: [`id`], [`time`], [`chance`], [`limits`], [`error`], [`wire`], [`record`], [`protocol`].
+//! - **minds**: [`machine`], [`backoff`], [`restart`], `supervise::machine`. Pure: time, chance and
+//!   input come in, effects go out.
+//! - **hands**: [`shell`], [`supervise`], [`fabric`], [`journal`], [`directory`].
+//!
+//! Nothing here is global: a node owns its clock, its fabric and its chance, and ten nodes live in
+//! one test process.
+
+pub mod chance;
+pub mod error;
+pub mod fabric;
+pub mod id;
+pub mod limits;
+pub mod machine;
+pub mod protocol;
+pub mod shell;
+pub mod time;
+
+pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,165 @@
+//! What a coordinator and the worker of an agent say to each other.
+//!
+//! A worker announces itself with [`FromAgent::Joined`] and how many attempts it can hold; the
+//! coordinator never lets more than that be outstanding. The worker sends [`FromAgent::Beat`] while
+//! attempts run, which renews their leases, and delivers each outcome again until it is
+//! [`ToAgent::Acknowledged`]. Old attempts are known by their number.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{AgentId, Attempt, Capability, Incarnation, RunId, TaskId, TaskNo},
+    protocol::{payload::Payload, task::Outcome},
+};
+
+/// One attempt, as its worker gets it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// The task.
+    pub task: TaskNo,
+    /// Which try this is: the fence.
+    pub attempt: Attempt,
+    /// The task's run.
+    pub run: RunId,
+    /// The task's name.
+    pub id: TaskId,
+    /// One line for people.
+    pub title: String,
+    /// What is to be done.
+    pub instructions: String,
+    /// What the task was submitted with.
+    pub input: Payload,
+    /// The outputs of the completed tasks it depends on, in the order of its dependencies.
+    pub results: Vec<(TaskId, Payload)>,
+    /// How long this attempt may take, in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// Stable across attempts: makes outside effects idempotent.
+    pub effect_key: String,
+}
+
+/// How far an attempt has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// In hundredths, 0 to 100.
+    pub percent: u8,
+    /// One line for people; may be empty.
+    pub message: String,
+}
+
+/// The end of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The task.
+    pub task: TaskNo,
+    /// Which try.
+    pub attempt: Attempt,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long the agent worked, in milliseconds.
+    pub worked_ms: u64,
+}
+
+/// Whether an agent can work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Availability {
+    /// It can.
+    Available,
+    /// It cannot, and is never chosen.
+    Unavailable {
+        /// What is missing, for a person.
+        reason: String,
+    },
+}
+
+/// What an agent says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentProfile {
+    /// Its name.
+    pub id: AgentId,
+    /// How it works: `function`, `command` …
+    pub kind: String,
+    /// One line for people.
+    pub description: String,
+    /// What it can do.
+    pub capabilities: Vec<Capability>,
+    /// What it is good at, by the names of the specialty table, for suitability.
+    pub specialties: Vec<String>,
+    /// How many attempts it can hold at once.
+    pub capacity: u32,
+    /// Whether it can work.
+    pub availability: Availability,
+}
+
+/// From a coordinator to a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToAgent {
+    /// Work on these. One that is held already is not begun again; one that was finished is
+    /// answered from memory.
+    Assign(Vec<Assignment>),
+    /// Stop working on this; its outcome no longer counts.
+    Cancel {
+        /// The task.
+        task: TaskNo,
+        /// Which try.
+        attempt: Attempt,
+        /// Why, for a person.
+        reason: String,
+    },
+    /// These outcomes were heard, recorded or refused as stale: forget them.
+    Acknowledged(Vec<(TaskNo, Attempt)>),
+    /// A new leader asks who is there: answer with `Joined`, `Beat` and all outcomes that were not
+    /// acknowledged.
+    WhoIsThere,
+}
+
+/// From a worker to a coordinator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FromAgent {
+    /// It is there; said at each start, at each change, and when asked. A new incarnation means
+    /// that whatever the old one held is lost.
+    Joined {
+        /// Who.
+        profile: AgentProfile,
+        /// Which life.
+        incarnation: Incarnation,
+    },
+    /// It lives, and works on these.
+    Beat {
+        /// Who.
+        agent: AgentId,
+        /// Which life.
+        incarnation: Incarnation,
+        /// What it holds.
+        held: Vec<(TaskNo, Attempt)>,
+    },
+    /// An attempt has come this far; may be lost.
+    Progressed {
+        /// Who.
+        agent: AgentId,
+        /// The task.
+        task: TaskNo,
+        /// Which try.
+        attempt: Attempt,
+        /// How far.
+        progress: Progress,
+    },
+    /// These attempts have ended.
+    Ended {
+        /// Who.
+        agent: AgentId,
+        /// Which life.
+        incarnation: Incarnation,
+        /// How.
+        reports: Vec<Report>,
+    },
+    /// It goes, in order: it holds nothing any more.
+    Left {
+        /// Who.
+        agent: AgentId,
+        /// Which life.
+        incarnation: Incarnation,
+    },
+}

@@ -1,0 +1,9 @@
+//! What may be said: plain data without ports, one file a subject.
+//!
+//! Everything here is both stored (MessagePack with named fields) and sent (bincode frames), so a
+//! field is only ever added at the end with a default, and a variant only at the end. No `usize`,
+//! no hash map, no type of another crate.
+
+pub mod agent;
+pub mod payload;
+pub mod task;

@@ -1,0 +1,301 @@
+//! What a task is, before anybody works on it, and how it can end.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{AgentId, Capability, TaskId},
+    protocol::payload::Payload,
+};
+
+/// How much a task matters. As numbers (accepted wherever a name is): 1 to 4.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// 1.
+    Low,
+    /// 2, and the default.
+    #[default]
+    Medium,
+    /// 3.
+    High,
+    /// 4.
+    Critical,
+}
+
+impl Priority {
+    /// Its weight, 1 to 4.
+    pub const fn weight(self) -> u32 {
+        match self {
+            Self::Low => 1,
+            Self::Medium => 2,
+            Self::High => 3,
+            Self::Critical => 4,
+        }
+    }
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// What a dependency asks of the task it names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DependencyKind {
+    /// It must be completed; if it ends otherwise, this task fails with `dependency_failed`.
+    #[default]
+    Hard,
+    /// It must have ended, in whatever way.
+    Soft,
+    /// It must be completed with an output in which the value at a JSON pointer equals a value; if
+    /// it ends otherwise, this task is skipped (cancelled with the reason `condition_not_met`).
+    Conditional {
+        /// RFC 6901, e.g. `/verdict`.
+        pointer: String,
+        /// JSON text.
+        equals: String,
+    },
+}
+
+/// Something that must have happened before a task may begin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependency {
+    /// The other task, in the same run.
+    pub on: TaskId,
+    /// What is asked of it.
+    #[serde(default)]
+    pub kind: DependencyKind,
+}
+
+/// When a failed attempt is followed by another: `min(cap, base × factor^n)` ± jitter after the
+/// attempt number n + 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryPolicy {
+    /// How many attempts may follow the first.
+    pub retries_max: u32,
+    /// The delay after the first failure, in milliseconds.
+    pub base_ms: u64,
+    /// By how much each delay is longer than the one before.
+    pub factor: u32,
+    /// The longest delay, in milliseconds.
+    pub cap_ms: u64,
+    /// By how much a delay may be shorter or longer, in hundredths of itself.
+    pub jitter_percent: u32,
+}
+
+impl RetryPolicy {
+    /// Three retries after 1 s, 2 s, 4 s, ± 20 %.
+    pub const DEFAULT: Self =
+        Self { retries_max: 3, base_ms: 1_000, factor: 2, cap_ms: 300_000, jitter_percent: 20 };
+
+    /// The preset `orkestra-classic`: 300 s, doubling, 7,200 s at most.
+    pub const CLASSIC: Self =
+        Self { retries_max: 3, base_ms: 300_000, factor: 2, cap_ms: 7_200_000, jitter_percent: 20 };
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// A task as it is submitted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskSpec {
+    /// Its name, unique within its run.
+    pub id: TaskId,
+    /// One line for people, and for suitability.
+    #[serde(default)]
+    pub title: String,
+    /// What is to be done, for people, agents and suitability.
+    #[serde(default)]
+    pub instructions: String,
+    /// The kind of work (`code`, `review` …), for pools and failover order; may be empty.
+    #[serde(default)]
+    pub category: String,
+    /// How much it matters.
+    #[serde(default)]
+    pub priority: Priority,
+    /// What an agent must be able to do: all of these.
+    #[serde(default)]
+    pub requires: Vec<Capability>,
+    /// Which agents may work on it; empty means all.
+    #[serde(default)]
+    pub agents: Vec<AgentId>,
+    /// What must have happened first.
+    #[serde(default)]
+    pub dependencies: Vec<Dependency>,
+    /// The task whose cancellation cancels this one too.
+    #[serde(default)]
+    pub parent: Option<TaskId>,
+    /// What the agent is given.
+    #[serde(default)]
+    pub input: Payload,
+    /// When it is tried again.
+    #[serde(default)]
+    pub retry: RetryPolicy,
+    /// How long one attempt may take, in milliseconds; none: as long as its agent lives.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
+    /// How long after its submission it must have ended, in milliseconds.
+    #[serde(default)]
+    pub deadline_ms: Option<u64>,
+}
+
+impl TaskSpec {
+    /// A task with a name and defaults for the rest.
+    pub fn new(id: TaskId) -> Self {
+        Self {
+            id,
+            title: String::new(),
+            instructions: String::new(),
+            category: String::new(),
+            priority: Priority::default(),
+            requires: Vec::new(),
+            agents: Vec::new(),
+            dependencies: Vec::new(),
+            parent: None,
+            input: Payload::null(),
+            retry: RetryPolicy::DEFAULT,
+            timeout_ms: None,
+            deadline_ms: None,
+        }
+    }
+}
+
+/// Why an attempt ended without a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The agent said so.
+    Error,
+    /// The agent's code panicked.
+    Panicked,
+    /// It took longer than the attempt may.
+    TimedOut,
+    /// It gave no sign of life for longer than it may.
+    Hung,
+    /// Its process was killed by a signal.
+    Killed,
+    /// Its process ended with a code other than 0.
+    ExitCode,
+    /// What it put out breaks the protocol or a bound.
+    BadOutput,
+    /// Its worker went away, or its lease ran out.
+    Lost,
+    /// Its worker stopped in order and handed it back; does not count as a failure.
+    HandedBack,
+    /// The agent cannot work at all (program missing, say); does not count as a failure.
+    Unavailable,
+}
+
+impl FailureKind {
+    /// Its name, as events and metrics spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Panicked => "panicked",
+            Self::TimedOut => "timed_out",
+            Self::Hung => "hung",
+            Self::Killed => "killed",
+            Self::ExitCode => "exit_code",
+            Self::BadOutput => "bad_output",
+            Self::Lost => "lost",
+            Self::HandedBack => "handed_back",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// Whether it uses up one of the task's tries.
+    pub const fn counts(self) -> bool {
+        match self {
+            Self::HandedBack | Self::Unavailable => false,
+            Self::Error
+            | Self::Panicked
+            | Self::TimedOut
+            | Self::Hung
+            | Self::Killed
+            | Self::ExitCode
+            | Self::BadOutput
+            | Self::Lost => true,
+        }
+    }
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// An attempt that ended without a result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Why.
+    pub kind: FailureKind,
+    /// What a person should read; at most [`FAILURE_MESSAGE_BYTES_MAX`] bytes.
+    pub message: String,
+    /// Whether another attempt may do better.
+    pub retryable: bool,
+}
+
+/// The longest message of a failure; longer ones are cut.
+pub const FAILURE_MESSAGE_BYTES_MAX: usize = 4 * 1024;
+
+impl Failure {
+    /// A failure that another attempt may mend. The message is cut at a character's end.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        if message.len() > FAILURE_MESSAGE_BYTES_MAX {
+            let mut end = FAILURE_MESSAGE_BYTES_MAX - "…".len();
+            while !message.is_char_boundary(end) {
+                end -= 1;
+            }
+            message.truncate(end);
+            message.push('…');
+        }
+        Self { kind, message, retryable: true }
+    }
+
+    /// A failure that the agent reports.
+    pub fn error(message: impl Into<String>) -> Self {
+        Self::new(FailureKind::Error, message)
+    }
+
+    /// The same failure, and no attempt will do better.
+    #[must_use]
+    pub fn for_good(mut self) -> Self {
+        self.retryable = false;
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// With a result.
+    Completed(Payload),
+    /// Without.
+    Failed(Failure),
+    /// By request.
+    Cancelled,
+}
