@@ -1,0 +1,463 @@
+//! Folds events into the durable state. Never decides: what was chosen stands in the event, and
+//! what follows from the structure of a graph is computed here.
+
+use std::sync::Arc;
+
+use orkestra_runtime::{
+    id::{AgentId, Attempt, Number, RunId, TaskNo},
+    protocol::task::{Failure, TaskSpec},
+    time::Wall,
+};
+
+use crate::task::{
+    event::{CancelReason, FailReason, RunOpening, TaskEvent, Then},
+    graph::{self, Verdict},
+    machine::TaskMachine,
+    queue::{Class, place},
+    state::{Counts, Durable, Ending, Phase, Run, RunNo, Task},
+};
+
+impl TaskMachine {
+    /// Folds one event in. `at` is the shard time of its record.
+    pub fn apply(&mut self, number: Number, at: Wall, event: &TaskEvent) {
+        self.durable.apply(number, at, event);
+    }
+}
+
+impl Durable {
+    fn apply(&mut self, number: Number, at: Wall, event: &TaskEvent) {
+        match event {
+            TaskEvent::RunOpened { run, opening } => self.open_run(number, at, run, opening),
+            TaskEvent::RunSealed { run } => self.seal_run(*run, at),
+            TaskEvent::RunEnded { run, .. } => {
+                self.finished.remove(run);
+                if let Some(found) = self.runs.get_mut(run) {
+                    found.ended = Some(at);
+                    self.runs_ended.insert((at, *run));
+                }
+            }
+            TaskEvent::RunCancelled { run, by, reason } => {
+                let reason = CancelReason::Requested { by: by.clone(), reason: reason.clone() };
+                self.cancel_run(*run, at, &reason);
+            }
+            TaskEvent::RunForgotten { run } => self.forget_run(*run),
+            TaskEvent::TasksForgotten { tasks } => {
+                for task in tasks {
+                    self.forget_task(*task);
+                }
+            }
+            TaskEvent::Submitted { run, spec } => self.submit(TaskNo(number.0), at, *run, spec),
+            TaskEvent::Assigned { task, attempt, agent, .. } => {
+                self.assign(*task, *attempt, agent, at);
+            }
+            TaskEvent::Completed { task, output, .. } => {
+                if let Some(agent) = self.release(*task) {
+                    agent.completed += 1;
+                }
+                self.end(*task, at, Ending::Completed(output.clone()));
+            }
+            TaskEvent::AttemptFailed { task, failure, then, .. } => {
+                self.fail_attempt(*task, at, failure, *then);
+            }
+            TaskEvent::Failed { task, reason } => {
+                self.release(*task);
+                self.end(*task, at, Ending::Failed(reason.clone()));
+            }
+            TaskEvent::Cancelled { task, reason } => self.cancel(*task, at, reason),
+            TaskEvent::Retried { task, .. } => self.reopen(*task, at),
+            TaskEvent::AgentDescribed { profile } => self.roster.describe(profile.clone()),
+        }
+    }
+
+    fn open_run(&mut self, number: Number, at: Wall, id: &RunId, opening: &RunOpening) {
+        let run = Run {
+            id: id.clone(),
+            opening: opening.clone(),
+            opened: at,
+            sealed: false,
+            ended: None,
+            counts: Counts::default(),
+            attempts: 0,
+            tasks: std::collections::BTreeMap::new(),
+        };
+        self.run_names.insert(id.clone(), RunNo(number.0));
+        self.runs.insert(RunNo(number.0), run);
+    }
+
+    fn seal_run(&mut self, no: RunNo, at: Wall) {
+        let Some(run) = self.runs.get_mut(&no) else { return };
+        run.sealed = true;
+        let tasks: Vec<TaskNo> = run.tasks.values().copied().collect();
+        if !run.opening.stream {
+            for task in &tasks {
+                self.link(*task);
+            }
+            for task in &tasks {
+                self.settle(*task, at);
+            }
+        }
+        self.finish_if_through(no);
+    }
+
+    fn submit(&mut self, no: TaskNo, at: Wall, run_no: RunNo, spec: &Arc<TaskSpec>) {
+        let Some(run) = self.runs.get_mut(&run_no) else { return };
+        run.tasks.insert(spec.id.clone(), no);
+        run.counts.total += 1;
+        let stream = run.opening.stream;
+        let task = Task {
+            spec: Arc::clone(spec),
+            run: run_no,
+            submitted: at,
+            phase: Phase::Held,
+            attempt: Attempt(0),
+            failures: 0,
+            losses: 0,
+            last_failure: None,
+            failed_on: Vec::new(),
+            dependents: Vec::new(),
+            children: Vec::new(),
+            deadline: spec.deadline_ms.map(|ms| at + std::time::Duration::from_millis(ms)),
+        };
+        if let Some(deadline) = task.deadline {
+            self.deadlines.insert((deadline, no));
+        }
+        self.tasks.insert(no, task);
+        if stream {
+            self.link(no);
+            self.settle(no, at);
+        }
+    }
+
+    /// Tells the tasks that a task names that it depends on them, and its parent that it is its child.
+    fn link(&mut self, no: TaskNo) {
+        let Some(task) = self.tasks.get(&no) else { return };
+        let (spec, run) = (Arc::clone(&task.spec), task.run);
+        let Some(run) = self.runs.get(&run) else { return };
+        for (index, dependency) in (0..).zip(&spec.dependencies) {
+            let on = run.tasks.get(&dependency.on).and_then(|on| self.tasks.get_mut(on));
+            if let Some(on) = on {
+                on.dependents.push((no, index));
+            }
+        }
+        let parent = spec.parent.as_ref().and_then(|parent| run.tasks.get(parent));
+        if let Some(parent) = parent.and_then(|parent| self.tasks.get_mut(parent)) {
+            parent.children.push(no);
+        }
+    }
+
+    /// Puts a task where its dependencies say that it stands.
+    fn settle(&mut self, no: TaskNo, at: Wall) {
+        let Some(task) = self.tasks.get(&no) else { return };
+        if task.has_ended() {
+            return;
+        }
+        let Some(run) = self.runs.get(&task.run) else { return };
+        let mut unmet = 0;
+        let mut doom = None;
+        for dependency in &task.spec.dependencies {
+            let on = run.tasks.get(&dependency.on).and_then(|on| self.tasks.get(on));
+            match on.map(|on| &on.phase) {
+                Some(Phase::Ended { ending, .. }) => match graph::judge(dependency, ending) {
+                    Verdict::Allows => {}
+                    Verdict::Dooms(reason) => {
+                        unmet += 1;
+                        doom.get_or_insert(reason);
+                    }
+                },
+                Some(_) => unmet += 1,
+                // A dependency that was forgotten had ended; submission checked that it was there.
+                None => {}
+            }
+        }
+        self.set_phase(no, Phase::Waiting { unmet });
+        if let Some(doom) = doom {
+            self.doomed.insert(no, doom);
+        } else if unmet == 0 {
+            self.make_ready(no, at);
+        }
+    }
+
+    fn make_ready(&mut self, no: TaskNo, at: Wall) {
+        let downstream = self.tasks.get(&no).map_or(0, |task| task.dependents.len());
+        let downstream = u32::try_from(downstream).unwrap_or(u32::MAX);
+        self.set_phase(no, Phase::Ready { since: at, downstream });
+    }
+
+    /// Moves a task from one phase to another, with all that is kept by phase.
+    fn set_phase(&mut self, no: TaskNo, phase: Phase) {
+        let Some(task) = self.tasks.get_mut(&no) else { return };
+        match &task.phase {
+            Phase::Ready { downstream, .. } => {
+                let class = Class::of(task.run, &task.spec);
+                self.queues.remove(&class, &place(no, &task.spec, *downstream));
+            }
+            Phase::Retrying { due } => {
+                self.retries.remove(&(*due, no));
+            }
+            Phase::Held | Phase::Waiting { .. } | Phase::Assigned { .. } | Phase::Ended { .. } => {}
+        }
+        match &phase {
+            Phase::Ready { downstream, .. } => {
+                let class = Class::of(task.run, &task.spec);
+                self.queues.insert(class, place(no, &task.spec, *downstream));
+            }
+            Phase::Retrying { due } => {
+                self.retries.insert((*due, no));
+            }
+            Phase::Held | Phase::Waiting { .. } | Phase::Assigned { .. } | Phase::Ended { .. } => {}
+        }
+        task.phase = phase;
+    }
+
+    fn assign(&mut self, no: TaskNo, attempt: Attempt, agent: &AgentId, at: Wall) {
+        let agent = self.roster.no_or_unknown(agent);
+        self.set_phase(no, Phase::Assigned { agent, since: at });
+        let Some(task) = self.tasks.get_mut(&no) else { return };
+        task.attempt = attempt;
+        if let Some(run) = self.runs.get_mut(&task.run) {
+            run.counts.assigned += 1;
+            run.attempts += 1;
+        }
+        if let Some(agent) = self.roster.get_mut(agent) {
+            agent.outstanding += 1;
+        }
+    }
+
+    /// Takes a task from the agent that holds it, if one does, and answers whose record that is.
+    fn release(&mut self, no: TaskNo) -> Option<&mut crate::task::roster::AgentRecord> {
+        let task = self.tasks.get(&no)?;
+        let Phase::Assigned { agent, .. } = task.phase else { return None };
+        if let Some(run) = self.runs.get_mut(&task.run) {
+            run.counts.assigned = run.counts.assigned.saturating_sub(1);
+        }
+        let agent = self.roster.get_mut(agent)?;
+        agent.outstanding = agent.outstanding.saturating_sub(1);
+        Some(agent)
+    }
+
+    fn fail_attempt(&mut self, no: TaskNo, at: Wall, failure: &Failure, then: Then) {
+        let counts = failure.kind.counts();
+        let agent_no = match self.tasks.get(&no).map(|task| &task.phase) {
+            Some(Phase::Assigned { agent, .. }) => Some(*agent),
+            _ => None,
+        };
+        if let Some(agent) = self.release(no)
+            && counts
+        {
+            agent.failed += 1;
+        }
+        let Some(task) = self.tasks.get_mut(&no) else { return };
+        if counts {
+            task.failures += 1;
+            task.losses = 0;
+            task.failed_on.extend(agent_no);
+        } else {
+            task.losses += 1;
+        }
+        task.last_failure = Some(failure.clone());
+        match then {
+            Then::Again => self.make_ready(no, at),
+            Then::Retry { due } => self.set_phase(no, Phase::Retrying { due }),
+            Then::Fail => self.end(no, at, Ending::Failed(FailReason::NotRetryable)),
+            Then::Exhausted => self.end(no, at, Ending::Failed(FailReason::RetriesExhausted)),
+            Then::Poison => self.end(no, at, Ending::Failed(FailReason::Poisoned)),
+        }
+    }
+
+    /// Ends a task, and lets those who wait for it begin or end.
+    fn end(&mut self, no: TaskNo, at: Wall, ending: Ending) {
+        self.doomed.remove(&no);
+        let Some(task) = self.tasks.get(&no) else { return };
+        if task.has_ended() {
+            return;
+        }
+        if let Some(deadline) = task.deadline {
+            self.deadlines.remove(&(deadline, no));
+        }
+        let run_no = task.run;
+        let dependents = task.dependents.clone();
+        if let Some(run) = self.runs.get_mut(&run_no) {
+            match &ending {
+                Ending::Completed(_) => run.counts.completed += 1,
+                Ending::Failed(_) => run.counts.failed += 1,
+                Ending::Cancelled(_) => run.counts.cancelled += 1,
+            }
+            if run.opening.stream {
+                self.stream_ended.insert((at, no));
+            }
+        }
+        for (dependent, index) in dependents {
+            self.tell_dependent(dependent, index, at, &ending);
+        }
+        self.set_phase(no, Phase::Ended { ending, at });
+        self.finish_if_through(run_no);
+    }
+
+    fn tell_dependent(&mut self, no: TaskNo, index: u32, at: Wall, ending: &Ending) {
+        let Some(task) = self.tasks.get_mut(&no) else { return };
+        let Phase::Waiting { unmet } = &mut task.phase else { return };
+        let Some(dependency) = task.spec.dependencies.get(index as usize) else { return };
+        match graph::judge(dependency, ending) {
+            Verdict::Allows => {
+                *unmet = unmet.saturating_sub(1);
+                if *unmet == 0 && !self.doomed.contains_key(&no) {
+                    self.make_ready(no, at);
+                }
+            }
+            Verdict::Dooms(doom) => {
+                self.doomed.entry(no).or_insert(doom);
+            }
+        }
+    }
+
+    fn cancel(&mut self, no: TaskNo, at: Wall, reason: &CancelReason) {
+        let mut todo = vec![(no, reason.clone())];
+        while let Some((no, reason)) = todo.pop() {
+            self.release(no);
+            let Some(task) = self.tasks.get(&no) else { continue };
+            let parent = task.spec.id.clone();
+            let children = task.children.iter();
+            todo.extend(
+                children.map(|child| (*child, CancelReason::Parent { parent: parent.clone() })),
+            );
+            self.end(no, at, Ending::Cancelled(reason));
+        }
+    }
+
+    fn cancel_run(&mut self, no: RunNo, at: Wall, reason: &CancelReason) {
+        let Some(run) = self.runs.get_mut(&no) else { return };
+        run.sealed = true;
+        let tasks: Vec<TaskNo> = run.tasks.values().copied().collect();
+        for task in tasks {
+            if self.tasks.get(&task).is_some_and(|task| !task.has_ended()) {
+                self.release(task);
+                self.end(task, at, Ending::Cancelled(reason.clone()));
+            }
+        }
+        self.finish_if_through(no);
+    }
+
+    fn finish_if_through(&mut self, no: RunNo) {
+        let Some(run) = self.runs.get(&no) else { return };
+        if run.sealed && run.ended.is_none() && run.counts.ended() == run.counts.total {
+            self.finished.insert(no);
+        }
+    }
+
+    /// Begins a task anew, and with it all that ended because of how it had ended.
+    fn reopen(&mut self, no: TaskNo, at: Wall) {
+        let mut todo = vec![no];
+        let mut reopened = Vec::new();
+        while let Some(no) = todo.pop() {
+            let Some(task) = self.tasks.get_mut(&no) else { continue };
+            let id = task.spec.id.clone();
+            task.failures = 0;
+            task.losses = 0;
+            task.failed_on.clear();
+            if let Some(deadline) = task.deadline.take() {
+                self.deadlines.remove(&(deadline, no));
+            }
+            let run_no = task.run;
+            if let Phase::Ended { ending, at: ended } = &task.phase {
+                self.stream_ended.remove(&(*ended, no));
+                let failed = matches!(ending, Ending::Failed(_));
+                if let Some(run) = self.runs.get_mut(&run_no) {
+                    let count =
+                        if failed { &mut run.counts.failed } else { &mut run.counts.cancelled };
+                    *count = count.saturating_sub(1);
+                    if let Some(ended) = run.ended.take() {
+                        self.runs_ended.remove(&(ended, run_no));
+                    }
+                }
+                self.finished.remove(&run_no);
+            }
+            self.set_phase(no, Phase::Held);
+            reopened.push(no);
+            let dependents = self.tasks.get(&no).into_iter().flat_map(|task| &task.dependents);
+            todo.extend(
+                dependents.map(|(no, _)| *no).filter(|no| {
+                    self.tasks.get(no).is_some_and(|task| ended_because_of(task, &id))
+                }),
+            );
+        }
+        for no in reopened.into_iter().rev() {
+            self.settle(no, at);
+        }
+    }
+
+    fn forget_run(&mut self, no: RunNo) {
+        let Some(run) = self.runs.remove(&no) else { return };
+        self.run_names.remove(&run.id);
+        if let Some(ended) = run.ended {
+            self.runs_ended.remove(&(ended, no));
+        }
+        for task in run.tasks.values() {
+            if let Some(Phase::Ended { at, .. }) = self.tasks.remove(task).map(|task| task.phase) {
+                self.stream_ended.remove(&(at, *task));
+            }
+        }
+    }
+
+    fn forget_task(&mut self, no: TaskNo) {
+        let Some(task) = self.tasks.remove(&no) else { return };
+        if let Phase::Ended { at, .. } = task.phase {
+            self.stream_ended.remove(&(at, no));
+        }
+        if let Some(run) = self.runs.get_mut(&task.run) {
+            run.tasks.remove(&task.spec.id);
+        }
+    }
+
+    /// Rebuilds what is derived from runs and tasks.
+    pub(super) fn derive(&mut self) {
+        self.run_names = self.runs.iter().map(|(no, run)| (run.id.clone(), *no)).collect();
+        for (no, run) in &self.runs {
+            if let Some(ended) = run.ended {
+                self.runs_ended.insert((ended, *no));
+            } else if run.sealed && run.counts.ended() == run.counts.total {
+                self.finished.insert(*no);
+            }
+        }
+        for (no, task) in &self.tasks {
+            match &task.phase {
+                Phase::Ready { downstream, .. } => {
+                    let class = Class::of(task.run, &task.spec);
+                    self.queues.insert(class, place(*no, &task.spec, *downstream));
+                }
+                Phase::Retrying { due } => {
+                    self.retries.insert((*due, *no));
+                }
+                Phase::Ended { at, .. } => {
+                    if self.runs.get(&task.run).is_some_and(|run| run.opening.stream) {
+                        self.stream_ended.insert((*at, *no));
+                    }
+                }
+                Phase::Held | Phase::Waiting { .. } | Phase::Assigned { .. } => {}
+            }
+            if let Some(deadline) = task.deadline.filter(|_| !task.has_ended()) {
+                self.deadlines.insert((deadline, *no));
+            }
+        }
+    }
+}
+
+fn ended_because_of(task: &Task, id: &orkestra_runtime::id::TaskId) -> bool {
+    match &task.phase {
+        Phase::Ended { ending: Ending::Failed(FailReason::DependencyFailed { on }), .. } => {
+            on == id
+        }
+        Phase::Ended {
+            ending:
+                Ending::Cancelled(
+                    CancelReason::DependencyCancelled { on } | CancelReason::ConditionNotMet { on },
+                ),
+            ..
+        } => on == id,
+        Phase::Ended { .. }
+        | Phase::Held
+        | Phase::Waiting { .. }
+        | Phase::Ready { .. }
+        | Phase::Retrying { .. }
+        | Phase::Assigned { .. } => false,
+    }
+}

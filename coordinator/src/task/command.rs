@@ -1,0 +1,321 @@
+//! What the task machine can be told and asked, and what it answers and does.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use orkestra_runtime::{
+    chance::Chance,
+    id::{AgentId, RunId, TaskId, TaskNo},
+    machine::ReplyTo,
+    protocol::{
+        agent::{FromAgent, ToAgent},
+        task::TaskSpec,
+    },
+    time::{Now, Wall},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::task::{
+    event::{RunOpening, TaskEvent},
+    state::{Counts, Ending, RunNo},
+    submit::Submitted,
+    view::{AgentView, RunView, TaskView},
+    why::Why,
+};
+
+/// A command. What carries a [`ReplyTo`] is answered once, when its effects are durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskCommand {
+    /// Opens a run, or finds it open: the run's name is the idempotency key.
+    Open {
+        /// Who asks.
+        to: ReplyTo,
+        /// The run's name.
+        run: RunId,
+        /// What it is opened with.
+        opening: RunOpening,
+    },
+    /// Submits tasks; a task's name within its run is its idempotency key.
+    Submit {
+        /// Who asks.
+        to: ReplyTo,
+        /// The run.
+        run: RunId,
+        /// The tasks; all are taken, or none.
+        tasks: Vec<Arc<TaskSpec>>,
+    },
+    /// Completes a graph: checks it as a whole and lets it begin.
+    Seal {
+        /// Who asks.
+        to: ReplyTo,
+        /// The run.
+        run: RunId,
+        /// How many tasks it must have; anything else is refused.
+        tasks: u64,
+    },
+    /// Cancels a task with its children.
+    Cancel {
+        /// Who asks.
+        to: ReplyTo,
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: TaskId,
+        /// Who, for the record.
+        by: String,
+        /// Why, for the record.
+        reason: String,
+    },
+    /// Cancels a run with all its tasks.
+    CancelRun {
+        /// Who asks.
+        to: ReplyTo,
+        /// The run.
+        run: RunId,
+        /// Who, for the record.
+        by: String,
+        /// Why, for the record.
+        reason: String,
+    },
+    /// Tries a failed or cancelled task again, and with it those that failed because of it.
+    Retry {
+        /// Who asks.
+        to: ReplyTo,
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: TaskId,
+        /// Who, for the record.
+        by: String,
+    },
+    /// Asks to be told when a run has ended; answered at once if it has.
+    AwaitRun {
+        /// Who asks.
+        to: ReplyTo,
+        /// The run.
+        run: RunId,
+    },
+    /// Asks to be told of every task of a run that ends from now on, until [`Unfollow`](Self::Unfollow).
+    Follow {
+        /// Who asks; answered again and again.
+        to: ReplyTo,
+        /// The run.
+        run: RunId,
+    },
+    /// Asks to be told no more.
+    Unfollow {
+        /// Who asked.
+        to: ReplyTo,
+    },
+    /// An agent's worker says something.
+    Heard(FromAgent),
+    /// Internal: answers a submission with the numbers that its tasks were given.
+    Confirm(Submitted),
+    /// Internal: gives ready tasks to free agents, at a pace.
+    Schedule,
+    /// Internal: does what time has made due, at a pace.
+    Sweep,
+}
+
+/// How one task ended, for who follows its run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The task.
+    pub task: TaskNo,
+    /// Its name.
+    pub id: TaskId,
+    /// How.
+    pub ending: Ending,
+}
+
+/// How a run stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// Its name.
+    pub run: RunId,
+    /// Where its tasks stand.
+    pub counts: Counts,
+    /// How many attempts there were.
+    pub attempts: u64,
+    /// When it was opened.
+    pub opened: Wall,
+    /// When it ended.
+    pub ended: Option<Wall>,
+}
+
+/// What a command is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The run is open; `existed` if it was before.
+    Opened {
+        /// Whether it was open before.
+        existed: bool,
+        /// Whether its graph is complete already.
+        sealed: bool,
+    },
+    /// These tasks are there, in the order in which they were submitted.
+    Submitted {
+        /// Their numbers.
+        tasks: Vec<TaskNo>,
+        /// How many of them were there before.
+        known: u64,
+    },
+    /// The graph is complete.
+    Sealed,
+    /// Cancelled, with so many tasks that had not ended.
+    Cancelled {
+        /// How many.
+        tasks: u64,
+    },
+    /// It will be tried again.
+    Retried,
+    /// The run has ended.
+    RunEnded(RunSummary),
+    /// These tasks of a followed run have ended.
+    TasksEnded(Vec<Ended>),
+    /// Nothing was done, for this reason.
+    Refused(Refusal),
+}
+
+/// Why nothing was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// For programs.
+    pub code: RefusalCode,
+    /// For people: what, why, what to do.
+    pub message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(code: RefusalCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Why nothing was done, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
+pub enum RefusalCode {
+    /// There is no such run.
+    RunNotFound,
+    /// A run of this name was opened with something else.
+    RunConflict,
+    /// The run takes no more tasks.
+    RunSealed,
+    /// The run has ended or was cancelled.
+    RunEnded,
+    /// The graph has not as many tasks as was said.
+    CountMismatch,
+    /// There is no such task.
+    TaskNotFound,
+    /// A task of this name was submitted with something else.
+    TaskConflict,
+    /// The task is not in a state for this.
+    TaskState,
+    /// A dependency or a parent names no task of the run.
+    DependencyNotFound,
+    /// Dependencies, or parents, form a cycle.
+    CircularDependency,
+    /// A number or a text is out of its bounds.
+    Invalid,
+}
+
+/// What the world is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskEffect {
+    /// Answer whoever waits.
+    Reply {
+        /// Who.
+        to: ReplyTo,
+        /// What.
+        reply: Reply,
+    },
+    /// Tell an agent's worker.
+    Tell {
+        /// Who.
+        agent: AgentId,
+        /// What.
+        message: ToAgent,
+    },
+}
+
+/// A question that changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// All runs, latest first.
+    Runs,
+    /// One run, with what its agents are at.
+    Run(RunId),
+    /// Tasks of a run, in the order of their submission.
+    Tasks {
+        /// The run.
+        run: RunId,
+        /// How many at most.
+        limit: Option<usize>,
+    },
+    /// One task.
+    Task(RunId, TaskId),
+    /// Why a task stands where it stands.
+    Why(RunId, TaskId),
+    /// All agents.
+    Agents,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Runs.
+    Runs(Vec<RunView>),
+    /// A run.
+    Run(Option<Box<RunView>>),
+    /// Tasks.
+    Tasks(Vec<TaskView>),
+    /// A task.
+    Task(Option<Box<TaskView>>),
+    /// An explanation.
+    Why(Option<Box<Why>>),
+    /// Agents.
+    Agents(Vec<AgentView>),
+}
+
+/// What one decision comes to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// What happens.
+    pub events: Vec<TaskEvent>,
+    /// What follows in the world, once that is durable.
+    pub effects: Vec<TaskEffect>,
+    /// What is to be decided next, in the same step.
+    pub then: Vec<TaskCommand>,
+    /// Which tasks end by it, by run, for those who follow.
+    pub(super) notices: BTreeMap<RunNo, Vec<Ended>>,
+}
+
+impl Decision {
+    pub(super) fn reply(&mut self, to: ReplyTo, reply: Reply) {
+        self.effects.push(TaskEffect::Reply { to, reply });
+    }
+
+    pub(super) fn refuse(&mut self, to: ReplyTo, code: RefusalCode, message: impl Into<String>) {
+        self.reply(to, Reply::Refused(Refusal::new(code, message)));
+    }
+
+    pub(super) fn tell(&mut self, agent: &AgentId, message: ToAgent) {
+        self.effects.push(TaskEffect::Tell { agent: agent.clone(), message });
+    }
+}
+
+/// A decision in the making, with the time and the chance it may use.
+pub(super) struct Round<'a> {
+    pub(super) now: Now,
+    pub(super) chance: &'a mut Chance,
+    pub(super) out: &'a mut Decision,
+}

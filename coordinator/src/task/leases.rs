@@ -1,0 +1,277 @@
+//! What time brings: leases that run out, deadlines that pass, retries that are due; and what a
+//! leader keeps in mind of each event.
+
+use std::time::Duration;
+
+use orkestra_runtime::{
+    id::TaskNo,
+    protocol::{
+        agent::ToAgent,
+        task::{Failure, FailureKind},
+    },
+    time::{Now, Wall},
+};
+
+use crate::task::{
+    assign::SCHEDULE_MAX,
+    command::{Decision, Ended, Reply, Round},
+    event::{CancelReason, FailReason, TaskEvent, Then},
+    live::{Lease, Live},
+    machine::TaskMachine,
+    queue::{Class, place},
+    retry,
+    state::{Ending, Phase, Task},
+};
+
+/// How many deadlines one internal command looks at.
+const DEADLINES_MAX: usize = 200;
+
+impl TaskMachine {
+    /// Rebuilds what is volatile with fresh terms.
+    pub fn promote(&mut self, now: Now) {
+        self.live = Live::default();
+        let until = now.moment + self.settings.lease;
+        for (no, task) in &self.durable.tasks {
+            if let Phase::Assigned { agent, .. } = task.phase {
+                let lease = Lease {
+                    attempt: task.attempt,
+                    agent,
+                    incarnation: None,
+                    until,
+                    began: now.moment,
+                };
+                self.live.leases.insert(*no, lease);
+            }
+        }
+        self.set_sweep(now);
+    }
+
+    /// Keeps in mind what follows from an applied event.
+    pub fn lead(&mut self, now: Now, event: &TaskEvent) {
+        match event {
+            TaskEvent::Assigned { task, attempt, agent, .. } => {
+                self.live.given += 1;
+                if self.live.given >= SCHEDULE_MAX {
+                    self.live.settled = false;
+                }
+                self.unripen(*task);
+                let Some(agent) = self.durable.roster.no(agent) else { return };
+                let lease = Lease {
+                    attempt: *attempt,
+                    agent,
+                    incarnation: self.live.joined.get(&agent).copied(),
+                    until: now.moment + self.settings.lease,
+                    began: now.moment,
+                };
+                self.live.leases.insert(*task, lease);
+                self.set_sweep(now);
+            }
+            TaskEvent::AttemptFailed { task, then, .. } => {
+                self.drop_lease(*task);
+                if let Then::Retry { due } = then
+                    && *due <= self.live.ripe_until
+                {
+                    self.ripen(*task);
+                }
+            }
+            TaskEvent::Completed { task, .. }
+            | TaskEvent::Failed { task, .. }
+            | TaskEvent::Cancelled { task, .. }
+            | TaskEvent::Retried { task, .. } => {
+                self.drop_lease(*task);
+                self.unripen(*task);
+            }
+            TaskEvent::RunEnded { run, .. } => {
+                self.live.run_waiters.remove(run);
+            }
+            TaskEvent::RunForgotten { run } => {
+                self.live.run_waiters.remove(run);
+                self.live.followers.remove(run);
+            }
+            TaskEvent::RunOpened { .. }
+            | TaskEvent::TasksForgotten { .. }
+            | TaskEvent::Submitted { .. }
+            | TaskEvent::RunSealed { .. }
+            | TaskEvent::RunCancelled { .. }
+            | TaskEvent::AgentDescribed { .. } => self.live.settled = false,
+        }
+    }
+
+    fn drop_lease(&mut self, task: TaskNo) {
+        self.live.settled = false;
+        self.live.leases.remove(&task);
+        self.live.progress.remove(&task);
+    }
+
+    fn ripen(&mut self, no: TaskNo) {
+        let Some(task) = self.durable.tasks.get(&no) else { return };
+        self.live.ripe.insert(Class::of(task.run, &task.spec), place(no, &task.spec, 0));
+        self.live.settled = false;
+    }
+
+    fn unripen(&mut self, no: TaskNo) {
+        if self.live.ripe.is_empty() {
+            return;
+        }
+        let Some(task) = self.durable.tasks.get(&no) else { return };
+        self.live.ripe.remove(&Class::of(task.run, &task.spec), &place(no, &task.spec, 0));
+    }
+
+    /// The first retry that is not ripe yet.
+    pub(super) fn next_retry(&self) -> Option<&(Wall, TaskNo)> {
+        let after = self.live.ripe_until + Duration::from_millis(1);
+        self.durable.retries.range((after, TaskNo(0))..).next()
+    }
+
+    fn set_sweep(&mut self, now: Now) {
+        self.live.sweep = if self.live.leases.is_empty() {
+            None
+        } else {
+            Some(self.live.sweep.unwrap_or(now.moment + self.settings.lease / 4))
+        };
+    }
+
+    /// Before the internal command: ripens what is due, and forgets leases of what has ended.
+    pub(super) fn plan_sweep(&mut self, now: Now) {
+        let due: Vec<TaskNo> = self
+            .durable
+            .retries
+            .range((self.live.ripe_until, TaskNo(0))..=(now.wall, TaskNo(u64::MAX)))
+            .map(|(_, no)| *no)
+            .collect();
+        for no in due {
+            self.ripen(no);
+        }
+        self.live.ripe_until = self.live.ripe_until.max(now.wall);
+        if self.live.sweep.is_some_and(|at| at <= now.moment) {
+            let tasks = &self.durable.tasks;
+            self.live.leases.retain(|no, lease| {
+                tasks.get(no).is_some_and(|task| {
+                    task.attempt == lease.attempt && matches!(task.phase, Phase::Assigned { .. })
+                })
+            });
+            self.live.sweep = None;
+            self.set_sweep(now);
+        }
+    }
+
+    pub(super) fn expire_deadlines(&self, round: &mut Round<'_>) {
+        let end = (round.now.wall, TaskNo(u64::MAX));
+        for (_, no) in self.durable.deadlines.range(..=end).take(DEADLINES_MAX) {
+            // What is doomed already was ended by the same command.
+            if self.durable.doomed.contains_key(no) {
+                continue;
+            }
+            let reason = FailReason::DeadlineExceeded;
+            self.record(TaskEvent::Failed { task: *no, reason }, round.out);
+            self.tell_to_stop(*no, "its deadline passed", round.out);
+        }
+    }
+
+    pub(super) fn expire_leases(&self, round: &mut Round<'_>) {
+        for (no, lease) in &self.live.leases {
+            let Some(task) = self.task(*no).filter(|task| task.attempt == lease.attempt) else {
+                continue;
+            };
+            let overdue = task.deadline.is_some_and(|deadline| deadline <= round.now.wall);
+            if overdue || !matches!(task.phase, Phase::Assigned { .. }) {
+                continue;
+            }
+            if let Some(failure) = self.verdict_on(task, lease, round.now) {
+                self.tell_to_stop(*no, "its term is over", round.out);
+                self.fail_attempt((*no, task), failure, round);
+            }
+        }
+    }
+
+    /// Why an attempt must end now, if it must.
+    fn verdict_on(&self, task: &Task, lease: &Lease, now: Now) -> Option<Failure> {
+        let term = self.settings.lease;
+        if lease.until <= now.moment {
+            return Some(retry::lease_ran_out(term));
+        }
+        let ms = task.spec.timeout_ms?;
+        // Its worker ends it in time; this is for a worker that lives and does not.
+        let overdue = lease.began + Duration::from_millis(ms) + term <= now.moment;
+        let message = format!("it ran for longer than {ms} ms and its worker did not end it");
+        overdue.then(|| Failure::new(FailureKind::TimedOut, message))
+    }
+
+    /// Records that the current attempt of a task failed, and what follows.
+    pub(super) fn fail_attempt(
+        &self,
+        (no, task): (TaskNo, &Task),
+        failure: Failure,
+        round: &mut Round<'_>,
+    ) {
+        let then = retry::judge(task, &failure, &self.settings, round.now.wall, round.chance);
+        let attempt = task.attempt;
+        let event = TaskEvent::AttemptFailed { task: no, attempt, failure, then, worked_ms: 0 };
+        self.record(event, round.out);
+    }
+
+    pub(super) fn tell_to_stop(&self, no: TaskNo, why: &str, out: &mut Decision) {
+        let Some(task) = self.task(no) else { return };
+        let Phase::Assigned { agent, .. } = task.phase else { return };
+        let Some(agent) = self.durable.roster.get(agent) else { return };
+        let reason = why.to_owned();
+        let message = ToAgent::Cancel { task: no, attempt: task.attempt, reason };
+        out.tell(&agent.profile.id, message);
+    }
+
+    /// Pushes an event, and notes which tasks it ends for those who follow their run.
+    pub(super) fn record(&self, event: TaskEvent, out: &mut Decision) {
+        if !self.live.followers.is_empty() {
+            self.note_end(&event, out);
+        }
+        out.events.push(event);
+    }
+
+    fn note_end(&self, event: &TaskEvent, out: &mut Decision) {
+        let (no, ending) = match event {
+            TaskEvent::Completed { task, output, .. } => (task, Ending::Completed(output.clone())),
+            TaskEvent::Failed { task, reason } => (task, Ending::Failed(reason.clone())),
+            TaskEvent::AttemptFailed { task, then, .. } => match then {
+                Then::Fail => (task, Ending::Failed(FailReason::NotRetryable)),
+                Then::Exhausted => (task, Ending::Failed(FailReason::RetriesExhausted)),
+                Then::Poison => (task, Ending::Failed(FailReason::Poisoned)),
+                Then::Again | Then::Retry { .. } => return,
+            },
+            TaskEvent::Cancelled { task, reason } => {
+                return self.note_cancelled(*task, reason, out);
+            }
+            _ => return,
+        };
+        self.note(*no, ending, out);
+    }
+
+    fn note_cancelled(&self, no: TaskNo, reason: &CancelReason, out: &mut Decision) {
+        let mut todo = vec![(no, reason.clone())];
+        while let Some((no, reason)) = todo.pop() {
+            let Some(task) = self.task(no) else { continue };
+            for child in &task.children {
+                let parent = task.spec.id.clone();
+                todo.push((*child, CancelReason::Parent { parent }));
+            }
+            if !task.has_ended() {
+                self.note(no, Ending::Cancelled(reason), out);
+            }
+        }
+    }
+
+    pub(super) fn note(&self, no: TaskNo, ending: Ending, out: &mut Decision) {
+        let Some(task) = self.task(no) else { return };
+        if self.live.followers.contains_key(&task.run) {
+            let ended = Ended { task: no, id: task.spec.id.clone(), ending };
+            out.notices.entry(task.run).or_default().push(ended);
+        }
+    }
+
+    pub(super) fn tell_followers(&self, out: &mut Decision) {
+        for (run, ended) in std::mem::take(&mut out.notices) {
+            for to in self.live.followers.get(&run).into_iter().flatten() {
+                out.reply(*to, Reply::TasksEnded(ended.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What a leader knows and never journals: who is there, which leases run, who waits.
+//!
+//! After a take-over it is rebuilt with fresh terms: late is safe, early is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use orkestra_runtime::{
+    id::{Attempt, Incarnation, TaskNo},
+    machine::ReplyTo,
+    protocol::agent::Progress,
+    time::{Moment, Wall},
+};
+
+use crate::task::{queue::Queues, roster::AgentNo, state::RunNo};
+
+/// A term for one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lease {
+    pub(super) attempt: Attempt,
+    pub(super) agent: AgentNo,
+    /// In which life of its worker it was given; none if that was under another leader.
+    pub(super) incarnation: Option<Incarnation>,
+    pub(super) until: Moment,
+    pub(super) began: Moment,
+}
+
+/// Everything volatile.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Live {
+    /// Which life of each agent's worker is there.
+    pub(super) joined: BTreeMap<AgentNo, Incarnation>,
+    pub(super) leases: BTreeMap<TaskNo, Lease>,
+    pub(super) progress: BTreeMap<TaskNo, Progress>,
+    /// When the leases are looked through next: coarse, so that a renewal costs nothing.
+    pub(super) sweep: Option<Moment>,
+    pub(super) run_waiters: BTreeMap<RunNo, Vec<ReplyTo>>,
+    pub(super) followers: BTreeMap<RunNo, BTreeSet<ReplyTo>>,
+    /// Tasks whose time to retry has come.
+    pub(super) ripe: Queues,
+    /// Retries due up to this time are ripe.
+    pub(super) ripe_until: Wall,
+    /// Whether scheduling found nothing more to give, and nothing has changed since.
+    pub(super) settled: bool,
+    /// How many tasks the latest scheduling gave.
+    pub(super) given: usize,
+}

@@ -1,0 +1,345 @@
+//! Decides what is done with tasks. Pure: see the module's promises.
+
+use orkestra_runtime::{
+    Result,
+    chance::Chance,
+    id::{RunId, TaskId, TaskNo},
+    machine::ReplyTo,
+    time::{Moment, Now, Wall},
+};
+
+use crate::task::{
+    command::{Answer, Decision, Query, RefusalCode, Reply, Round, TaskCommand},
+    event::{CancelReason, TaskEvent},
+    live::Live,
+    settings::TaskSettings,
+    state::{Doom, Durable, Ending, Phase, RunNo, Task},
+    view, why,
+};
+
+/// How many tasks one internal command ends, so that a step stays small.
+const SWEEP_MAX: usize = 500;
+
+/// The task machine of one shard.
+#[derive(Clone, Debug, Default)]
+pub struct TaskMachine {
+    pub(super) settings: TaskSettings,
+    pub(super) durable: Durable,
+    pub(super) live: Live,
+}
+
+impl TaskMachine {
+    /// An empty machine.
+    pub fn new(settings: TaskSettings) -> Self {
+        Self { settings, ..Self::default() }
+    }
+
+    /// Decides one command.
+    pub fn decide(&self, now: Now, chance: &mut Chance, command: &TaskCommand, out: &mut Decision) {
+        self.decide_command(&mut Round { now, chance, out }, command);
+        self.tell_followers(out);
+    }
+
+    fn decide_command(&self, round: &mut Round<'_>, command: &TaskCommand) {
+        let out = &mut *round.out;
+        match command {
+            TaskCommand::Open { to, run, opening } => self.decide_open(*to, run, opening, out),
+            TaskCommand::Submit { to, run, tasks } => self.decide_submit(*to, run, tasks, out),
+            TaskCommand::Seal { to, run, tasks } => self.decide_seal(*to, run, *tasks, out),
+            TaskCommand::Cancel { to, run, task, by, reason } => {
+                let Some((no, task)) = self.find(*to, run, task, out) else { return };
+                let reason = CancelReason::Requested { by: by.clone(), reason: reason.clone() };
+                self.decide_cancel(*to, (no, task), reason, out);
+            }
+            TaskCommand::CancelRun { to, run, by, reason } => {
+                self.decide_cancel_run(*to, run, (by, reason), out);
+            }
+            TaskCommand::Retry { to, run, task, by } => {
+                let Some((no, task)) = self.find(*to, run, task, out) else { return };
+                Self::decide_retry(*to, no, task, by, out);
+            }
+            TaskCommand::AwaitRun { to, run } => match self.durable.run_named(run) {
+                Some((_, found)) if found.ended.is_some() => {
+                    out.reply(*to, Reply::RunEnded(view::summary(found)));
+                }
+                Some(_) => {}
+                None => Self::refuse_run(*to, run, out),
+            },
+            TaskCommand::Follow { to, run } => {
+                if self.durable.run_named(run).is_none() {
+                    Self::refuse_run(*to, run, out);
+                }
+            }
+            TaskCommand::Unfollow { .. } => {}
+            TaskCommand::Heard(news) => self.decide_heard(round, news),
+            TaskCommand::Confirm(submitted) => self.confirm(submitted, out),
+            TaskCommand::Schedule => self.decide_schedule(out),
+            TaskCommand::Sweep => self.decide_sweep(round),
+        }
+    }
+
+    /// Volatile changes that a command brings before it is decided.
+    pub fn hear(&mut self, now: Now, command: &TaskCommand) {
+        match command {
+            TaskCommand::AwaitRun { to, run } => {
+                if let Some((no, found)) = self.durable.run_named(run)
+                    && found.ended.is_none()
+                {
+                    self.live.run_waiters.entry(no).or_default().push(*to);
+                }
+            }
+            TaskCommand::Follow { to, run } => {
+                if let Some((no, _)) = self.durable.run_named(run) {
+                    self.live.followers.entry(no).or_default().insert(*to);
+                }
+            }
+            TaskCommand::Unfollow { to } => {
+                self.live.followers.retain(|_, tokens| {
+                    tokens.remove(to);
+                    !tokens.is_empty()
+                });
+            }
+            TaskCommand::Heard(news) => self.hear_agent(now, news),
+            TaskCommand::Schedule => {
+                self.live.settled = true;
+                self.live.given = 0;
+            }
+            TaskCommand::Sweep => self.plan_sweep(now),
+            TaskCommand::Confirm(_)
+            | TaskCommand::Open { .. }
+            | TaskCommand::Submit { .. }
+            | TaskCommand::Seal { .. }
+            | TaskCommand::Cancel { .. }
+            | TaskCommand::CancelRun { .. }
+            | TaskCommand::Retry { .. } => {}
+        }
+    }
+
+    /// When it next has something to do by itself.
+    pub fn wakeup(&self, now: Now) -> Option<Moment> {
+        if self.can_schedule() || self.has_certain_ends() {
+            return Some(now.moment);
+        }
+        let walls = [self.next_retry(), self.durable.deadlines.first()];
+        let due = walls.into_iter().flatten().map(|(wall, _)| *wall).min();
+        let due = due.map(|wall| now.moment + wall.since(now.wall));
+        [due, self.live.sweep].into_iter().flatten().min()
+    }
+
+    /// The internal command that does what is due.
+    pub fn due(&self, now: Now) -> Option<TaskCommand> {
+        if self.can_schedule() {
+            return Some(TaskCommand::Schedule);
+        }
+        let reached = |entry: Option<&(Wall, TaskNo)>| entry.is_some_and(|(at, _)| *at <= now.wall);
+        let swept = self.live.sweep.is_some_and(|at| at <= now.moment);
+        let any = swept
+            || self.has_certain_ends()
+            || reached(self.next_retry())
+            || reached(self.durable.deadlines.first());
+        any.then_some(TaskCommand::Sweep)
+    }
+
+    /// Answers a question.
+    pub fn answer(&self, now: Now, query: &Query) -> Answer {
+        match query {
+            Query::Runs => Answer::Runs(view::runs(self)),
+            Query::Run(run) => Answer::Run(view::run(self, run).map(Box::new)),
+            Query::Tasks { run, limit } => Answer::Tasks(view::tasks(self, run, *limit)),
+            Query::Task(run, task) => Answer::Task(view::task(self, run, task).map(Box::new)),
+            Query::Why(run, task) => Answer::Why(why::explain(self, now, run, task).map(Box::new)),
+            Query::Agents => Answer::Agents(view::agents(self)),
+        }
+    }
+
+    /// The durable state as bytes: the same for the same events, wherever they were applied.
+    pub fn snapshot(&self) -> Vec<u8> {
+        crate::task::snapshot::write(&self.durable)
+    }
+
+    /// The machine of a snapshot.
+    pub fn restore(settings: TaskSettings, bytes: &[u8]) -> Result<Self> {
+        let durable = crate::task::snapshot::read(bytes)?;
+        Ok(Self { settings, durable, live: Live::default() })
+    }
+
+    /// A task by number.
+    pub fn task(&self, no: TaskNo) -> Option<&Task> {
+        self.durable.tasks.get(&no)
+    }
+
+    fn has_certain_ends(&self) -> bool {
+        !self.durable.doomed.is_empty()
+            || !self.durable.finished.is_empty()
+            || self.must_forget().is_some()
+    }
+
+    /// Ends at a pace what must end: those whose dependencies failed, those whose time is up, runs
+    /// that are through; and begins again what was waiting for its time.
+    fn decide_sweep(&self, round: &mut Round<'_>) {
+        for (no, doom) in self.durable.doomed.iter().take(SWEEP_MAX) {
+            let event = match doom {
+                Doom::Fails(reason) => TaskEvent::Failed { task: *no, reason: reason.clone() },
+                Doom::IsCancelled(reason) => {
+                    TaskEvent::Cancelled { task: *no, reason: reason.clone() }
+                }
+            };
+            self.record(event, round.out);
+        }
+        self.expire_deadlines(round);
+        self.expire_leases(round);
+        for run in &self.durable.finished {
+            self.end_run(*run, round.out);
+        }
+        round.out.events.extend(self.must_forget());
+        round.out.then.push(TaskCommand::Schedule);
+    }
+
+    fn end_run(&self, no: RunNo, out: &mut Decision) {
+        let Some(run) = self.durable.runs.get(&no) else { return };
+        let counts = run.counts;
+        out.events.push(TaskEvent::RunEnded {
+            run: no,
+            completed: counts.completed,
+            failed: counts.failed,
+            cancelled: counts.cancelled,
+        });
+        for to in self.live.run_waiters.get(&no).into_iter().flatten() {
+            out.reply(*to, Reply::RunEnded(view::summary(run)));
+        }
+    }
+
+    fn decide_cancel(
+        &self,
+        to: ReplyTo,
+        (no, task): (TaskNo, &Task),
+        reason: CancelReason,
+        out: &mut Decision,
+    ) {
+        if task.has_ended() {
+            let message = format!("task {:?} has ended already", task.spec.id);
+            return out.refuse(to, RefusalCode::TaskState, message);
+        }
+        let mut open = Vec::new();
+        self.open_below(no, &mut open);
+        self.record(TaskEvent::Cancelled { task: no, reason }, out);
+        for no in &open {
+            self.tell_to_stop(*no, "the task was cancelled", out);
+        }
+        out.reply(to, Reply::Cancelled { tasks: open.len() as u64 });
+        out.then.push(TaskCommand::Sweep);
+    }
+
+    fn decide_cancel_run(
+        &self,
+        to: ReplyTo,
+        run: &RunId,
+        (by, reason): (&str, &str),
+        out: &mut Decision,
+    ) {
+        let Some((no, found)) = self.durable.run_named(run) else {
+            return Self::refuse_run(to, run, out);
+        };
+        if found.ended.is_some() {
+            let message = format!("run {run:?} has ended already");
+            return out.refuse(to, RefusalCode::RunEnded, message);
+        }
+        let open: Vec<TaskNo> = found
+            .tasks
+            .values()
+            .copied()
+            .filter(|no| self.task(*no).is_some_and(|task| !task.has_ended()))
+            .collect();
+        out.events.push(TaskEvent::RunCancelled {
+            run: no,
+            by: by.to_owned(),
+            reason: reason.to_owned(),
+        });
+        let requested = || CancelReason::Requested { by: by.to_owned(), reason: reason.to_owned() };
+        for no in &open {
+            self.tell_to_stop(*no, "the run was cancelled", out);
+            self.note(*no, Ending::Cancelled(requested()), out);
+        }
+        out.reply(to, Reply::Cancelled { tasks: open.len() as u64 });
+        out.then.push(TaskCommand::Sweep);
+    }
+
+    fn decide_retry(to: ReplyTo, no: TaskNo, task: &Task, by: &str, out: &mut Decision) {
+        match &task.phase {
+            Phase::Ended { ending: Ending::Failed(_) | Ending::Cancelled(_), .. }
+            | Phase::Retrying { .. } => {
+                out.events.push(TaskEvent::Retried { task: no, by: by.to_owned() });
+                out.reply(to, Reply::Retried);
+                out.then.push(TaskCommand::Schedule);
+            }
+            Phase::Ended { ending: Ending::Completed(_), .. } => {
+                let message =
+                    format!("task {:?} is completed: there is nothing to retry", task.spec.id);
+                out.refuse(to, RefusalCode::TaskState, message);
+            }
+            Phase::Held | Phase::Waiting { .. } | Phase::Ready { .. } | Phase::Assigned { .. } => {
+                let message =
+                    format!("task {:?} has not ended: there is nothing to retry", task.spec.id);
+                out.refuse(to, RefusalCode::TaskState, message);
+            }
+        }
+    }
+
+    /// The task and all its descendants that have not ended.
+    fn open_below(&self, no: TaskNo, open: &mut Vec<TaskNo>) {
+        let mut todo = vec![no];
+        while let Some(no) = todo.pop() {
+            let Some(task) = self.task(no) else { continue };
+            if !task.has_ended() {
+                open.push(no);
+            }
+            todo.extend(&task.children);
+        }
+    }
+
+    fn find(
+        &self,
+        to: ReplyTo,
+        run: &RunId,
+        task: &TaskId,
+        out: &mut Decision,
+    ) -> Option<(TaskNo, &Task)> {
+        if self.durable.run_named(run).is_none() {
+            Self::refuse_run(to, run, out);
+            return None;
+        }
+        let found = self.durable.task_named(run, task);
+        if found.is_none() {
+            let message = format!("run {run:?} has no task {task:?}");
+            out.refuse(to, RefusalCode::TaskNotFound, message);
+        }
+        found
+    }
+
+    pub(super) fn refuse_run(to: ReplyTo, run: &RunId, out: &mut Decision) {
+        out.refuse(to, RefusalCode::RunNotFound, format!("there is no run {run:?}"));
+    }
+
+    /// What must leave memory, if anything must: the oldest beyond what is retained.
+    fn must_forget(&self) -> Option<TaskEvent> {
+        let stream = self.durable.stream_ended.len();
+        let keep = self.settings.retain_tasks as usize;
+        // By hundreds, so that forgetting costs one event for many tasks.
+        if stream >= keep + 100 {
+            let tasks: Vec<TaskNo> = self
+                .durable
+                .stream_ended
+                .iter()
+                .take((stream - keep).min(SWEEP_MAX))
+                .map(|(_, no)| *no)
+                .collect();
+            return Some(TaskEvent::TasksForgotten { tasks });
+        }
+        let ended = self.durable.runs_ended.len();
+        if ended > self.settings.retain_runs as usize {
+            let (_, run) = self.durable.runs_ended.first()?;
+            return Some(TaskEvent::RunForgotten { run: *run });
+        }
+        None
+    }
+}

@@ -1,0 +1,55 @@
+//! The task machine: graphs of tasks, executed at least once, recorded exactly once.
+//!
+//! Promises:
+//!
+//! 1. Every task that was acknowledged reaches exactly one terminal event, unless a person retries
+//!    it, which is an event of its own.
+//! 2. The attempt number is the fence: the first outcome of the current attempt is recorded, any
+//!    other is told that it is stale and changes nothing.
+//! 3. A task begins only when what it depends on allows it; a cycle is refused with its path.
+//! 4. Submitting the same again changes nothing and gives the same answer; submitting something
+//!    else under the same name is refused.
+//! 5. An agent never holds more attempts than its capacity, a run never more than its concurrency.
+//! 6. Why an agent was chosen stands in the event that chose it.
+//!
+//! Not promised: that a task runs only once outside. Agents get an effect key for that.
+//!
+//! `machine.rs` decides, `apply.rs` folds, `live.rs` holds what is not durable (who is there, which
+//! leases run), `assign.rs` chooses, `why.rs` explains.
+
+mod agent_news;
+mod apply;
+mod assign;
+mod command;
+mod event;
+mod graph;
+mod leases;
+mod live;
+mod machine;
+mod queue;
+mod retry;
+mod roster;
+mod selection;
+mod settings;
+mod snapshot;
+mod specialties;
+mod state;
+mod submit;
+pub mod view;
+mod why;
+
+#[cfg(test)]
+mod tests;
+
+pub use command::{
+    Answer, Decision, Ended, Query, Refusal, RefusalCode, Reply, RunSummary, TaskCommand,
+    TaskEffect,
+};
+pub use event::{CancelReason, FailReason, RunOpening, Score, TaskEvent, Then};
+pub use machine::TaskMachine;
+pub use roster::{AgentNo, AgentRecord};
+pub use selection::{adjusted_load_milli, penalty, suitability};
+pub use settings::TaskSettings;
+pub use state::{Counts, Ending, Phase, Run, RunNo, Task};
+pub use submit::Submitted;
+pub use why::{Blocker, Why};

@@ -1,0 +1,35 @@
+//! What an operator may set. Nothing here is read while events are applied.
+
+use std::time::Duration;
+
+use orkestra_runtime::id::ShardId;
+
+/// How the task machine of a leader behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskSettings {
+    /// The shard, for effect keys.
+    pub shard: ShardId,
+    /// How long an attempt is believed to run without a sign of its worker.
+    pub lease: Duration,
+    /// How many failures of one task, over all its lives, make it a poison task.
+    pub poison_after: u32,
+    /// How often a task may be lost with its node before it counts as poison.
+    pub losses_max: u32,
+    /// How many ended runs are kept in memory.
+    pub retain_runs: u32,
+    /// How many ended tasks of a stream are kept in memory.
+    pub retain_tasks: u32,
+}
+
+impl Default for TaskSettings {
+    fn default() -> Self {
+        Self {
+            shard: ShardId(0),
+            lease: Duration::from_secs(30),
+            poison_after: 5,
+            losses_max: 100,
+            retain_runs: 100,
+            retain_tasks: 10_000,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The durable state as bytes: MessagePack with named fields, versioned.
+//!
+//! Everything is kept in order (no hash map), so the same state gives the same bytes everywhere.
+
+use std::collections::BTreeMap;
+
+use orkestra_runtime::{Error, ErrorKind, Result, id::TaskNo};
+use serde::{Deserialize, Serialize};
+
+use crate::task::{
+    roster::Roster,
+    state::{Doom, Durable, Run, RunNo, Task},
+};
+
+/// The version that this program writes.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Written<'a> {
+    v: u32,
+    runs: &'a BTreeMap<RunNo, Run>,
+    tasks: &'a BTreeMap<TaskNo, Task>,
+    roster: &'a Roster,
+    doomed: &'a BTreeMap<TaskNo, Doom>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
+#[derive(Deserialize)]
+struct ReadBack {
+    #[serde(default)]
+    runs: BTreeMap<RunNo, Run>,
+    #[serde(default)]
+    tasks: BTreeMap<TaskNo, Task>,
+    #[serde(default)]
+    roster: Roster,
+    #[serde(default)]
+    doomed: BTreeMap<TaskNo, Doom>,
+}
+
+pub(super) fn write(durable: &Durable) -> Vec<u8> {
+    let Durable { runs, tasks, roster, doomed, .. } = durable;
+    let written = Written { v: VERSION, runs, tasks, roster, doomed };
+    // Writing plain data to memory cannot fail; an empty snapshot is refused when it is read.
+    rmp_serde::to_vec_named(&written).unwrap_or_default()
+}
+
+pub(super) fn read(bytes: &[u8]) -> Result<Durable> {
+    let corrupt = |error| {
+        Error::new(ErrorKind::Corrupt, "cannot read the snapshot of the task machine")
+            .because(error)
+    };
+    let Version { v } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
+    if v > VERSION {
+        return Err(Error::new(
+            ErrorKind::Corrupt,
+            format!(
+                "the snapshot of the task machine has version {v}, and this program reads up to \
+                 {VERSION}: use the newer program"
+            ),
+        ));
+    }
+    let ReadBack { runs, tasks, roster, doomed } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
+    let mut durable = Durable { runs, tasks, roster, doomed, ..Durable::default() };
+    durable.derive();
+    Ok(durable)
+}

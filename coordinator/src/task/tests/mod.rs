@@ -1,0 +1,9 @@
+//! The task machine, by stories and by chance.
+
+mod agents;
+mod graphs;
+mod retries;
+mod script;
+mod selection;
+mod why;
+mod world;

@@ -1,0 +1,256 @@
+//! How runs, tasks and agents look to a person or a program.
+
+use orkestra_runtime::{
+    id::{AgentId, Attempt, RunId, TaskId},
+    protocol::{
+        agent::{Availability, Progress},
+        payload::{Json, Payload},
+        task::Failure,
+    },
+    time::Wall,
+};
+use serde::Serialize;
+
+use crate::task::{
+    command::RunSummary,
+    event::RunOpening,
+    machine::TaskMachine,
+    state::{Ending, Phase, Run, Task},
+};
+
+/// A run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunView {
+    /// How it stands.
+    #[serde(flatten)]
+    pub summary: RunSummary,
+    /// What it was opened with.
+    pub opening: RunOpening,
+    /// Whether its graph is complete.
+    pub sealed: bool,
+    /// What its agents are at.
+    pub running: Vec<Running>,
+}
+
+/// An attempt at work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Running {
+    /// The task.
+    pub task: TaskId,
+    /// Which try.
+    pub attempt: Attempt,
+    /// Whose.
+    pub agent: AgentId,
+    /// Since when.
+    pub since: Wall,
+    /// How far it says it is.
+    pub progress: Option<Progress>,
+}
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TaskView {
+    /// Its run.
+    pub run: RunId,
+    /// Its name.
+    pub id: TaskId,
+    /// Its number.
+    pub no: u64,
+    /// One line for people.
+    pub title: String,
+    /// How much it matters.
+    pub priority: &'static str,
+    /// Where it stands: `held`, `waiting`, `ready`, `retrying`, `running`, `completed`, `failed`,
+    /// `cancelled`.
+    pub state: &'static str,
+    /// Its latest attempt.
+    pub attempt: Attempt,
+    /// How many attempts failed.
+    pub failures: u32,
+    /// Whose it is, or was last.
+    pub agent: Option<AgentId>,
+    /// When it was submitted.
+    pub submitted: Wall,
+    /// When it ended.
+    pub ended: Option<Wall>,
+    /// Why it failed or was cancelled.
+    pub reason: Option<String>,
+    /// Why its latest attempt failed.
+    pub last_failure: Option<Failure>,
+    /// What it depends on.
+    pub needs: Vec<TaskId>,
+    /// What it was submitted with.
+    pub input: Payload,
+    /// Its result.
+    pub output: Option<Payload>,
+}
+
+/// An agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AgentView {
+    /// Its name.
+    pub id: AgentId,
+    /// How it works.
+    pub kind: String,
+    /// One line for people.
+    pub description: String,
+    /// `available`, `unavailable`, or `away` when its worker is not there.
+    pub state: &'static str,
+    /// Why it is unavailable.
+    pub reason: Option<String>,
+    /// How many attempts it can hold.
+    pub capacity: u32,
+    /// How many it holds.
+    pub outstanding: u32,
+    /// How many ended with a result.
+    pub completed: u64,
+    /// How many failed.
+    pub failed: u64,
+    /// What it can do.
+    pub capabilities: Vec<String>,
+}
+
+/// The state of a task, by name.
+pub(super) const fn state_name(phase: &Phase) -> &'static str {
+    match phase {
+        Phase::Held => "held",
+        Phase::Waiting { .. } => "waiting",
+        Phase::Ready { .. } => "ready",
+        Phase::Retrying { .. } => "retrying",
+        Phase::Assigned { .. } => "running",
+        Phase::Ended { ending: Ending::Completed(_), .. } => "completed",
+        Phase::Ended { ending: Ending::Failed(_), .. } => "failed",
+        Phase::Ended { ending: Ending::Cancelled(_), .. } => "cancelled",
+    }
+}
+
+pub(super) fn summary(run: &Run) -> RunSummary {
+    RunSummary {
+        run: run.id.clone(),
+        counts: run.counts,
+        attempts: run.attempts,
+        opened: run.opened,
+        ended: run.ended,
+    }
+}
+
+pub(super) fn runs(machine: &TaskMachine) -> Vec<RunView> {
+    let views = machine.durable.runs.values().rev();
+    views.map(|run| run_view(run, Vec::new())).collect()
+}
+
+fn run_view(run: &Run, running: Vec<Running>) -> RunView {
+    RunView { summary: summary(run), opening: run.opening.clone(), sealed: run.sealed, running }
+}
+
+pub(super) fn run(machine: &TaskMachine, id: &RunId) -> Option<RunView> {
+    let (no, run) = machine.durable.run_named(id)?;
+    let leases = machine.live.leases.iter();
+    let running = leases.filter_map(|(task_no, lease)| {
+        let task = machine.task(*task_no).filter(|task| task.run == no)?;
+        let Phase::Assigned { since, .. } = task.phase else { return None };
+        Some(Running {
+            task: task.spec.id.clone(),
+            attempt: lease.attempt,
+            agent: machine.durable.roster.get(lease.agent)?.profile.id.clone(),
+            since,
+            progress: machine.live.progress.get(task_no).cloned(),
+        })
+    });
+    Some(run_view(run, running.collect()))
+}
+
+pub(super) fn tasks(machine: &TaskMachine, run: &RunId, limit: Option<usize>) -> Vec<TaskView> {
+    let Some((_, run)) = machine.durable.run_named(run) else { return Vec::new() };
+    let mut numbers: Vec<_> = run.tasks.values().copied().collect();
+    numbers.sort_unstable();
+    let tasks = numbers.into_iter().filter_map(|no| Some((no, machine.task(no)?)));
+    tasks
+        .take(limit.unwrap_or(usize::MAX))
+        .map(|(no, task)| task_view(machine, run, no.0, task))
+        .collect()
+}
+
+pub(super) fn task(machine: &TaskMachine, run: &RunId, id: &TaskId) -> Option<TaskView> {
+    let (_, found) = machine.durable.run_named(run)?;
+    let (no, task) = machine.durable.task_named(run, id)?;
+    Some(task_view(machine, found, no.0, task))
+}
+
+fn task_view(machine: &TaskMachine, run: &Run, no: u64, task: &Task) -> TaskView {
+    let (ended, reason, output) = match &task.phase {
+        Phase::Ended { ending, at } => match ending {
+            Ending::Completed(output) => (Some(*at), None, Some(output.clone())),
+            Ending::Failed(reason) => (Some(*at), Some(reason.to_string()), None),
+            Ending::Cancelled(reason) => (Some(*at), Some(reason.to_string()), None),
+        },
+        _ => (None, None, None),
+    };
+    let agent = match task.phase {
+        Phase::Assigned { agent, .. } => Some(agent),
+        _ => task.failed_on.last().copied(),
+    };
+    let spec = &task.spec;
+    TaskView {
+        run: run.id.clone(),
+        id: spec.id.clone(),
+        no,
+        title: spec.title.clone(),
+        priority: spec.priority.as_str(),
+        state: state_name(&task.phase),
+        attempt: task.attempt,
+        failures: task.failures,
+        agent: agent.and_then(|no| Some(machine.durable.roster.get(no)?.profile.id.clone())),
+        submitted: task.submitted,
+        ended,
+        reason,
+        last_failure: task.last_failure.clone(),
+        needs: spec.dependencies.iter().map(|dependency| dependency.on.clone()).collect(),
+        input: spec.input.clone(),
+        output,
+    }
+}
+
+pub(super) fn agents(machine: &TaskMachine) -> Vec<AgentView> {
+    let records = machine.durable.roster.iter();
+    records
+        .map(|(no, record)| {
+            let profile = &record.profile;
+            let (state, reason) = match &profile.availability {
+                Availability::Unavailable { reason } => ("unavailable", Some(reason.clone())),
+                Availability::Available if machine.live.joined.contains_key(&no) => {
+                    ("available", None)
+                }
+                Availability::Available => ("away", None),
+            };
+            AgentView {
+                id: profile.id.clone(),
+                kind: profile.kind.clone(),
+                description: profile.description.clone(),
+                state,
+                reason,
+                capacity: profile.capacity,
+                outstanding: record.outstanding,
+                completed: record.completed,
+                failed: record.failed,
+                capabilities: profile.capabilities.iter().map(ToString::to_string).collect(),
+            }
+        })
+        .collect()
+}
+
+impl TaskMachine {
+    /// The run that was opened last.
+    pub fn latest_run(&self) -> Option<&RunId> {
+        self.durable.runs.values().next_back().map(|run| &run.id)
+    }
+
+    /// The output of a completed task, if it stands in place.
+    pub fn output(&self, run: &RunId, task: &TaskId) -> Option<&Json> {
+        let (_, task) = self.durable.task_named(run, task)?;
+        match &task.phase {
+            Phase::Ended { ending: Ending::Completed(Payload::Inline(json)), .. } => Some(json),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Why a task stands where it stands: the exact blocker, what it waits for, what happens next.
+
+use std::collections::BTreeSet;
+
+use orkestra_runtime::{
+    id::{AgentId, RunId, TaskId, TaskNo},
+    protocol::agent::Availability,
+    time::{Now, Wall},
+};
+use serde::Serialize;
+
+use crate::task::{
+    graph::{self, Verdict},
+    machine::TaskMachine,
+    queue::{Class, place},
+    state::{Phase, Run, Task},
+    view::state_name,
+};
+
+/// How many root causes are followed before the rest is only counted.
+const ROOTS_MAX: usize = 20;
+
+/// An explanation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Why {
+    /// The task.
+    pub task: TaskId,
+    /// Where it stands.
+    pub state: &'static str,
+    /// What keeps it there, most important first; empty when nothing does.
+    pub blockers: Vec<Blocker>,
+    /// What happens next, in one sentence.
+    pub next: String,
+}
+
+/// One thing that keeps a task where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Blocker {
+    /// Its run is not sealed: its tasks are still being submitted.
+    RunNotSealed,
+    /// A task that it depends on.
+    Dependency {
+        /// Which.
+        on: TaskId,
+        /// Where that stands.
+        state: &'static str,
+    },
+    /// At the end of the chain of dependencies: a task that waits for something else.
+    Root {
+        /// Which.
+        task: TaskId,
+        /// Where that stands.
+        state: &'static str,
+        /// Why it stands there.
+        because: String,
+    },
+    /// The time of its next attempt.
+    Retry {
+        /// When.
+        due: Wall,
+        /// After how many failures.
+        failures: u32,
+        /// Why the latest attempt failed.
+        last: String,
+    },
+    /// No agent that may work on it exists.
+    NoAgent {
+        /// What is required.
+        requires: Vec<String>,
+    },
+    /// An agent that may work on it cannot.
+    AgentUnavailable {
+        /// Who.
+        agent: AgentId,
+        /// Why.
+        reason: String,
+    },
+    /// An agent that may work on it is full.
+    AgentBusy {
+        /// Who.
+        agent: AgentId,
+        /// What it holds.
+        outstanding: u32,
+        /// What it can hold.
+        capacity: u32,
+    },
+    /// Its run has as many attempts outstanding as it may.
+    RunConcurrency {
+        /// How many that is.
+        limit: u32,
+    },
+    /// Others of the same kind are before it.
+    Queue {
+        /// How many.
+        ahead: usize,
+    },
+    /// Its agent works on it.
+    Working {
+        /// Who.
+        agent: AgentId,
+        /// Which try.
+        attempt: u32,
+        /// Since when.
+        since: Wall,
+        /// How far it says it is.
+        progress: Option<String>,
+    },
+    /// It has ended.
+    Ended {
+        /// How.
+        how: String,
+        /// When.
+        at: Wall,
+    },
+}
+
+pub(super) fn explain(machine: &TaskMachine, now: Now, run: &RunId, id: &TaskId) -> Option<Why> {
+    let (_, run) = machine.durable.run_named(run)?;
+    let (no, task) = machine.durable.task_named(&run.id, id)?;
+    let (blockers, next) = match &task.phase {
+        Phase::Held => (
+            vec![Blocker::RunNotSealed],
+            "it may begin once its run is sealed with all its tasks".to_owned(),
+        ),
+        Phase::Waiting { .. } => waiting(machine, now, run, no, task),
+        Phase::Ready { .. } => ready(machine, no, task),
+        Phase::Retrying { due } if *due <= now.wall => ready(machine, no, task),
+        Phase::Retrying { due } => retrying(task, *due, now),
+        Phase::Assigned { since, .. } => working(machine, no, task, *since),
+        Phase::Ended { at, .. } => ended(task, *at),
+    };
+    Some(Why { task: id.clone(), state: state_name(&task.phase), blockers, next })
+}
+
+fn waiting(
+    machine: &TaskMachine,
+    now: Now,
+    run: &Run,
+    no: TaskNo,
+    task: &Task,
+) -> (Vec<Blocker>, String) {
+    let mut blockers = Vec::new();
+    for (on, found) in unmet(machine, run, task) {
+        let on = on.clone();
+        blockers.push(Blocker::Dependency { on, state: state_name(&found.phase) });
+    }
+    if machine.durable.doomed.contains_key(&no) {
+        return (blockers, "it ends shortly, since what it needs did not come about".to_owned());
+    }
+    let roots = roots(machine, run, task);
+    let mut names = Vec::new();
+    for (root_no, root) in roots {
+        let because = match &root.phase {
+            Phase::Ready { .. } => ready(machine, root_no, root).1,
+            Phase::Retrying { due } => retrying(root, *due, now).1,
+            Phase::Assigned { since, .. } => working(machine, root_no, root, *since).1,
+            Phase::Held | Phase::Waiting { .. } | Phase::Ended { .. } => {
+                "it ends shortly".to_owned()
+            }
+        };
+        names.push(root.spec.id.to_string());
+        let task = root.spec.id.clone();
+        blockers.push(Blocker::Root { task, state: state_name(&root.phase), because });
+    }
+    let count = unmet(machine, run, task).count();
+    let next = format!(
+        "it may begin once {count} {} ended; now it hangs on {}",
+        if count == 1 { "dependency has" } else { "dependencies have" },
+        names.join(", ")
+    );
+    (blockers, next)
+}
+
+/// The dependencies that do not allow a task to begin.
+fn unmet<'a>(
+    machine: &'a TaskMachine,
+    run: &'a Run,
+    task: &'a Task,
+) -> impl Iterator<Item = (&'a TaskId, &'a Task)> {
+    task.spec.dependencies.iter().filter_map(move |dependency| {
+        let on = machine.task(*run.tasks.get(&dependency.on)?)?;
+        let allowed = match &on.phase {
+            Phase::Ended { ending, .. } => graph::judge(dependency, ending) == Verdict::Allows,
+            _ => false,
+        };
+        (!allowed).then_some((&dependency.on, on))
+    })
+}
+
+/// The tasks at the ends of the chains: those that wait for no other task.
+fn roots<'a>(machine: &'a TaskMachine, run: &'a Run, task: &'a Task) -> Vec<(TaskNo, &'a Task)> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    let mut todo: Vec<&Task> = vec![task];
+    while let Some(task) = todo.pop() {
+        for (id, on) in unmet(machine, run, task) {
+            let Some(no) = run.tasks.get(id).copied() else { continue };
+            if !seen.insert(no) {
+                continue;
+            }
+            if matches!(on.phase, Phase::Waiting { .. }) {
+                todo.push(on);
+            } else if found.len() < ROOTS_MAX {
+                found.push((no, on));
+            }
+        }
+    }
+    found.sort_unstable_by_key(|(no, _)| *no);
+    found
+}
+
+fn ready(machine: &TaskMachine, no: TaskNo, task: &Task) -> (Vec<Blocker>, String) {
+    let class = Class::of(task.run, &task.spec);
+    let mut blockers = Vec::new();
+    let (mut able, mut free) = (0, 0);
+    for (agent_no, record) in machine.durable.roster.iter() {
+        let profile = &record.profile;
+        if !class.admits(&profile.id, &profile.capabilities) {
+            continue;
+        }
+        able += 1;
+        let agent = profile.id.clone();
+        if let Availability::Unavailable { reason } = &profile.availability {
+            blockers.push(Blocker::AgentUnavailable { agent, reason: reason.clone() });
+        } else if !machine.live.joined.contains_key(&agent_no) {
+            let reason = "its worker is not there".to_owned();
+            blockers.push(Blocker::AgentUnavailable { agent, reason });
+        } else if record.outstanding >= profile.capacity {
+            let (outstanding, capacity) = (record.outstanding, profile.capacity);
+            blockers.push(Blocker::AgentBusy { agent, outstanding, capacity });
+        } else {
+            free += 1;
+        }
+    }
+    if able == 0 {
+        let requires: Vec<String> = task.spec.requires.iter().map(ToString::to_string).collect();
+        let next = format!(
+            "it begins once an agent joins that may work on it (required: {})",
+            if requires.is_empty() { "any agent".to_owned() } else { requires.join(", ") }
+        );
+        return (vec![Blocker::NoAgent { requires }], next);
+    }
+    if free > 0 && machine.room_of(task.run) == 0 {
+        let run = machine.durable.runs.get(&task.run);
+        let limit = run.and_then(|run| run.opening.concurrency).unwrap_or_default();
+        blockers.insert(0, Blocker::RunConcurrency { limit });
+        return (
+            blockers,
+            format!("it begins once fewer than {limit} attempts of its run are at work"),
+        );
+    }
+    if let Phase::Ready { downstream, .. } = task.phase {
+        let place = place(no, &task.spec, downstream);
+        let ahead = machine.durable.queues.ahead_of(&class, &place);
+        if ahead > 0 {
+            blockers.push(Blocker::Queue { ahead });
+        }
+    }
+    let next = if free > 0 {
+        "it begins now".to_owned()
+    } else {
+        "it begins as soon as an agent that may work on it is free".to_owned()
+    };
+    (blockers, next)
+}
+
+fn retrying(task: &Task, due: Wall, now: Now) -> (Vec<Blocker>, String) {
+    let last = task.last_failure.as_ref().map(ToString::to_string).unwrap_or_default();
+    let wait = due.since(now.wall);
+    let next =
+        format!("attempt {} begins in {:.1} s, at {due}", task.attempt.next(), wait.as_secs_f64());
+    (vec![Blocker::Retry { due, failures: task.failures, last }], next)
+}
+
+fn working(machine: &TaskMachine, no: TaskNo, task: &Task, since: Wall) -> (Vec<Blocker>, String) {
+    let Phase::Assigned { agent, .. } = task.phase else { return (Vec::new(), String::new()) };
+    let Some(record) = machine.durable.roster.get(agent) else {
+        return (Vec::new(), String::new());
+    };
+    let agent = record.profile.id.clone();
+    let progress = machine.live.progress.get(&no);
+    let progress = progress.map(|progress| format!("{} % {}", progress.percent, progress.message));
+    let next = format!("{agent} reports how attempt {} ended", task.attempt);
+    let working = Blocker::Working { agent, attempt: task.attempt.0, since, progress };
+    (vec![working], next)
+}
+
+fn ended(task: &Task, at: Wall) -> (Vec<Blocker>, String) {
+    use crate::task::state::Ending;
+    let Phase::Ended { ending, .. } = &task.phase else { return (Vec::new(), String::new()) };
+    let how = match ending {
+        Ending::Completed(_) => format!("completed by attempt {}", task.attempt),
+        Ending::Failed(reason) => task.last_failure.as_ref().map_or_else(
+            || format!("failed: {reason}"),
+            |last| format!("failed: {reason}, after {last}"),
+        ),
+        Ending::Cancelled(reason) => format!("cancelled: {reason}"),
+    };
+    let next = match ending {
+        Ending::Completed(_) => "nothing: its result is recorded".to_owned(),
+        Ending::Failed(_) | Ending::Cancelled(_) => {
+            format!("nothing by itself; `orkestra task retry {}` tries it again", task.spec.id)
+        }
+    };
+    (vec![Blocker::Ended { how, at }], next)
+}
