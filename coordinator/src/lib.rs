@@ -1,2 +1,4 @@
-//! coordinator
+//! Keeps order: tasks, the shard that orders them, the supervision tree, and the `orkestra` command.
+
+pub mod shard;
 pub mod task;

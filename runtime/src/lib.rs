@@ -17,6 +17,7 @@ pub mod id;
 pub mod limits;
 pub mod machine;
 pub mod protocol;
+pub mod record;
 pub mod shell;
 pub mod time;
 

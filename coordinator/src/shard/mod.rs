@@ -1,0 +1,14 @@
+//! A shard: one sequencer, many sub-machines, one journal.
+//!
+//! Everything that must be in one order belongs to one shard, and one sequencer orders it. The
+//! sub-machines (tasks, locks, committees …) are composed to one [`Mind`]; a command is handled as
+//! one [`Step`], and all events of a step stand in the same record of the journal or none does.
+//!
+//! Start reading at [`mind`], then [`step`].
+
+pub mod machine;
+pub mod mind;
+pub mod step;
+
+pub use mind::Mind;
+pub use step::{Performed, Step, StepFault, perform};
