@@ -1,4 +1,5 @@
 //! Keeps order: tasks, the shard that orders them, the supervision tree, and the `orkestra` command.
 
+pub mod audit;
 pub mod shard;
 pub mod task;

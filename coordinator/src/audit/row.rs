@@ -1,0 +1,109 @@
+//! One row of the audit.
+
+use orkestra_runtime::{
+    id::{AgentId, Number, RunId, TaskId},
+    time::Wall,
+};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
+use crate::task::{TaskEvent, Then};
+
+/// One event, as a person or a program looks for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditRow {
+    /// Unique for ever: the shard and the event's number.
+    pub event_id: String,
+    /// The event's number in its shard.
+    pub number: Number,
+    /// When it was recorded.
+    #[serde(serialize_with = "as_text")]
+    pub timestamp: Wall,
+    /// What happened, e.g. `task_completed`.
+    pub event_type: &'static str,
+    /// In which run.
+    pub run: Option<RunId>,
+    /// To which task.
+    pub task_id: Option<TaskId>,
+    /// With whom.
+    pub agent_name: Option<AgentId>,
+    /// What else the event says.
+    pub details: Value,
+}
+
+fn as_text<S: Serializer>(wall: &Wall, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(wall)
+}
+
+/// The type of an event, by name.
+pub(super) const fn type_of(event: &TaskEvent) -> &'static str {
+    match event {
+        TaskEvent::RunOpened { .. } => "run_opened",
+        TaskEvent::RunSealed { .. } => "run_sealed",
+        TaskEvent::RunEnded { .. } => "run_ended",
+        TaskEvent::RunCancelled { .. } => "run_cancelled",
+        TaskEvent::RunForgotten { .. } => "run_forgotten",
+        TaskEvent::TasksForgotten { .. } => "tasks_forgotten",
+        TaskEvent::Submitted { .. } => "task_submitted",
+        TaskEvent::Assigned { .. } => "task_assigned",
+        TaskEvent::Completed { .. } => "task_completed",
+        TaskEvent::AttemptFailed { then, .. } => match then {
+            Then::Retry { .. } => "task_retry",
+            Then::Again => "task_handed_back",
+            Then::Fail | Then::Exhausted => "task_failed",
+            Then::Poison => "task_poison_pill",
+        },
+        TaskEvent::Failed { .. } => "task_failed",
+        TaskEvent::Cancelled { .. } => "task_cancelled",
+        TaskEvent::Retried { .. } => "task_retried_by_hand",
+        TaskEvent::AgentDescribed { .. } => "agent_described",
+    }
+}
+
+/// What an event says beyond its subject.
+pub(super) fn details_of(event: &TaskEvent) -> Value {
+    match event {
+        TaskEvent::RunOpened { opening, .. } => json!({
+            "scenario": opening.scenario,
+            "scenario_hash": opening.scenario_hash,
+            "input_hash": opening.input_hash,
+            "concurrency": opening.concurrency,
+        }),
+        TaskEvent::RunSealed { .. } | TaskEvent::RunForgotten { .. } => json!({}),
+        TaskEvent::RunEnded { completed, failed, cancelled, .. } => {
+            json!({ "completed": completed, "failed": failed, "cancelled": cancelled })
+        }
+        TaskEvent::RunCancelled { by, reason, .. } => json!({ "by": by, "reason": reason }),
+        TaskEvent::TasksForgotten { tasks } => json!({ "tasks": tasks.len() }),
+        TaskEvent::Submitted { spec, .. } => {
+            let needs: Vec<_> = spec.dependencies.iter().map(|needed| needed.on.as_str()).collect();
+            json!({ "title": spec.title, "priority": spec.priority.as_str(), "needs": needs })
+        }
+        TaskEvent::Assigned { attempt, score, .. } => json!({
+            "attempt": attempt,
+            "score": {
+                "total": score.total(),
+                "suitability": score.suitability,
+                "penalty": score.penalty,
+                "history": score.history,
+            },
+        }),
+        TaskEvent::Completed { attempt, output, worked_ms, .. } => {
+            json!({ "attempt": attempt, "worked_ms": worked_ms, "output": output })
+        }
+        TaskEvent::AttemptFailed { attempt, failure, then, worked_ms, .. } => json!({
+            "attempt": attempt,
+            "worked_ms": worked_ms,
+            "failure": failure,
+            "then": then,
+        }),
+        TaskEvent::Failed { reason, .. } => json!({ "reason": reason.to_string() }),
+        TaskEvent::Cancelled { reason, .. } => json!({ "reason": reason.to_string() }),
+        TaskEvent::Retried { by, .. } => json!({ "by": by }),
+        TaskEvent::AgentDescribed { profile } => json!({
+            "kind": profile.kind,
+            "capacity": profile.capacity,
+            "availability": profile.availability,
+        }),
+    }
+}
