@@ -74,7 +74,7 @@ impl Auditor {
     pub fn row(&mut self, number: Number, at: Wall, event: &Event) -> AuditRow {
         let Event::Task(event) = event;
         self.remember(number, event);
-        let (run, task) = self.subject(number, event);
+        let (run, task) = Self::subject(number, event);
         let names = task.and_then(|no| self.tasks.get(&no));
         let run = run.or_else(|| names.map(|(run, _)| *run));
         AuditRow {
@@ -108,7 +108,7 @@ impl Auditor {
     }
 
     /// Which run or task an event is about.
-    fn subject(&self, number: Number, event: &TaskEvent) -> (Option<RunNo>, Option<TaskNo>) {
+    fn subject(number: Number, event: &TaskEvent) -> (Option<RunNo>, Option<TaskNo>) {
         match event {
             TaskEvent::RunOpened { .. } => (Some(RunNo(number.0)), None),
             TaskEvent::RunSealed { run }

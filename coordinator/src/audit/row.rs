@@ -31,6 +31,7 @@ pub struct AuditRow {
     pub details: Value,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn as_text<S: Serializer>(wall: &Wall, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(wall)
 }
