@@ -10,6 +10,7 @@
 //! Nothing here is global: a node owns its clock, its fabric and its chance, and ten nodes live in
 //! one test process.
 
+pub mod backoff;
 pub mod chance;
 pub mod error;
 pub mod fabric;
@@ -18,7 +19,9 @@ pub mod limits;
 pub mod machine;
 pub mod protocol;
 pub mod record;
+pub mod restart;
 pub mod shell;
+pub mod supervise;
 pub mod time;
 
 pub use error::{Error, ErrorKind, Result};
