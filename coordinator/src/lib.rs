@@ -1,1 +1,4 @@
 //! coordinator
+
+pub mod scenario;
+pub mod written;
