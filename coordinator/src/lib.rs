@@ -1,5 +1,7 @@
 //! Keeps order: tasks, the shard that orders them, the supervision tree, and the `orkestra` command.
 
 pub mod audit;
+pub mod scenario;
 pub mod shard;
 pub mod task;
+pub mod written;
