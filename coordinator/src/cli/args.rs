@@ -1,0 +1,244 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::output::{Exit, Format};
+
+/// Orkestra runs teams of agents: supervised, durable, and able to say why.
+#[derive(Debug, Parser)]
+#[command(name = "orkestra", version, about, after_help = Exit::HELP, max_term_width = 100)]
+#[command(propagate_version = true, arg_required_else_help = true)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Common {
+    /// The folder that holds the journal of runs.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// The configuration file; by default ./orkestra.toml if it is there.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// How data is written.
+    #[arg(short, long, global = true, value_enum, default_value_t)]
+    pub(super) output: Format,
+    /// Say only what went wrong.
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+    /// Log more (twice: even more), to standard error.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a scenario in this process; an interrupted run of it goes on where it was.
+    #[command(after_help = "Examples:
+  orkestra run examples/release-review.toml
+  orkestra run examples/release-review.toml --set repo=../other --report review.md
+  orkestra run examples/crash.toml --fresh")]
+    Run(RunArgs),
+    /// Check scenario files, or show what they may contain.
+    #[command(subcommand)]
+    Scenario(ScenarioCommand),
+    /// Look at tasks, cancel them, try them again.
+    #[command(subcommand)]
+    Task(TaskCommand),
+    /// Look at agents.
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// Say why a task stands where it stands, and what happens next.
+    #[command(after_help = "Example:\n  orkestra why report")]
+    Why {
+        /// The task.
+        task: String,
+        #[command(flatten)]
+        run: RunChoice,
+    },
+    /// Read what happened, event by event.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Read who was started, ended, restarted, and why.
+    #[command(subcommand)]
+    Supervision(SupervisionCommand),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Measure this machine and Orkestra on it.
+    #[command(after_help = "Examples:\n  orkestra bench\n  orkestra bench --only tasks -o json")]
+    Bench {
+        /// Only the figures of this name, or of names that begin with it.
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
+    },
+    /// Write a completion script for a shell.
+    #[command(after_help = "Example:\n  orkestra completion bash > ~/.local/share/bash-completion/completions/orkestra")]
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The scenario file.
+    pub(super) file: PathBuf,
+    /// Set an input of the scenario; may be repeated.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Begin anew, even if a run of this scenario was interrupted.
+    #[arg(long)]
+    pub(super) fresh: bool,
+    /// Write the scenario's report to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ScenarioCommand {
+    /// Check a scenario file and show all its faults, with line and column.
+    #[command(after_help = "Example:\n  orkestra scenario check examples/release-review.toml")]
+    Check {
+        /// The scenario file.
+        file: PathBuf,
+        /// Set an input of the scenario; may be repeated.
+        #[arg(long = "set", value_name = "NAME=VALUE")]
+        set: Vec<String>,
+    },
+    /// Show the JSON Schema of scenario files.
+    Schema,
+}
+
+/// Which run is meant.
+#[derive(Clone, Debug, Args)]
+pub(super) struct RunChoice {
+    /// The run; by default the latest.
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TaskCommand {
+    /// List the tasks of a run.
+    #[command(after_help = "Examples:\n  orkestra task list\n  orkestra task list --state failed -o json")]
+    List {
+        #[command(flatten)]
+        run: RunChoice,
+        /// Only tasks in this state (held, waiting, ready, retrying, running, completed, failed, cancelled).
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        /// At most so many.
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+    },
+    /// Show one task with its input and its result.
+    Get {
+        /// The task.
+        task: String,
+        #[command(flatten)]
+        run: RunChoice,
+    },
+    /// Cancel a task with its children.
+    Cancel {
+        /// The task.
+        task: String,
+        #[command(flatten)]
+        run: RunChoice,
+        /// Why, for the record.
+        #[arg(long, default_value = "asked on the command line")]
+        reason: String,
+    },
+    /// Try a failed or cancelled task again, and what failed because of it.
+    Retry {
+        /// The task.
+        task: String,
+        #[command(flatten)]
+        run: RunChoice,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AgentCommand {
+    /// List agents: what they can do, what they did, why one cannot work.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditCommand {
+    /// List events, oldest first.
+    #[command(after_help = "Examples:
+  orkestra audit list --task secrets
+  orkestra audit list --type task_retry --since 2026-11-21T09:00:00Z")]
+    List(AuditArgs),
+    /// Write events as JSON lines: to standard output, or one file a day into a folder.
+    #[command(after_help = "Example:\n  orkestra audit export --dir audit/")]
+    Export {
+        #[command(flatten)]
+        filter: AuditArgs,
+        /// Write `audit_YYYYMMDD.jsonl` files into this folder.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Debug, Args)]
+pub(super) struct AuditArgs {
+    /// Not before this time (RFC 3339, or a date).
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<String>,
+    /// Before this time (RFC 3339, or a date).
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<String>,
+    /// Of this type (`task_retry`), or family (`task`).
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(super) event_type: Option<String>,
+    /// About this task.
+    #[arg(long, value_name = "TASK")]
+    pub(super) task: Option<String>,
+    /// About this agent.
+    #[arg(long, value_name = "AGENT")]
+    pub(super) agent: Option<String>,
+    /// Of this run.
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<usize>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SupervisionCommand {
+    /// Show the supervision log.
+    #[command(after_help = "Examples:\n  orkestra supervision log\n  orkestra supervision log --child agents/secrets")]
+    Log {
+        /// Only of children whose path contains this.
+        #[arg(long, value_name = "TEXT")]
+        child: Option<String>,
+        /// Only the last so many.
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+    },
+    /// Show the supervision tree with states and restart counts.
+    Tree,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Show every key with its value and where that comes from.
+    Show,
+    /// Check the configuration and show all its faults.
+    Check,
+    /// Explain one key.
+    #[command(after_help = "Example:\n  orkestra config explain tasks.lease")]
+    Explain {
+        /// The key.
+        key: String,
+    },
+}

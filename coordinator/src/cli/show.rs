@@ -1,0 +1,142 @@
+//! How runs, tasks, agents and explanations look to a person.
+
+use std::fmt::Write as _;
+
+use orkestra_runtime::{
+    protocol::payload::Payload,
+    time::{Now, Wall},
+};
+
+use crate::{
+    audit::AuditRow,
+    output::{Table, human},
+    task::{Blocker, Why, view::{AgentView, TaskView}},
+};
+
+pub(super) fn tasks(tasks: &[TaskView], now: Now) -> Table {
+    let mut table = Table::new(["TASK", "STATE", "PRIORITY", "ATTEMPT", "AGENT", "AGE", "REASON"]);
+    for task in tasks {
+        table.row([
+            task.id.to_string(),
+            task.state.to_owned(),
+            task.priority.to_owned(),
+            task.attempt.to_string(),
+            task.agent.as_ref().map(ToString::to_string).unwrap_or_default(),
+            human::age(task.ended.unwrap_or(now.wall), task.submitted),
+            task.reason.clone().or_else(|| Some(task.last_failure.as_ref()?.to_string())).unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+pub(super) fn task(task: &TaskView) -> String {
+    let mut text = String::new();
+    let mut line = |key: &str, value: &str| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "{key:<12} {value}");
+        }
+    };
+    line("task", task.id.as_str());
+    line("run", task.run.as_str());
+    line("title", &task.title);
+    line("state", task.state);
+    line("priority", task.priority);
+    line("attempts", &task.attempt.to_string());
+    line("failures", &task.failures.to_string());
+    line("agent", &task.agent.as_ref().map(ToString::to_string).unwrap_or_default());
+    line("submitted", &task.submitted.to_string());
+    line("ended", &task.ended.map(|at: Wall| at.to_string()).unwrap_or_default());
+    line("reason", task.reason.as_deref().unwrap_or_default());
+    let failure = task.last_failure.as_ref().map(ToString::to_string);
+    line("last failure", failure.as_deref().unwrap_or_default());
+    let needs: Vec<&str> = task.needs.iter().map(orkestra_runtime::id::TaskId::as_str).collect();
+    line("needs", &needs.join(", "));
+    line("input", &payload(&task.input));
+    line("output", &task.output.as_ref().map(payload).unwrap_or_default());
+    text
+}
+
+fn payload(payload: &Payload) -> String {
+    match payload {
+        Payload::Inline(json) if json.as_str() == "null" => String::new(),
+        Payload::Inline(json) => json.as_str().to_owned(),
+        Payload::Blob { name, bytes } => format!("blob {name} ({})", human::size(*bytes)),
+    }
+}
+
+pub(super) fn agents(agents: &[AgentView]) -> Table {
+    let mut table = Table::new([
+        "AGENT", "KIND", "STATE", "HOLDS", "COMPLETED", "FAILED", "CAPABILITIES", "REASON",
+    ]);
+    for agent in agents {
+        table.row([
+            agent.id.to_string(),
+            agent.kind.clone(),
+            agent.state.to_owned(),
+            format!("{}/{}", agent.outstanding, agent.capacity),
+            agent.completed.to_string(),
+            agent.failed.to_string(),
+            agent.capabilities.join(","),
+            agent.reason.clone().unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+pub(super) fn audit(rows: &[AuditRow]) -> Table {
+    let mut table = Table::new(["TIME", "EVENT", "TASK", "AGENT", "DETAILS"]);
+    for row in rows {
+        table.row([
+            row.timestamp.to_string(),
+            row.event_type.to_owned(),
+            row.task_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+            row.agent_name.as_ref().map(ToString::to_string).unwrap_or_default(),
+            cut(&row.details.to_string(), 100),
+        ]);
+    }
+    table
+}
+
+/// The beginning of a text, with a sign that there is more.
+fn cut(text: &str, chars_max: usize) -> String {
+    if text.chars().count() <= chars_max {
+        return text.to_owned();
+    }
+    text.chars().take(chars_max.saturating_sub(1)).chain(['…']).collect()
+}
+
+pub(super) fn why(why: &Why) -> String {
+    let mut text = format!("{} is {}: {}\n", why.task, why.state, why.next);
+    for blocker in &why.blockers {
+        let _ = writeln!(text, "  - {}", told(blocker));
+    }
+    text
+}
+
+fn told(blocker: &Blocker) -> String {
+    match blocker {
+        Blocker::RunNotSealed => "its run is not sealed: tasks are still being submitted".to_owned(),
+        Blocker::Dependency { on, state } => format!("it needs {on}, which is {state}"),
+        Blocker::Root { task, state, because } => {
+            format!("{task} is at the end of the chain and is {state}: {because}")
+        }
+        Blocker::Retry { due, failures, last } => {
+            format!("it waits until {due} after {failures} failed: {last}")
+        }
+        Blocker::NoAgent { requires } if requires.is_empty() => "there is no agent".to_owned(),
+        Blocker::NoAgent { requires } => format!("no agent can {}", requires.join(" and ")),
+        Blocker::AgentUnavailable { agent, reason } => format!("{agent} is unavailable: {reason}"),
+        Blocker::AgentBusy { agent, outstanding, capacity } => {
+            format!("{agent} is busy with {outstanding} of {capacity}")
+        }
+        Blocker::RunConcurrency { limit } => {
+            format!("its run has {limit} attempts at work, as many as it may")
+        }
+        Blocker::Queue { ahead } => format!("{ahead} of its kind are before it"),
+        Blocker::Working { agent, attempt, since, progress } => {
+            let progress = progress.as_ref().map(|told| format!(" ({told})")).unwrap_or_default();
+            format!("{agent} works on attempt {attempt} since {since}{progress}")
+        }
+        Blocker::Ended { how, at } => format!("{how}, at {at}"),
+    }
+}
