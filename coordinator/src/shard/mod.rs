@@ -6,6 +6,7 @@
 //!
 //! Start reading at [`mind`], then [`step`], then [`sequencer`].
 
+pub mod fold;
 pub mod mind;
 pub mod pool;
 pub mod sequencer;
@@ -13,6 +14,7 @@ pub mod step;
 #[cfg(any(test, feature = "testing"))]
 pub mod toy;
 
+pub use fold::{Fold, Genesis};
 pub use mind::Mind;
 pub use pool::Pool;
 pub use step::{Performed, Step, StepFault, perform};

@@ -44,14 +44,24 @@ pub struct Journal {
 impl Journal {
     /// The journal of a shard in a fabric.
     pub fn of(fabric: &dyn Fabric, shard: ShardId) -> Result<Self> {
+        Self::over(shard, fabric.logs(), fabric.registers(), fabric.blobs())
+    }
+
+    /// The journal of a shard, kept with these.
+    pub fn over(
+        shard: ShardId,
+        logs: Arc<dyn Logs>,
+        registers: Arc<dyn Registers>,
+        blobs: Arc<dyn Blobs>,
+    ) -> Result<Self> {
         Ok(Self {
             shard,
             log: LogName::new(&format!("shard-{shard}"))?,
             epoch_key: Key::new(&format!("shard.{shard}.epoch"))?,
             snapshots_key: Key::new(&format!("shard.{shard}.snapshots"))?,
-            logs: fabric.logs(),
-            registers: fabric.registers(),
-            blobs: fabric.blobs(),
+            logs,
+            registers,
+            blobs,
         })
     }
 
@@ -63,6 +73,11 @@ impl Journal {
     /// The name of its log.
     pub const fn log(&self) -> &LogName {
         &self.log
+    }
+
+    /// Where its log ends.
+    pub fn end(&self) -> BoxFuture<'static, Result<Sequence>> {
+        self.logs.end(&self.log)
     }
 
     /// Appends one record if the journal still ends at `end`. Dropping the future undoes nothing.

@@ -93,7 +93,8 @@ impl Journal {
     /// Folds what stands in the journal after `position`, up to its end or up to and including
     /// record `until`, and moves `position` along. Answers how many records were folded.
     ///
-    /// After an error `position` and what was folded belong together still.
+    /// After an error `position` and what was folded belong together still. An error of kind
+    /// `NotFound` means that what follows was trimmed: begin again from the latest snapshot.
     pub async fn read_on<E: DeserializeOwned>(
         &self,
         position: &mut Position,
@@ -104,8 +105,10 @@ impl Journal {
         while position.sequence < until.0 {
             let from = Sequence(position.sequence + 1);
             let entries = self.logs.read(&self.log, from, READ_BYTES).await?;
-            if entries.is_empty() {
-                break;
+            let Some(first) = entries.first() else { break };
+            if first.sequence > from {
+                let why = format!("records {} to {} were trimmed", from.0, first.sequence.0 - 1);
+                return Err(self.cannot("read the journal", ErrorKind::NotFound, &why));
             }
             for entry in entries.iter().take_while(|entry| entry.sequence <= until) {
                 position.fold(self.shard, entry, &mut apply)?;

@@ -62,6 +62,8 @@ pub struct Sequencer<M: Mind> {
     waiting: VecDeque<(Number, Release<M>)>,
     parked: Option<Parked>,
     phase: Phase,
+    /// Until when queries may be answered; none when nobody else can lead.
+    lease: Option<Moment>,
     /// When it last heard of time; the wall is shard time.
     now: Now,
 }
@@ -101,6 +103,7 @@ impl<M: Mind> Sequencer<M> {
             waiting: VecDeque::new(),
             parked: None,
             phase: Phase::Open,
+            lease: None,
             now,
         }
     }
@@ -230,6 +233,11 @@ impl<M: Mind> Sequencer<M> {
     }
 
     fn query(&mut self, query: &M::Query, to: ReplyTo, effects: &mut Vec<EffectOf<M>>) {
+        if self.lease.is_some_and(|until| self.now.moment >= until) {
+            effects.push(Effect::Refuse { to: Some(to), refusal: Refusal::Lapsed });
+            effects.push(Effect::Free { pool: Pool::Queries, count: 1 });
+            return;
+        }
         let (mind, now) = (&self.mind, self.now);
         match catch_unwind(AssertUnwindSafe(|| mind.answer(now, query))) {
             Ok(answer) if self.parked.is_some() => {
@@ -295,6 +303,7 @@ impl<M: Mind> Machine for Sequencer<M> {
             Event::Query { query, reply } => self.query(&query, reply, effects),
             Event::Appended(at) => self.appended(at, effects),
             Event::AppendFailed(error) => self.append_failed(error, effects),
+            Event::Lease(until) => self.lease = Some(until),
             Event::Close => self.phase = Phase::Closing,
         }
         self.do_what_is_due(effects);

@@ -272,3 +272,15 @@ fn a_sequencer_that_closes_ends_when_everything_is_durable() {
     assert_eq!(shard.appended(1), [done(1, 1), free(1), Effect::Closed]);
     assert_eq!(Script::new().hear(Event::Close), [Effect::Closed]);
 }
+
+#[test]
+fn a_reign_whose_lease_has_lapsed_answers_no_query() {
+    let mut shard = Script::new();
+    assert_eq!(shard.hear(Event::Lease(Moment::from_ms(10))), []);
+    assert!(matches!(shard.ask(1)[..], [Effect::Answer { .. }, Effect::Free { .. }]));
+    shard.wait(10);
+    let lapsed: Out = Effect::Refuse { to: Some(ReplyTo(2)), refusal: Refusal::Lapsed };
+    assert_eq!(shard.ask(2), [lapsed, Effect::Free { pool: Pool::Queries, count: 1 }]);
+    shard.hear(Event::Lease(Moment::from_ms(20)));
+    assert!(matches!(shard.ask(3)[..], [Effect::Answer { .. }, Effect::Free { .. }]));
+}

@@ -7,6 +7,7 @@ use orkestra_runtime::{
     fabric::{AppendError, Sequence},
     id::Number,
     machine::ReplyTo,
+    time::Moment,
 };
 
 use crate::shard::{mind::Mind, pool::Pool, step::StepFault};
@@ -40,6 +41,9 @@ pub enum Event<C, Q> {
     Appended(Sequence),
     /// The record in flight was not appended, or perhaps.
     AppendFailed(AppendError),
+    /// The reign's lease runs until then, counted from before its renewal was sent. Without a word
+    /// of it a reign has no lease and needs none: nobody else can lead.
+    Lease(Moment),
     /// No more commands are taken; ends when everything is durable and released.
     Close,
 }
@@ -99,6 +103,8 @@ pub enum Refusal {
     Step(StepFault),
     /// More is gathered than the journal can take for now.
     Busy,
+    /// The reign's lease has lapsed: somebody else may lead and know more.
+    Lapsed,
     /// The shard is closing.
     Closing,
 }
@@ -108,6 +114,7 @@ impl fmt::Display for Refusal {
         match self {
             Self::Step(fault) => fault.fmt(f),
             Self::Busy => f.write_str("the shard has more to write than it can: try again later"),
+            Self::Lapsed => f.write_str("this node may lead the shard no longer: ask again"),
             Self::Closing => f.write_str("the shard is closing: ask again when it is open"),
         }
     }
