@@ -15,6 +15,7 @@ pub mod chance;
 pub mod error;
 pub mod fabric;
 pub mod id;
+pub mod journal;
 pub mod limits;
 pub mod machine;
 pub mod protocol;

@@ -4,11 +4,18 @@
 //! sub-machines (tasks, locks, committees …) are composed to one [`Mind`]; a command is handled as
 //! one [`Step`], and all events of a step stand in the same record of the journal or none does.
 //!
-//! Start reading at [`mind`], then [`step`].
+//! Start reading at [`mind`], then [`step`], then [`sequencer`].
 
 pub mod machine;
+pub mod fold;
 pub mod mind;
+pub mod pool;
+pub mod sequencer;
 pub mod step;
+#[cfg(any(test, feature = "testing"))]
+pub mod toy;
 
+pub use fold::{Fold, Genesis};
 pub use mind::Mind;
+pub use pool::Pool;
 pub use step::{Performed, Step, StepFault, perform};

@@ -29,18 +29,22 @@ pub const DECISION_BYTES_MAX: usize = STEP_BYTES_MAX / 2;
 /// each from the state that those before it have left. All events of a step stand in one record;
 /// its effects are carried out, in order, when that record is durable.
 pub struct Step<M: Mind> {
+    /// The number that its first event has, or would have.
+    first: Number,
     next: Number,
-    pub(super) events: Vec<M::Event>,
+    /// Events of the decision that runs; empty between decisions.
+    events: Vec<M::Event>,
     pub(super) effects: Vec<M::Effect>,
-    pub(super) commands: VecDeque<M::Command>,
-    pub(super) taken: usize,
-    /// The encoded events of this step, after `begun` bytes that belong to earlier steps.
+    commands: VecDeque<M::Command>,
+    commands_taken: usize,
+    /// The encoded events of this step, after `begun` bytes that belong to earlier ones.
     pub(super) buffer: Vec<u8>,
-    pub(super) begun: usize,
-    pub(super) fault: Option<StepFault>,
+    begun: usize,
+    applied: bool,
+    fault: Option<StepFault>,
 }
 
-/// Why a step could not be taken.
+/// Why a step was not taken, or not to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepFault {
     /// Its events take more bytes than one record holds.
@@ -50,6 +54,8 @@ pub enum StepFault {
         /// How many would fit.
         bytes_max: usize,
     },
+    /// It would write, and there is no room in the journal; later may work.
+    Full,
     /// It has more follow-up commands than [`STEP_COMMANDS_MAX`].
     TooMany,
     /// An event could not be encoded, or a decision panicked: the program is wrong.
@@ -63,6 +69,7 @@ impl fmt::Display for StepFault {
                 f,
                 "its events take {bytes} bytes, and {bytes_max} fit one record: send it in parts"
             ),
+            Self::Full => f.write_str("the journal is full: make room, or try again later"),
             Self::TooMany => {
                 write!(f, "more than {STEP_COMMANDS_MAX} commands follow from it: send it in parts")
             }
@@ -75,13 +82,15 @@ impl<M: Mind> Step<M> {
     /// A step whose first event will be `next`.
     pub fn new(next: Number) -> Self {
         Self {
+            first: next,
             next,
             events: Vec::new(),
             effects: Vec::new(),
             commands: VecDeque::new(),
-            taken: 0,
+            commands_taken: 0,
             buffer: Vec::new(),
             begun: 0,
+            applied: false,
             fault: None,
         }
     }
@@ -104,8 +113,8 @@ impl<M: Mind> Step<M> {
 
     /// Lets a command follow within this step, after those that were pushed before it.
     pub fn then(&mut self, command: M::Command) {
-        self.taken += 1;
-        if self.taken >= STEP_COMMANDS_MAX {
+        self.commands_taken += 1;
+        if self.commands_taken >= STEP_COMMANDS_MAX {
             self.fault.get_or_insert(StepFault::TooMany);
         } else {
             self.commands.push_back(command);
@@ -138,13 +147,88 @@ impl<M: Mind> Step<M> {
         &self.effects
     }
 
-    /// Why the step cannot go on, if a decision has asked for too much.
-    pub(super) fn fault(&self, bytes_max: usize) -> Option<StepFault> {
-        if self.bytes() > bytes_max {
-            return Some(StepFault::TooLarge { bytes: self.bytes(), bytes_max });
-        }
-        self.fault.clone()
+    /// Begins the next step after the events that stand in the buffer.
+    pub(super) fn begin(&mut self) {
+        self.first = self.next;
+        self.begun = self.buffer.len();
+        self.commands_taken = 0;
+        self.applied = false;
+        self.fault = None;
     }
+
+    /// Undoes a step of which nothing was applied.
+    pub(super) fn abort(&mut self) {
+        self.buffer.truncate(self.begun);
+        self.next = self.first;
+        self.events.clear();
+        self.effects.clear();
+        self.commands.clear();
+    }
+
+    /// Whether events of this step were applied, so that it cannot be undone any more.
+    pub(super) const fn is_applied(&self) -> bool {
+        self.applied
+    }
+
+    /// Where the bytes of this step begin in the buffer.
+    pub(super) const fn begun(&self) -> usize {
+        self.begun
+    }
+
+    /// The number of this step's first event.
+    pub(super) const fn first(&self) -> Number {
+        self.first
+    }
+
+    /// Decides a command and whatever follows from it. After an error nothing has changed if
+    /// [`is_applied`](Self::is_applied) is false, and the mind is of no use any more if it is true.
+    pub(super) fn run(
+        &mut self,
+        turn: Turn<'_, M>,
+        command: &M::Command,
+        mut keep: impl FnMut(M::Event),
+    ) -> Result<(), StepFault> {
+        let Turn { mind, chance, now, at, may_write } = turn;
+        mind.hear(now, command);
+        mind.decide(now, chance, command, self);
+        let writes = !self.events.is_empty() || !self.commands.is_empty();
+        if writes && !may_write {
+            return Err(StepFault::Full);
+        }
+        self.check(DECISION_BYTES_MAX)?;
+        let mut number = self.first;
+        loop {
+            for event in self.events.drain(..) {
+                self.applied = true;
+                mind.apply(number, at, &event);
+                mind.lead(now, number, &event);
+                number = number.next();
+                keep(event);
+            }
+            let Some(command) = self.commands.pop_front() else { return Ok(()) };
+            mind.hear(now, &command);
+            mind.decide(now, chance, &command, self);
+            self.check(STEP_BYTES_MAX)?;
+        }
+    }
+
+    fn check(&mut self, bytes_max: usize) -> Result<(), StepFault> {
+        if self.bytes() > bytes_max {
+            return Err(StepFault::TooLarge { bytes: self.bytes(), bytes_max });
+        }
+        self.fault.take().map_or(Ok(()), Err)
+    }
+}
+
+/// What a step is taken with.
+pub(super) struct Turn<'a, M> {
+    pub(super) mind: &'a mut M,
+    pub(super) chance: &'a mut Chance,
+    pub(super) now: Now,
+    /// The shard time of the record in which the events will stand.
+    pub(super) at: Wall,
+    /// Whether events may be written; if not, a step that has any is refused as full.
+    pub(super) may_write: bool,
 }
 
 impl<M: Mind> fmt::Debug for Step<M> {
@@ -170,7 +254,8 @@ pub struct Performed<M: Mind> {
 
 /// Takes one whole step as the sequencer does, without a sequencer: for tests of a mind.
 ///
-/// `next` is the number of its first event. On an error of the first decision nothing has changed.
+/// `next` is the number of its first event. After an error of the first decision nothing has
+/// changed; a panic is not caught.
 pub fn perform<M: Mind>(
     mind: &mut M,
     now: Now,
@@ -179,31 +264,8 @@ pub fn perform<M: Mind>(
     command: &M::Command,
 ) -> Result<Performed<M>, StepFault> {
     let mut step = Step::new(next);
-    let mut all = Vec::new();
-    mind.hear(now, command);
-    mind.decide(now, chance, command, &mut step);
-    if let Some(fault) = step.fault(DECISION_BYTES_MAX) {
-        return Err(fault);
-    }
-    let mut number = next;
-    loop {
-        for event in std::mem::take(&mut step.events) {
-            advance(mind, now, number, now.wall, &event);
-            number = number.next();
-            all.push(event);
-        }
-        let Some(command) = step.commands.pop_front() else { break };
-        mind.hear(now, &command);
-        mind.decide(now, chance, &command, &mut step);
-        if let Some(fault) = step.fault(STEP_BYTES_MAX) {
-            return Err(fault);
-        }
-    }
-    Ok(Performed { events: all, effects: step.effects })
-}
-
-/// Applies one event on a leader.
-pub(super) fn advance<M: Mind>(mind: &mut M, now: Now, number: Number, at: Wall, event: &M::Event) {
-    mind.apply(number, at, event);
-    mind.lead(now, number, event);
+    let mut events = Vec::new();
+    let turn = Turn { mind, chance, now, at: now.wall, may_write: true };
+    step.run(turn, command, |event| events.push(event))?;
+    Ok(Performed { events, effects: step.effects })
 }
