@@ -10,7 +10,9 @@
 //! Nothing here is global: a node owns its clock, its fabric and its chance, and ten nodes live in
 //! one test process.
 
+pub mod address;
 pub mod chance;
+pub mod directory;
 pub mod error;
 pub mod fabric;
 pub mod id;
@@ -19,5 +21,6 @@ pub mod machine;
 pub mod protocol;
 pub mod shell;
 pub mod time;
+pub mod wire;
 
 pub use error::{Error, ErrorKind, Result};
