@@ -11,7 +11,9 @@
 //! one test process.
 
 pub mod backoff;
+pub mod address;
 pub mod chance;
+pub mod directory;
 pub mod error;
 pub mod fabric;
 pub mod id;
@@ -24,5 +26,6 @@ pub mod restart;
 pub mod shell;
 pub mod supervise;
 pub mod time;
+pub mod wire;
 
 pub use error::{Error, ErrorKind, Result};
