@@ -10,8 +10,8 @@
 //! Nothing here is global: a node owns its clock, its fabric and its chance, and ten nodes live in
 //! one test process.
 
-pub mod backoff;
 pub mod address;
+pub mod backoff;
 pub mod chance;
 pub mod directory;
 pub mod error;

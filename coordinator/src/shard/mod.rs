@@ -6,8 +6,8 @@
 //!
 //! Start reading at [`mind`], then [`step`], then [`sequencer`].
 
-pub mod machine;
 pub mod fold;
+pub mod machine;
 pub mod mind;
 pub mod pool;
 pub mod sequencer;
