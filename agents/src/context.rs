@@ -3,23 +3,84 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use orkestra_runtime::protocol::agent::Progress;
+use bytes::Bytes;
+use orkestra_runtime::{
+    fabric::{BlobName, Blobs},
+    id::{Attempt, TaskNo},
+    protocol::{
+        agent::Progress,
+        task::{Failure, FailureKind},
+    },
+};
 use tokio::sync::watch;
+
+use crate::secret::{Secret, Secrets};
 
 /// Where an agent's progress goes to.
 pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
 
+/// How many artifacts one attempt may keep.
+pub const ARTIFACTS_MAX: usize = 1_024;
+
+/// One attempt of one task.
+pub(crate) type AttemptKey = (TaskNo, Attempt);
+
+/// Who hears the signs of life of attempts.
+pub(crate) trait Signs: Send + Sync + 'static {
+    /// The attempt lives; with progress, it has come this far.
+    fn sign(&self, of: AttemptKey, progress: Option<Progress>);
+}
+
+struct ToClosure(ProgressSink);
+
+impl Signs for ToClosure {
+    fn sign(&self, _: AttemptKey, progress: Option<Progress>) {
+        if let Some(progress) = progress {
+            (self.0)(progress);
+        }
+    }
+}
+
+/// A file that an attempt made, kept as a blob.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// What the agent calls it.
+    pub name: String,
+    /// Under which name its bytes are kept.
+    pub blob: BlobName,
+    /// How many they are.
+    pub bytes: u64,
+}
+
+/// What is the same for all attempts of a worker.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) blobs: Option<Arc<dyn Blobs>>,
+    pub(crate) secrets: Option<Arc<dyn Secrets>>,
+    pub(crate) signs: Arc<dyn Signs>,
+}
+
 /// What an agent may do at work: tell how far it is, see whether it was cancelled, keep its outside
-/// effects idempotent, and use a folder of its own. Cheap to clone.
+/// effects idempotent, use a folder of its own, keep artifacts and read secrets. Cheap to clone.
 #[derive(Clone)]
 pub struct Context {
-    effect_key: Arc<str>,
-    folder: Arc<Path>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    key: AttemptKey,
+    effect_key: Box<str>,
+    folder: PathBuf,
+    folder_made: AtomicBool,
     cancelled: watch::Receiver<bool>,
-    progress: ProgressSink,
+    artifacts: Mutex<Vec<Artifact>>,
+    surroundings: Surroundings,
 }
 
 impl Context {
@@ -30,7 +91,23 @@ impl Context {
         cancelled: watch::Receiver<bool>,
         progress: ProgressSink,
     ) -> Self {
-        Self { effect_key: effect_key.into(), folder: folder.into(), cancelled, progress }
+        let signs = Arc::new(ToClosure(progress));
+        let surroundings = Surroundings { blobs: None, secrets: None, signs };
+        let key = (TaskNo(0), Attempt(1));
+        Self::of_attempt(key, effect_key.into(), folder, cancelled, surroundings)
+    }
+
+    pub(crate) fn of_attempt(
+        key: AttemptKey,
+        effect_key: Box<str>,
+        folder: PathBuf,
+        cancelled: watch::Receiver<bool>,
+        surroundings: Surroundings,
+    ) -> Self {
+        let (folder_made, artifacts) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+        let inner =
+            Inner { key, effect_key, folder, folder_made, cancelled, artifacts, surroundings };
+        Self { inner: Arc::new(inner) }
     }
 
     /// A context outside any run: never cancelled, progress goes nowhere. For trying an agent.
@@ -39,19 +116,47 @@ impl Context {
         Self::new("alone", folder, cancelled, Arc::new(|_| {}))
     }
 
+    /// The same context, before it is shared, with a place for artifacts.
+    #[must_use]
+    pub fn with_blobs(self, blobs: Arc<dyn Blobs>) -> Self {
+        self.changed(|surroundings| surroundings.blobs = Some(blobs))
+    }
+
+    /// The same context, before it is shared, with secrets.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Arc<dyn Secrets>) -> Self {
+        self.changed(|surroundings| surroundings.secrets = Some(secrets))
+    }
+
+    fn changed(self, change: impl FnOnce(&mut Surroundings)) -> Self {
+        let old = &self.inner;
+        let mut surroundings = old.surroundings.clone();
+        change(&mut surroundings);
+        let (folder, cancelled) = (old.folder.clone(), old.cancelled.clone());
+        Self::of_attempt(old.key, old.effect_key.clone(), folder, cancelled, surroundings)
+    }
+
     /// Tells how far the attempt is; each call is a sign of life. `percent` above 100 counts as 100.
+    /// The newest is what counts: calls in quick succession may be told as one.
     pub fn progress(&self, percent: u8, message: impl Into<String>) {
-        (self.progress)(Progress { percent: percent.min(100), message: message.into() });
+        let progress = Progress { percent: percent.min(100), message: message.into() };
+        self.inner.surroundings.signs.sign(self.inner.key, Some(progress));
+    }
+
+    /// A sign of life without news: for work that is watched for silence and has no progress to
+    /// tell.
+    pub fn heartbeat(&self) {
+        self.inner.surroundings.signs.sign(self.inner.key, None);
     }
 
     /// Whether the attempt was cancelled: blocking work should look now and then, and return.
     pub fn is_cancelled(&self) -> bool {
-        *self.cancelled.borrow()
+        *self.inner.cancelled.borrow()
     }
 
     /// Waits until the attempt is cancelled; for ever if it never is.
     pub async fn cancelled(&self) {
-        let mut cancelled = self.cancelled.clone();
+        let mut cancelled = self.inner.cancelled.clone();
         if cancelled.wait_for(|cancelled| *cancelled).await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -60,21 +165,70 @@ impl Context {
     /// The same for every attempt of a task, and of no other task: give it to whatever must not
     /// happen twice.
     pub fn effect_key(&self) -> &str {
-        &self.effect_key
+        &self.inner.effect_key
     }
 
     /// A folder of this attempt's own; created when first asked for, removed after the attempt.
     pub fn folder(&self) -> std::io::Result<&Path> {
-        std::fs::create_dir_all(&self.folder)?;
-        Ok(&self.folder)
+        // Noted first: a folder of which only the parents could be made is removed as well.
+        self.inner.folder_made.store(true, Ordering::Release);
+        std::fs::create_dir_all(&self.inner.folder)?;
+        Ok(&self.inner.folder)
+    }
+
+    /// The folder, if it was ever asked for: what is to be removed after the attempt.
+    pub(crate) fn folder_made(&self) -> Option<&Path> {
+        self.inner.folder_made.load(Ordering::Acquire).then_some(self.inner.folder.as_path())
+    }
+
+    /// Keeps bytes as a blob and answers its name, which the output can tell. A failure when there
+    /// is no room for them, or too many of them.
+    pub async fn artifact(
+        &self,
+        name: impl Into<String>,
+        bytes: impl Into<Bytes> + Send,
+    ) -> Result<BlobName, Failure> {
+        let (name, bytes) = (name.into(), bytes.into());
+        let blobs = self.inner.surroundings.blobs.as_ref().ok_or_else(|| {
+            Failure::error(format!("cannot keep the artifact {name:?}: there is no blob store"))
+                .for_good()
+        })?;
+        if self.artifacts().len() >= ARTIFACTS_MAX {
+            let why = format!("cannot keep more than {ARTIFACTS_MAX} artifacts of one attempt");
+            return Err(Failure::new(FailureKind::BadOutput, why));
+        }
+        let length = bytes.len() as u64;
+        let blob = blobs.put(bytes).await.map_err(|error| {
+            Failure::error(format!("cannot keep the artifact {name:?}: {error}"))
+        })?;
+        let artifact = Artifact { name, blob: blob.clone(), bytes: length };
+        self.inner.artifacts.lock().unwrap_or_else(PoisonError::into_inner).push(artifact);
+        Ok(blob)
+    }
+
+    /// The artifacts that were kept so far, in that order.
+    pub fn artifacts(&self) -> Vec<Artifact> {
+        self.inner.artifacts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The value of a secret that this agent's node knows by that name. The failure says why there
+    /// is none, and never shows a value.
+    pub fn secret(&self, name: &str) -> Result<Secret, Failure> {
+        let secrets = self.inner.surroundings.secrets.as_ref().ok_or_else(|| {
+            let why = format!("cannot read the secret {name:?}: this agent was given no secrets");
+            Failure::new(FailureKind::Unavailable, why)
+        })?;
+        secrets
+            .secret(name)
+            .map_err(|error| Failure::new(FailureKind::Unavailable, error.to_string()))
     }
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
-            .field("effect_key", &self.effect_key)
-            .field("folder", &self.folder)
+            .field("effect_key", &self.inner.effect_key)
+            .field("folder", &self.inner.folder)
             .finish_non_exhaustive()
     }
 }

@@ -2,6 +2,13 @@
 
 pub mod agent;
 pub mod context;
+pub mod kinds;
+pub mod outcome;
+pub mod secret;
+#[cfg(test)]
+mod testing;
+pub mod worker;
 
-pub use agent::{Agent, Work};
-pub use context::Context;
+pub use agent::{Agent, DynAgent, Work};
+pub use context::{Artifact, Context};
+pub use secret::{Secret, SecretSource, Secrets};

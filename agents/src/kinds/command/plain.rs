@@ -1,0 +1,85 @@
+//! The protocol `plain`: any program, judged by its exit code.
+
+use std::collections::BTreeSet;
+
+use orkestra_runtime::protocol::{
+    payload::Json,
+    task::{Failure, FailureKind},
+};
+use serde::Serialize;
+
+use super::{
+    capture::{Heard, Listener},
+    exit,
+    process::{self, Confidences},
+    spec::{CommandSpec, PlainInput, PlainOutput},
+};
+use crate::{agent::Work, context::Context};
+
+/// How an end is judged.
+pub(super) struct Judge<'a> {
+    pub(super) input: PlainInput,
+    pub(super) output: PlainOutput,
+    pub(super) success_codes: &'a BTreeSet<i32>,
+}
+
+#[derive(Serialize)]
+struct TextOutput<'a> {
+    exit_code: i32,
+    stdout: &'a str,
+    stderr: &'a str,
+}
+
+/// Keeps everything; how much that may be is seen to elsewhere. Each chunk is a sign of life.
+struct Everything<'a> {
+    context: &'a Context,
+    bytes: Vec<u8>,
+}
+
+impl Listener for Everything<'_> {
+    fn hear(&mut self, chunk: &[u8]) -> Result<Heard, Failure> {
+        self.bytes.extend_from_slice(chunk);
+        self.context.heartbeat();
+        Ok(Heard::More)
+    }
+}
+
+/// One attempt.
+pub(super) async fn work(
+    spec: &CommandSpec,
+    judge: Judge<'_>,
+    work: Work,
+    context: &Context,
+) -> Result<Json, Failure> {
+    let input = match judge.input {
+        PlainInput::Json => format!("{}\n", work.input.as_str()),
+        PlainInput::Nothing => String::new(),
+    };
+    drop(work);
+    let confidences = Confidences::of(spec, context)?;
+    let mut everything = Everything { context, bytes: Vec::new() };
+    let ended =
+        process::converse(spec, context, &confidences, input.as_bytes(), &mut everything).await?;
+    if let Some(fault) = ended.fault {
+        return Err(fault);
+    }
+    let Some(status) = ended.status else {
+        return Err(Failure::error("it is not known how the program ended"));
+    };
+    let Some(exit_code) = status.code().filter(|code| judge.success_codes.contains(code)) else {
+        return Err(exit::failure(spec.program(), status, &ended.stderr));
+    };
+    let text = String::from_utf8_lossy(&everything.bytes);
+    let stdout = confidences.redaction.clean(&text);
+    let unreadable = |error: &dyn std::fmt::Display| {
+        let why = format!("its standard output is not JSON: {error}");
+        Failure::new(FailureKind::BadOutput, exit::with_stderr(why, &ended.stderr))
+    };
+    match judge.output {
+        PlainOutput::Text => {
+            Json::of(&TextOutput { exit_code, stdout: &stdout, stderr: &ended.stderr })
+                .map_err(|error| unreadable(&error))
+        }
+        PlainOutput::Json => Json::parse(stdout.trim()).map_err(|error| unreadable(&error)),
+    }
+}

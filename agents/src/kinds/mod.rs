@@ -1,0 +1,4 @@
+//! How each kind of agent works: a Rust [`function`], or any program as a [`command`].
+
+pub mod command;
+pub mod function;

@@ -1,0 +1,150 @@
+//! What runs beside the actor: attempts.
+//!
+//! A batch is tried by one task, which polls each attempt once. Those that end at once cost no task
+//! of their own; those that do not are handed back to the actor, which gives each its own.
+
+use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc, task::Poll, time::Duration};
+
+use futures::{
+    FutureExt as _,
+    future::{AbortRegistration, Abortable, BoxFuture},
+};
+use orkestra_runtime::{
+    fabric::Blobs,
+    id::Incarnation,
+    protocol::{
+        agent::Assignment,
+        task::{Failure, Outcome},
+    },
+    time::Clock,
+};
+use tokio::sync::watch;
+
+use super::inbox::Inbox;
+use crate::{
+    agent::{DynAgent, Work},
+    context::{AttemptKey, Context, Surroundings},
+    outcome,
+};
+
+/// An agent whose first poll takes longer than this gets a task for each attempt that follows in
+/// the batch, so that work without a pause runs on several threads.
+const QUICK: Duration = Duration::from_micros(100);
+
+/// After how many attempts the task of a batch lets others run.
+const BREATH: usize = 256;
+
+/// What the attempts of one worker share.
+pub(super) struct Desk {
+    pub(super) agent: Arc<dyn DynAgent>,
+    pub(super) blobs: Arc<dyn Blobs>,
+    pub(super) surroundings: Surroundings,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) folder: Arc<PathBuf>,
+    pub(super) incarnation: Incarnation,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// One attempt that is to begin, and how it hears that it is to end.
+pub(super) struct Beginning {
+    pub(super) assignment: Assignment,
+    pub(super) cancelled: watch::Receiver<bool>,
+    pub(super) abort: AbortRegistration,
+}
+
+/// Begins a batch; everything it has to say goes to the inbox.
+pub(super) async fn begin(batch: Vec<Beginning>, desk: Arc<Desk>) {
+    let (mut ended, mut going) = (Vec::with_capacity(batch.len()), Vec::new());
+    let mut quick = true;
+    let mut before = desk.clock.now().moment;
+    for (index, beginning) in batch.into_iter().enumerate() {
+        let key = (beginning.assignment.task, beginning.assignment.attempt);
+        let mut attempt = Box::pin(run(beginning, Arc::clone(&desk)));
+        if quick {
+            if let Poll::Ready(outcome) = futures::poll!(attempt.as_mut()) {
+                ended.push((key, outcome));
+            } else {
+                going.push(carry_on(key, attempt, Arc::clone(&desk.inbox)));
+            }
+            let now = desk.clock.now().moment;
+            quick = now.since(before) < QUICK;
+            before = now;
+        } else {
+            going.push(carry_on(key, attempt, Arc::clone(&desk.inbox)));
+        }
+        if index % BREATH == BREATH - 1 {
+            tokio::task::yield_now().await;
+            before = desk.clock.now().moment;
+        }
+    }
+    desk.inbox.leave(move |gathered| {
+        gathered.ended.append(&mut ended);
+        gathered.going.append(&mut going);
+    });
+}
+
+fn carry_on(
+    key: AttemptKey,
+    attempt: impl Future<Output = Option<Outcome>> + Send + 'static,
+    inbox: Arc<Inbox>,
+) -> BoxFuture<'static, ()> {
+    Box::pin(async move {
+        let outcome = attempt.await;
+        inbox.leave(|gathered| gathered.ended.push((key, outcome)));
+    })
+}
+
+/// Removes an attempt's folder, also when the attempt is dropped half-way.
+struct Folder(Context);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Some(folder) = self.0.folder_made()
+            && let Err(error) = std::fs::remove_dir_all(folder)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(folder = %folder.display(), %error, "folder of an attempt stays");
+        }
+    }
+}
+
+/// Runs one attempt to its end; none when it was dropped.
+async fn run(beginning: Beginning, desk: Arc<Desk>) -> Option<Outcome> {
+    let Beginning { mut assignment, cancelled, abort } = beginning;
+    let key = (assignment.task, assignment.attempt);
+    let folder = desk.folder.join(format!("{}-{}-{}", desk.incarnation, key.0, key.1));
+    let effect_key = std::mem::take(&mut assignment.effect_key).into_boxed_str();
+    let surroundings = desk.surroundings.clone();
+    let context = Context::of_attempt(key, effect_key, folder, cancelled, surroundings);
+    let folder = Folder(context.clone());
+    let work = AssertUnwindSafe(work(assignment, context, &desk)).catch_unwind();
+    let ended = Abortable::new(work, abort).await;
+    if folder.0.folder_made().is_some() {
+        // Removing a large folder takes its time, which the other attempts need not wait for.
+        let _ = tokio::task::spawn_blocking(move || drop(folder)).await;
+    }
+    match ended {
+        Err(_aborted) => None,
+        Ok(Ok(outcome)) => Some(outcome),
+        Ok(Err(panic)) => Some(Outcome::Failed(outcome::panicked(&*panic))),
+    }
+}
+
+async fn work(assignment: Assignment, context: Context, desk: &Desk) -> Outcome {
+    match given(assignment, &desk.blobs).await {
+        Ok(work) => outcome::settle(desk.agent.work(work, context).await, &desk.blobs).await,
+        Err(failure) => Outcome::Failed(failure),
+    }
+}
+
+async fn given(assignment: Assignment, blobs: &Arc<dyn Blobs>) -> Result<Work, Failure> {
+    let Assignment { attempt, run, id, title, instructions, input, results: assigned, .. } =
+        assignment;
+    let input = outcome::fetch(input, "the input", blobs).await?;
+    let mut results = Vec::with_capacity(assigned.len());
+    for (of, payload) in assigned {
+        let result = outcome::fetch(payload, "the result of a task before it", blobs).await?;
+        results.push((of, result));
+    }
+    Ok(Work { run, id, attempt, title, instructions, input, results })
+}
