@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod context;
+pub mod demo;
 pub mod kinds;
 pub mod outcome;
 pub mod secret;

@@ -1,0 +1,197 @@
+//! Commands that look at a data directory and change nothing.
+
+use std::{collections::BTreeMap, io::Write as _, path::Path};
+
+use orkestra_runtime::{
+    Error, ErrorKind, Result,
+    id::{AgentId, RunId, TaskId},
+    time::Now,
+};
+
+use crate::{
+    audit::{AuditFilter, AuditRow},
+    cli::{
+        args::{AuditArgs, RunChoice},
+        show, when,
+    },
+    inspect::Inspection,
+    output::{Console, Exit},
+    task::{Answer, Query},
+};
+
+/// The states that a task can be in.
+const STATES: [&str; 8] =
+    ["held", "waiting", "ready", "retrying", "running", "completed", "failed", "cancelled"];
+
+/// A data directory, opened for looking.
+pub(super) struct Looking<'a> {
+    pub(super) console: &'a mut Console,
+    pub(super) inspection: Inspection,
+    pub(super) now: Now,
+}
+
+impl<'a> Looking<'a> {
+    pub(super) async fn at(data_dir: &Path, console: &'a mut Console, now: Now) -> Result<Self> {
+        let inspection = Inspection::of(data_dir).await?;
+        if let Some(pid) = inspection.held_by() {
+            console.say(format!(
+                "note: process {pid} is at work in {}; this is what was durable a moment ago",
+                data_dir.display()
+            ))?;
+        }
+        Ok(Self { console, inspection, now })
+    }
+
+    fn run(&self, choice: &RunChoice) -> Result<RunId> {
+        if let Some(name) = &choice.run {
+            return RunId::new(name);
+        }
+        self.inspection.tasks().latest_run().cloned().ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "there is no run yet: run something first")
+        })
+    }
+
+    fn answer(&self, query: &Query) -> Answer {
+        self.inspection.tasks().answer(self.now, query)
+    }
+
+    pub(super) fn task_list(
+        &mut self,
+        choice: &RunChoice,
+        state: Option<&str>,
+        limit: Option<usize>,
+    ) -> Result<Exit> {
+        if let Some(state) = state.filter(|state| !STATES.contains(state)) {
+            let message = format!("there is no state {state:?}: use one of {}", STATES.join(", "));
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        let run = self.run(choice)?;
+        self.check_run(&run)?;
+        let Answer::Tasks(mut tasks) = self.answer(&Query::Tasks { run, limit: None }) else {
+            return Ok(Exit::Negative);
+        };
+        tasks.retain(|task| state.is_none_or(|state| task.state == state));
+        tasks.truncate(limit.unwrap_or(usize::MAX));
+        let now = self.now;
+        self.console.list(&tasks, |tasks| show::tasks(tasks, now))?;
+        Ok(Exit::Done)
+    }
+
+    fn check_run(&self, run: &RunId) -> Result<()> {
+        match self.answer(&Query::Run(run.clone())) {
+            Answer::Run(Some(_)) => Ok(()),
+            _ => {
+                let Answer::Runs(runs) = self.answer(&Query::Runs) else { return Ok(()) };
+                let names: Vec<String> =
+                    runs.iter().take(10).map(|run| run.summary.run.to_string()).collect();
+                let message = format!("there is no run {run:?}; there are {}", names.join(", "));
+                Err(Error::new(ErrorKind::NotFound, message))
+            }
+        }
+    }
+
+    pub(super) fn task_get(&mut self, task: &str, choice: &RunChoice) -> Result<Exit> {
+        let (run, id) = (self.run(choice)?, TaskId::new(task)?);
+        self.check_run(&run)?;
+        match self.answer(&Query::Task(run.clone(), id.clone())) {
+            Answer::Task(Some(task)) => {
+                self.console.item(&task, |task| show::task(task))?;
+                Ok(Exit::Done)
+            }
+            _ => Err(no_task(&run, &id)),
+        }
+    }
+
+    pub(super) fn why(&mut self, task: &str, choice: &RunChoice) -> Result<Exit> {
+        let (run, id) = (self.run(choice)?, TaskId::new(task)?);
+        self.check_run(&run)?;
+        match self.answer(&Query::Why(run.clone(), id.clone())) {
+            Answer::Why(Some(why)) => {
+                self.console.item(&why, |why| show::why(why))?;
+                if self.inspection.held_by().is_none() {
+                    self.console.say("(nothing runs in this folder now; this is what its journal says)")?;
+                }
+                Ok(Exit::Done)
+            }
+            _ => Err(no_task(&run, &id)),
+        }
+    }
+
+    pub(super) fn agent_list(&mut self) -> Result<Exit> {
+        if let Answer::Agents(agents) = self.answer(&Query::Agents) {
+            self.console.list(&agents, show::agents)?;
+        }
+        Ok(Exit::Done)
+    }
+
+    pub(super) async fn audit_list(&mut self, args: &AuditArgs) -> Result<Exit> {
+        let rows = self.rows(args).await?;
+        self.console.list(&rows, show::audit)?;
+        Ok(Exit::Done)
+    }
+
+    pub(super) async fn audit_export(
+        &mut self,
+        args: &AuditArgs,
+        dir: Option<&Path>,
+    ) -> Result<Exit> {
+        let rows = self.rows(args).await?;
+        let Some(dir) = dir else {
+            for row in &rows {
+                self.console.line(row)?;
+            }
+            return Ok(Exit::Done);
+        };
+        let files = write_days(dir, &rows)?;
+        let (rows, dir) = (rows.len(), dir.display());
+        self.console.say(format!("{rows} events written to {files} files in {dir}"))?;
+        Ok(Exit::Done)
+    }
+
+    async fn rows(&self, args: &AuditArgs) -> Result<Vec<AuditRow>> {
+        let filter = AuditFilter {
+            since: args.since.as_deref().map(when::parse).transpose()?,
+            until: args.until.as_deref().map(when::parse).transpose()?,
+            event_type: args.event_type.clone(),
+            task: args.task.as_deref().map(TaskId::new).transpose()?,
+            agent: args.agent.as_deref().map(AgentId::new).transpose()?,
+            run: args.run.as_deref().map(RunId::new).transpose()?,
+        };
+        let limit = args.limit.unwrap_or(usize::MAX);
+        let mut rows = Vec::new();
+        let keep = |row: AuditRow| {
+            if rows.len() < limit && filter.admits(&row) {
+                rows.push(row);
+            }
+        };
+        self.inspection.audit(keep).await?;
+        Ok(rows)
+    }
+}
+
+fn no_task(run: &RunId, id: &TaskId) -> Error {
+    let message = format!("run {run:?} has no task {id:?}: `orkestra task list` shows all");
+    Error::new(ErrorKind::NotFound, message)
+}
+
+/// One file a day, `audit_YYYYMMDD.jsonl`; answers how many. Each is whole or as it was.
+fn write_days(dir: &Path, rows: &[AuditRow]) -> Result<usize> {
+    let failed = |path: &Path, error: std::io::Error| {
+        Error::new(ErrorKind::Io, format!("cannot write {}", path.display())).because(error)
+    };
+    std::fs::create_dir_all(dir).map_err(|error| failed(dir, error))?;
+    let mut days: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for row in rows {
+        let day: String = row.timestamp.to_string().chars().take(10).filter(|c| *c != '-').collect();
+        let text = days.entry(day).or_default();
+        let line = serde_json::to_writer(&mut *text, row).map_err(std::io::Error::other);
+        line.and_then(|()| text.write_all(b"\n")).map_err(|error| failed(dir, error))?;
+    }
+    for (day, text) in &days {
+        let path = dir.join(format!("audit_{day}.jsonl"));
+        let begun = dir.join(format!("audit_{day}.jsonl.part"));
+        std::fs::write(&begun, text).map_err(|error| failed(&begun, error))?;
+        std::fs::rename(&begun, &path).map_err(|error| failed(&path, error))?;
+    }
+    Ok(days.len())
+}

@@ -1,0 +1,74 @@
+//! Looks into the data directory of a run, alive or dead, and changes nothing.
+
+use std::path::Path;
+
+use orkestra_runtime::{
+    Error, ErrorKind, Result,
+    fabric::{Fabric as _, Sequence, embedded::{Embedded, holder}},
+    id::ShardId,
+    journal::{Journal, Position},
+};
+
+use crate::{
+    audit::{AuditRow, Auditor},
+    shard::{fold::Fold, machine::{Event, ShardMachine, ShardSettings}},
+    task::TaskMachine,
+};
+
+/// What a data directory holds.
+#[derive(Debug)]
+pub struct Inspection {
+    fabric: Embedded,
+    journal: Journal,
+    machine: ShardMachine,
+    held_by: Option<u32>,
+}
+
+impl Inspection {
+    /// Opens a data directory and folds its journal.
+    ///
+    /// An error of kind `NotFound` means that nothing was ever run there, `Corrupt` names the file
+    /// that is damaged.
+    pub async fn of(data_dir: &Path) -> Result<Self> {
+        if !data_dir.exists() {
+            let shown = data_dir.display();
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("there is no run in {shown}: name another folder with --data-dir, or run something"),
+            ));
+        }
+        let held_by = holder(data_dir)?;
+        let fabric = Embedded::open_read_only(data_dir)?;
+        let journal = Journal::of(&fabric, ShardId(0))?;
+        let genesis = std::sync::Arc::new(|| ShardMachine::new(ShardSettings::default()));
+        let mut fold = Fold::restore(journal.clone(), genesis).await?;
+        fold.read_on(Sequence(u64::MAX)).await?;
+        let (machine, _) = fold.into_parts();
+        Ok(Self { fabric, journal, machine, held_by })
+    }
+
+    /// The process that runs in the directory now, if one does; what is shown is then what was
+    /// durable when it was opened.
+    pub const fn held_by(&self) -> Option<u32> {
+        self.held_by
+    }
+
+    /// The tasks, runs and agents.
+    pub const fn tasks(&self) -> &TaskMachine {
+        self.machine.tasks()
+    }
+
+    /// Hands on every event that the journal still has, oldest first, as a row.
+    pub async fn audit(&self, mut each: impl FnMut(AuditRow) + Send) -> Result<()> {
+        let mut auditor = Auditor::of_shard(self.journal.shard().0);
+        let mut position = Position::default();
+        let hand_on = |number, at, event: &Event| each(auditor.row(number, at, event));
+        self.journal.read_on(&mut position, Sequence(u64::MAX), hand_on).await?;
+        Ok(())
+    }
+
+    /// Closes the directory.
+    pub async fn close(self) {
+        self.fabric.close().await;
+    }
+}
