@@ -1,6 +1,7 @@
 //! Those who work: the [`Agent`] trait, the kinds of agent, their worker, and ready-made agents.
 
 pub mod agent;
+pub mod builtin;
 pub mod context;
 pub mod demo;
 pub mod kinds;
