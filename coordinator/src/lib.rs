@@ -1,4 +1,6 @@
 //! coordinator
 
+pub mod config;
+pub mod output;
 pub mod scenario;
 pub mod written;
