@@ -2,6 +2,8 @@
 
 pub mod audit;
 pub mod pin;
+pub mod config;
+pub mod output;
 pub mod scenario;
 pub mod shard;
 pub mod task;

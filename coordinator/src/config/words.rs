@@ -1,0 +1,101 @@
+//! The kinds of values that keys hold.
+
+use std::{path::PathBuf, time::Duration};
+
+use orkestra_runtime::id::NodeId;
+
+use crate::written::{parse_bytes, parse_duration, show_bytes, show_duration};
+
+/// A kind of value: how it is read and shown. The error says what is wrong with a text.
+pub(super) trait Word: Sized {
+    /// The kind, for people.
+    const KIND: &'static str;
+    fn read(text: &str) -> Result<Self, String>;
+    fn show(&self) -> String;
+}
+
+impl Word for u64 {
+    const KIND: &'static str = "a whole number";
+    fn read(text: &str) -> Result<Self, String> {
+        text.trim().replace('_', "").parse().map_err(|_| format!("{text:?} is not a whole number"))
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// A number of at least one.
+impl Word for std::num::NonZeroU32 {
+    const KIND: &'static str = "a whole number from 1";
+    fn read(text: &str) -> Result<Self, String> {
+        let number = text.trim().replace('_', "").parse();
+        number.map_err(|_| format!("{text:?} is not a whole number from 1"))
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Word for Duration {
+    const KIND: &'static str = "a duration";
+    fn read(text: &str) -> Result<Self, String> {
+        let duration = parse_duration(text)?;
+        if duration.is_zero() {
+            return Err(format!("{text:?} is no time at all"));
+        }
+        Ok(duration)
+    }
+    fn show(&self) -> String {
+        show_duration(*self)
+    }
+}
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bytes(pub u64);
+
+impl Word for Bytes {
+    const KIND: &'static str = "a size";
+    fn read(text: &str) -> Result<Self, String> {
+        parse_bytes(text).map(Self)
+    }
+    fn show(&self) -> String {
+        show_bytes(self.0)
+    }
+}
+
+impl Word for PathBuf {
+    const KIND: &'static str = "a path";
+    fn read(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Err("a path is not empty".to_owned()) } else { Ok(text.into()) }
+    }
+    fn show(&self) -> String {
+        self.display().to_string()
+    }
+}
+
+impl Word for NodeId {
+    const KIND: &'static str = "a name";
+    fn read(text: &str) -> Result<Self, String> {
+        Self::new(text).map_err(|error| error.to_string())
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// What is logged: `info`, or directives like `warn,orkestra_runtime=debug`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLevel(pub String);
+
+impl Word for LogLevel {
+    const KIND: &'static str = "a level, or directives";
+    fn read(text: &str) -> Result<Self, String> {
+        tracing_subscriber::EnvFilter::try_new(text)
+            .map(|_| Self(text.to_owned()))
+            .map_err(|error| format!("{text:?} is no log level ({error})"))
+    }
+    fn show(&self) -> String {
+        self.0.clone()
+    }
+}

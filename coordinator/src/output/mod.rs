@@ -1,0 +1,17 @@
+//! What a person or a program reads: the one module that prints.
+//!
+//! Data goes to the standard output, in the [`Format`] that was asked for; talk goes to the
+//! standard error. A closed pipe is not an error: whoever reads has seen enough. Colour and bars
+//! only on a terminal, and never with `NO_COLOR` or `CI` set.
+
+mod console;
+mod exit;
+mod human;
+mod progress;
+mod table;
+
+pub use console::{Console, Format, Surroundings};
+pub use exit::Exit;
+pub use human::{age, duration, size};
+pub use progress::{Progress, Running, Snapshot};
+pub use table::Table;
