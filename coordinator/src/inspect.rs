@@ -4,14 +4,20 @@ use std::path::Path;
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::{Fabric as _, Sequence, embedded::{Embedded, holder}},
+    fabric::{
+        Fabric as _, Sequence,
+        embedded::{Embedded, holder},
+    },
     id::ShardId,
     journal::{Journal, Position},
 };
 
 use crate::{
     audit::{AuditRow, Auditor},
-    shard::{fold::Fold, machine::{Event, ShardMachine, ShardSettings}},
+    shard::{
+        fold::Fold,
+        machine::{Event, ShardMachine, ShardSettings},
+    },
     task::TaskMachine,
 };
 
@@ -34,7 +40,9 @@ impl Inspection {
             let shown = data_dir.display();
             return Err(Error::new(
                 ErrorKind::NotFound,
-                format!("there is no run in {shown}: name another folder with --data-dir, or run something"),
+                format!(
+                    "there is no run in {shown}: name another folder with --data-dir, or run something"
+                ),
             ));
         }
         let held_by = holder(data_dir)?;

@@ -1,9 +1,11 @@
 //! Keeps order: tasks, the shard that orders them, the supervision tree, and the `orkestra` command.
 
 pub mod audit;
-pub mod pin;
+pub mod cli;
 pub mod config;
+pub mod inspect;
 pub mod output;
+pub mod pin;
 pub mod scenario;
 pub mod shard;
 pub mod task;

@@ -1,2 +1,7 @@
-//! cli
-fn main() {}
+//! The `orkestra` command.
+
+use orkestra_coordinator::{cli, output::Exit};
+
+fn main() -> Exit {
+    cli::main()
+}

@@ -79,7 +79,9 @@ pub(super) enum Command {
         only: Option<String>,
     },
     /// Write a completion script for a shell.
-    #[command(after_help = "Example:\n  orkestra completion bash > ~/.local/share/bash-completion/completions/orkestra")]
+    #[command(
+        after_help = "Example:\n  orkestra completion bash > ~/.local/share/bash-completion/completions/orkestra"
+    )]
     Completion {
         /// The shell.
         shell: clap_complete::Shell,
@@ -127,7 +129,9 @@ pub(super) struct RunChoice {
 #[derive(Debug, Subcommand)]
 pub(super) enum TaskCommand {
     /// List the tasks of a run.
-    #[command(after_help = "Examples:\n  orkestra task list\n  orkestra task list --state failed -o json")]
+    #[command(
+        after_help = "Examples:\n  orkestra task list\n  orkestra task list --state failed -o json"
+    )]
     List {
         #[command(flatten)]
         run: RunChoice,
@@ -216,7 +220,9 @@ pub(super) struct AuditArgs {
 #[derive(Debug, Subcommand)]
 pub(super) enum SupervisionCommand {
     /// Show the supervision log.
-    #[command(after_help = "Examples:\n  orkestra supervision log\n  orkestra supervision log --child agents/secrets")]
+    #[command(
+        after_help = "Examples:\n  orkestra supervision log\n  orkestra supervision log --child agents/secrets"
+    )]
     Log {
         /// Only of children whose path contains this.
         #[arg(long, value_name = "TEXT")]

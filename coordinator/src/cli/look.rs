@@ -109,7 +109,8 @@ impl<'a> Looking<'a> {
             Answer::Why(Some(why)) => {
                 self.console.item(&why, |why| show::why(why))?;
                 if self.inspection.held_by().is_none() {
-                    self.console.say("(nothing runs in this folder now; this is what its journal says)")?;
+                    self.console
+                        .say("(nothing runs in this folder now; this is what its journal says)")?;
                 }
                 Ok(Exit::Done)
             }
@@ -182,7 +183,8 @@ fn write_days(dir: &Path, rows: &[AuditRow]) -> Result<usize> {
     std::fs::create_dir_all(dir).map_err(|error| failed(dir, error))?;
     let mut days: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for row in rows {
-        let day: String = row.timestamp.to_string().chars().take(10).filter(|c| *c != '-').collect();
+        let day: String =
+            row.timestamp.to_string().chars().take(10).filter(|c| *c != '-').collect();
         let text = days.entry(day).or_default();
         let line = serde_json::to_writer(&mut *text, row).map_err(std::io::Error::other);
         line.and_then(|()| text.write_all(b"\n")).map_err(|error| failed(dir, error))?;

@@ -9,8 +9,11 @@ use orkestra_runtime::{
 
 use crate::{
     audit::AuditRow,
-    output::{Table, human},
-    task::{Blocker, Why, view::{AgentView, TaskView}},
+    output::{self, Table},
+    task::{
+        Blocker, Why,
+        view::{AgentView, TaskView},
+    },
 };
 
 pub(super) fn tasks(tasks: &[TaskView], now: Now) -> Table {
@@ -22,8 +25,11 @@ pub(super) fn tasks(tasks: &[TaskView], now: Now) -> Table {
             task.priority.to_owned(),
             task.attempt.to_string(),
             task.agent.as_ref().map(ToString::to_string).unwrap_or_default(),
-            human::age(task.ended.unwrap_or(now.wall), task.submitted),
-            task.reason.clone().or_else(|| Some(task.last_failure.as_ref()?.to_string())).unwrap_or_default(),
+            output::age(task.ended.unwrap_or(now.wall), task.submitted),
+            task.reason
+                .clone()
+                .or_else(|| Some(task.last_failure.as_ref()?.to_string()))
+                .unwrap_or_default(),
         ]);
     }
     table
@@ -60,13 +66,20 @@ fn payload(payload: &Payload) -> String {
     match payload {
         Payload::Inline(json) if json.as_str() == "null" => String::new(),
         Payload::Inline(json) => json.as_str().to_owned(),
-        Payload::Blob { name, bytes } => format!("blob {name} ({})", human::size(*bytes)),
+        Payload::Blob { name, bytes } => format!("blob {name} ({})", output::size(*bytes)),
     }
 }
 
 pub(super) fn agents(agents: &[AgentView]) -> Table {
     let mut table = Table::new([
-        "AGENT", "KIND", "STATE", "HOLDS", "COMPLETED", "FAILED", "CAPABILITIES", "REASON",
+        "AGENT",
+        "KIND",
+        "STATE",
+        "HOLDS",
+        "COMPLETED",
+        "FAILED",
+        "CAPABILITIES",
+        "REASON",
     ]);
     for agent in agents {
         table.row([
@@ -115,7 +128,9 @@ pub(super) fn why(why: &Why) -> String {
 
 fn told(blocker: &Blocker) -> String {
     match blocker {
-        Blocker::RunNotSealed => "its run is not sealed: tasks are still being submitted".to_owned(),
+        Blocker::RunNotSealed => {
+            "its run is not sealed: tasks are still being submitted".to_owned()
+        }
         Blocker::Dependency { on, state } => format!("it needs {on}, which is {state}"),
         Blocker::Root { task, state, because } => {
             format!("{task} is at the end of the chain and is {state}: {because}")

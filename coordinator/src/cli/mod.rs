@@ -1,0 +1,104 @@
+//! The `orkestra` command: what is typed becomes a call, what comes back is shown.
+//!
+//! Promises: data on standard output, talk on standard error; exit codes as the help names them; a
+//! fault of the user's is told with its place and with what to do.
+
+mod args;
+mod failure;
+mod files;
+mod look;
+mod settings;
+mod show;
+mod when;
+
+use clap::{CommandFactory as _, Parser as _};
+use orkestra_runtime::time::{Clock as _, SystemClock};
+
+use crate::{
+    cli::{
+        args::{AgentCommand, AuditCommand, Cli, Command, Common, TaskCommand},
+        failure::Failure,
+        look::Looking,
+        settings::Settings,
+    },
+    output::{Console, Exit},
+};
+
+/// Runs the command that this process was started with.
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => {
+            // Help and version are answers, anything else is a fault of usage.
+            let exit = if told.use_stderr() { Exit::Invalid } else { Exit::Done };
+            return if told.print().is_ok() { exit } else { Exit::Invalid };
+        }
+    };
+    let mut console = Console::of_process(cli.common.output, cli.common.quiet);
+    match run(cli, &mut console) {
+        Ok(exit) => exit,
+        Err(failure) => failure.tell(&mut console),
+    }
+}
+
+fn run(cli: Cli, console: &mut Console) -> Result<Exit, Failure> {
+    let Cli { common, command } = cli;
+    // What needs no configuration must work with a broken one.
+    match command {
+        Command::Completion { shell } => return Ok(complete(shell, console)?),
+        Command::Scenario(command) => return files::scenario(&command, console),
+        Command::Config(command) => return files::config(&command, &common, console),
+        command => {
+            let settings = Settings::load(&common)?;
+            settings.begin_log(common.verbose);
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()
+                .map_err(Failure::from_io)?;
+            runtime.block_on(serve(command, &common, &settings, console))
+        }
+    }
+}
+
+fn complete(shell: clap_complete::Shell, console: &mut Console) -> orkestra_runtime::Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "orkestra", &mut script);
+    console.text(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Done)
+}
+
+async fn serve(
+    command: Command,
+    common: &Common,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    let _ = common;
+    let clock = SystemClock::start();
+    let now = clock.now();
+    let data_dir = settings.data_dir();
+    let exit = match command {
+        Command::Task(TaskCommand::List { run, state, limit }) => {
+            let mut looking = Looking::at(data_dir, console, now).await?;
+            looking.task_list(&run, state.as_deref(), limit)?
+        }
+        Command::Task(TaskCommand::Get { task, run }) => {
+            Looking::at(data_dir, console, now).await?.task_get(&task, &run)?
+        }
+        Command::Why { task, run } => {
+            Looking::at(data_dir, console, now).await?.why(&task, &run)?
+        }
+        Command::Agent(AgentCommand::List) => {
+            Looking::at(data_dir, console, now).await?.agent_list()?
+        }
+        Command::Audit(AuditCommand::List(filter)) => {
+            Looking::at(data_dir, console, now).await?.audit_list(&filter).await?
+        }
+        Command::Audit(AuditCommand::Export { filter, dir }) => {
+            let mut looking = Looking::at(data_dir, console, now).await?;
+            looking.audit_export(&filter, dir.as_deref()).await?
+        }
+        _ => Exit::Invalid,
+    };
+    Ok(exit)
+}

@@ -1,0 +1,80 @@
+//! The configuration of this command: file, environment, flags.
+
+use std::path::{Path, PathBuf};
+
+use orkestra_runtime::{Error, ErrorKind};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    cli::{args::Common, failure::Failure},
+    config::{Config, Layers},
+};
+
+/// The file that is read when none is named.
+const FILE: &str = "orkestra.toml";
+
+/// The configuration of this command.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) config: Config,
+}
+
+impl Settings {
+    /// Reads all layers; tells every fault of them.
+    pub(super) fn load(common: &Common) -> Result<Self, Failure> {
+        let env: Vec<(String, String)> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let named = common.config.clone().or_else(|| {
+            let named = env.iter().find(|(name, _)| name == "ORKESTRA_CONFIG");
+            named.map(|(_, value)| PathBuf::from(value))
+        });
+        let file = match named {
+            Some(path) => Some(read(&path)?),
+            None if Path::new(FILE).exists() => Some(read(Path::new(FILE))?),
+            None => None,
+        };
+        let mut flags = Vec::new();
+        if let Some(dir) = &common.data_dir {
+            flags.push(("data_dir".to_owned(), dir.to_string_lossy().into_owned()));
+        }
+        let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
+        let config = Config::load(&Layers { file, env: &env, flags: &flags })?;
+        Ok(Self { config })
+    }
+
+    /// The folder that holds all state.
+    pub(super) fn data_dir(&self) -> &Path {
+        &self.config.data_dir
+    }
+
+    /// Begins to log to standard error: as configured, more with `-v`, or as `RUST_LOG` says.
+    pub(super) fn begin_log(&self, verbose: u8) {
+        let level = match verbose {
+            0 => self.config.log_level.0.clone(),
+            1 => "info".to_owned(),
+            2 => "debug".to_owned(),
+            _ => "trace".to_owned(),
+        };
+        let filter = std::env::var("RUST_LOG").unwrap_or(level);
+        let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        // A second logger in one process is nobody's fault: the first goes on.
+        let begun = if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+            log.with_ansi(std::env::var_os("NO_COLOR").is_none()).try_init()
+        } else {
+            log.json().try_init()
+        };
+        if let Err(error) = begun {
+            tracing::debug!(%error, "a logger is there already");
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<(String, String), Error> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let message = format!("cannot read the configuration file {}", path.display());
+        Error::new(ErrorKind::Invalid, message).because(error)
+    })?;
+    Ok((path.display().to_string(), text))
+}
