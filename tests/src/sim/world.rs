@@ -10,7 +10,6 @@ use orkestra_coordinator::shard::{
 use orkestra_runtime::{
     chance::Chance,
     fabric::{AppendError, Sequence},
-    id::Epoch,
     machine::{Machine, ReplyTo},
     time::{Moment, Now, Wall},
 };
@@ -22,7 +21,7 @@ use super::{
 };
 
 const CLIENTS: usize = 6;
-const ACTIONS: u32 = 500;
+const ACTIONS: u32 = 600;
 const ROUNDS_TO_REST: u32 = 500;
 
 /// A client: one wish at a time.
@@ -50,7 +49,7 @@ pub(super) struct World {
     wall_max: Wall,
     /// The newest last; older ones do not know that they are.
     leaders: Vec<Leader>,
-    newest: Option<Epoch>,
+    full: bool,
     clients: Vec<Client>,
     reads: Vec<Read>,
     books: Books,
@@ -73,7 +72,7 @@ impl World {
             now: Now { moment: Moment::START, wall: Wall::from_ms(1_700_000_000_000) },
             wall_max: Wall::default(),
             leaders: Vec::new(),
-            newest: None,
+            full: false,
             clients: (0..CLIENTS).map(|_| Client::default()).collect(),
             reads: Vec::new(),
             books: Books::default(),
@@ -107,6 +106,9 @@ impl World {
         if self.leaders.is_empty() && self.chance.per_mille(500) {
             return self.lead();
         }
+        if self.full && self.chance.per_mille(60) {
+            return self.fill();
+        }
         match self.chance.below(1_000) {
             0..400 => self.client_acts(),
             400..480 => self.read(),
@@ -117,7 +119,7 @@ impl World {
             780..900 => self.time_passes(40),
             900..915 => self.crash(),
             915..940 if self.leaders.len() < 3 => self.lead(),
-            940..955 => self.fill(),
+            940..952 if !self.full => self.fill(),
             955..965 => self.jump(),
             965..980 => self.snapshot(),
             _ => self.land_late(),
@@ -200,7 +202,12 @@ impl World {
             let epoch = leader.sequencer.epoch();
             self.trace(format!("reign {epoch} begins at {}", leader.sequencer.durable()));
             self.history.reigns += 1;
-            self.newest = Some(epoch);
+            // A lease has lapsed before the next reign begins; appends know nothing of leases.
+            for which in (0..self.leaders.len()).rev() {
+                if self.plant != Plant::NoLease {
+                    self.step(which, Event::Lease(self.now.moment))?;
+                }
+            }
             self.leaders.push(leader);
         }
         Ok(())
@@ -396,10 +403,7 @@ impl World {
     }
 
     fn read(&mut self) -> Outcome {
-        // A reign that was followed by another one may answer with what was; its lease keeps it
-        // from that, and leases are not simulated.
-        let newest = |leader: &Leader| Some(leader.sequencer.epoch()) == self.newest;
-        let Some(which) = self.leaders.iter().position(newest) else { return Ok(()) };
+        let Some(which) = self.any_leader() else { return Ok(()) };
         let token = self.token();
         self.reads.push(Read { token, floor: self.books.floor() });
         self.leaders[which].permits[Pool::Queries.index()] += 1;
@@ -446,10 +450,11 @@ impl World {
         Ok(())
     }
 
+    /// The disk is full for a while, and then it is not.
     fn fill(&mut self) -> Outcome {
-        let full = self.chance.per_mille(400);
-        self.store.set_full(full);
-        self.trace(format!("full: {full}"));
+        self.full = !self.full;
+        self.store.set_full(self.full);
+        self.trace(format!("full: {}", self.full));
         Ok(())
     }
 
