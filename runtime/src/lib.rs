@@ -10,7 +10,9 @@
 //! Nothing here is global: a node owns its clock, its fabric and its chance, and ten nodes live in
 //! one test process.
 
+pub mod address;
 pub mod chance;
+pub mod directory;
 pub mod error;
 pub mod fabric;
 pub mod id;
@@ -21,5 +23,6 @@ pub mod protocol;
 pub mod record;
 pub mod shell;
 pub mod time;
+pub mod wire;
 
 pub use error::{Error, ErrorKind, Result};

@@ -11,6 +11,7 @@
 //! Nothing here promises exactly-once delivery: fences and idempotency keys are the caller's.
 
 mod blob;
+pub mod embedded;
 mod log;
 mod message;
 mod register;
@@ -22,7 +23,7 @@ use futures::future::BoxFuture;
 pub use blob::{BlobName, Blobs};
 pub use log::{AppendError, Entry, Follow, LogName, Logs, Sequence};
 pub use message::{AskError, Message, Messages, Pattern, Subject, Subscription};
-pub use register::{Key, Registers, Revision, SetError, Value, Watch};
+pub use register::{Key, REGISTER_BYTES_MAX, Registers, Revision, SetError, Value, Watch};
 
 /// What survives which failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

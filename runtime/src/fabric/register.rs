@@ -40,6 +40,9 @@ impl Key {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(pub u64);
 
+/// The largest value that a register takes; a larger one is refused as `Full`.
+pub const REGISTER_BYTES_MAX: usize = 64 * 1024;
+
 /// What a register holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value {

@@ -72,6 +72,9 @@ impl<R> fmt::Debug for Ports<R> {
     }
 }
 
+/// Who waits for an answer to a query.
+pub(super) type Reader<A> = oneshot::Sender<Result<Read<A>, ShardError>>;
+
 /// What is sent to a sequencer's actor.
 pub(super) enum Mail<M: Mind, R> {
     Command {
@@ -82,7 +85,7 @@ pub(super) enum Mail<M: Mind, R> {
     Query {
         query: M::Query,
         to: ReplyTo,
-        port: oneshot::Sender<Result<Read<M::Answer>, ShardError>>,
+        port: Reader<M::Answer>,
     },
     Lease(Moment),
     Close,
@@ -121,7 +124,7 @@ pub(super) struct SequencerHands<M: Mind, H: ShardHands<M>> {
     pub(super) append_within: Duration,
     pub(super) hands: H,
     pub(super) ports: Ports<H::Reply>,
-    pub(super) readers: HashMap<ReplyTo, oneshot::Sender<Result<Read<M::Answer>, ShardError>>>,
+    pub(super) readers: HashMap<ReplyTo, Reader<M::Answer>>,
     pub(super) permits: Permits,
     /// Up to which record all is durable.
     pub(super) durable: watch::Sender<Sequence>,

@@ -34,7 +34,7 @@ use crate::shard::{
 const FAULTS_MAX: u32 = 5;
 
 /// A reign that lasted so long was sound: faults are counted anew.
-const SOUND_AFTER: Duration = Duration::from_secs(60);
+const SOUND_AFTER: Duration = Duration::from_mins(1);
 
 /// How long the next reign waits after the first failure, and at most.
 const WAIT: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));

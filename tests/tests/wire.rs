@@ -1,0 +1,190 @@
+//! The spelling of frames: kept bytes, round trips, and everything that is not a frame.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must end")]
+
+use std::{fmt::Debug, fmt::Write as _, path::Path};
+
+use orkestra_runtime::{
+    fabric::BlobName,
+    id::{AgentId, Attempt, Capability, Incarnation, RunId, TaskId, TaskNo},
+    limits::FRAME_BYTES_MAX,
+    protocol::{
+        agent::{AgentProfile, Assignment, Availability, FromAgent, Progress, Report, ToAgent},
+        payload::{Json, Payload},
+        task::{Failure, FailureKind, Outcome},
+    },
+    wire::{self, Wire, WireError},
+};
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digit = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    (0..hex.len()).step_by(2).map(digit).collect()
+}
+
+fn agent() -> AgentId {
+    AgentId::new("a1").unwrap()
+}
+
+fn to_agent() -> Vec<(&'static str, ToAgent)> {
+    let (task, attempt) = (TaskNo(300), Attempt(2));
+    let assignment = Assignment {
+        task,
+        attempt,
+        run: RunId::new("r").unwrap(),
+        id: TaskId::new("t").unwrap(),
+        title: "title".into(),
+        instructions: "do".into(),
+        input: Payload::Inline(Json::parse("{}").unwrap()),
+        results: vec![(
+            TaskId::new("d").unwrap(),
+            Payload::Blob { name: BlobName::of(b"x"), bytes: 70_000 },
+        )],
+        timeout_ms: Some(1_000),
+        effect_key: "key".into(),
+    };
+    vec![
+        ("assign", ToAgent::Assign(vec![assignment])),
+        ("cancel", ToAgent::Cancel { task, attempt, reason: "why".into() }),
+        ("acknowledged", ToAgent::Acknowledged(vec![(task, attempt)])),
+        ("who_is_there", ToAgent::WhoIsThere),
+    ]
+}
+
+fn from_agent() -> Vec<(&'static str, FromAgent)> {
+    let (task, attempt, incarnation) = (TaskNo(300), Attempt(2), Incarnation(7));
+    let profile = |availability| AgentProfile {
+        id: agent(),
+        kind: "function".into(),
+        description: "d".into(),
+        capabilities: vec![Capability::new("rust").unwrap()],
+        specialties: vec!["s".into()],
+        capacity: 4,
+        availability,
+    };
+    let report = |outcome| Report { task, attempt, outcome, worked_ms: 1_500 };
+    let kinds = [
+        FailureKind::Error,
+        FailureKind::Panicked,
+        FailureKind::TimedOut,
+        FailureKind::Hung,
+        FailureKind::Killed,
+        FailureKind::ExitCode,
+        FailureKind::BadOutput,
+        FailureKind::Lost,
+        FailureKind::HandedBack,
+        FailureKind::Unavailable,
+    ];
+    let mut reports = vec![report(Outcome::Completed(Payload::null())), report(Outcome::Cancelled)];
+    reports.extend(kinds.map(|kind| report(Outcome::Failed(Failure::new(kind, "m").for_good()))));
+    let away = Availability::Unavailable { reason: "no".into() };
+    let progress = Progress { percent: 50, message: "half".into() };
+    vec![
+        ("joined", FromAgent::Joined { profile: profile(Availability::Available), incarnation }),
+        ("joined_unavailable", FromAgent::Joined { profile: profile(away), incarnation }),
+        ("beat", FromAgent::Beat { agent: agent(), incarnation, held: vec![(task, attempt)] }),
+        ("progressed", FromAgent::Progressed { agent: agent(), task, attempt, progress }),
+        ("ended", FromAgent::Ended { agent: agent(), incarnation, reports }),
+        ("left", FromAgent::Left { agent: agent(), incarnation }),
+    ]
+}
+
+/// Compares with the bytes that a released version wrote, one line a variant: `name hex`.
+fn check_kept<W: Wire + PartialEq + Debug>(said: &[(&str, W)]) {
+    let file = format!("{}.v{}.txt", W::KIND.name, W::KIND.version);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("kept").join(&file);
+    let written: Vec<_> = said
+        .iter()
+        .map(|(name, what)| format!("{name} {}", hex(&wire::encode(what).unwrap())))
+        .collect();
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        kept.lines().collect::<Vec<_>>(),
+        written,
+        "the spelling of {} has changed: raise its version, and keep kept/{file} as it is",
+        W::KIND
+    );
+    for (line, (_, what)) in kept.lines().zip(said) {
+        let (_, frame) = line.split_once(' ').unwrap();
+        assert_eq!(wire::decode::<W>(&bytes(frame)).unwrap(), *what);
+    }
+}
+
+#[test]
+fn what_is_said_to_an_agent_is_spelled_as_it_always_was() {
+    check_kept(&to_agent());
+}
+
+#[test]
+fn what_an_agent_says_is_spelled_as_it_always_was() {
+    check_kept(&from_agent());
+}
+
+#[test]
+fn a_frame_that_was_cut_short_or_goes_on_is_refused() {
+    for (_, what) in from_agent() {
+        let frame = wire::encode(&what).unwrap();
+        for length in 0..frame.len() {
+            let cut = wire::decode::<FromAgent>(&frame[..length]);
+            assert!(matches!(cut, Err(WireError::Junk(_))), "{length} bytes of {what:?}: {cut:?}");
+        }
+        let longer = [&frame[..], b"xy"].concat();
+        let refused = wire::decode::<FromAgent>(&longer);
+        assert_eq!(refused, Err(WireError::Trailing { bytes: 2 }));
+    }
+}
+
+#[test]
+fn a_frame_of_another_kind_or_version_is_refused_by_name() {
+    let frame = wire::encode(&ToAgent::WhoIsThere).unwrap();
+    let expected = "agent.from";
+    let refused = wire::decode::<FromAgent>(&frame);
+    assert_eq!(refused, Err(WireError::UnknownKind { name: "agent.to".into(), expected }));
+    let mut newer = frame.to_vec();
+    // The version stands after the length of the name and the name.
+    newer[8 + "agent.to".len()] = 9;
+    let refused = wire::decode::<ToAgent>(&newer);
+    assert_eq!(refused, Err(WireError::UnknownVersion { kind: "agent.to", version: 9 }));
+}
+
+#[test]
+fn a_frame_that_is_too_long_is_neither_written_nor_read() {
+    let reason = "x".repeat(FRAME_BYTES_MAX);
+    let long = ToAgent::Cancel { task: TaskNo(1), attempt: Attempt(1), reason };
+    assert!(matches!(wire::encode(&long), Err(WireError::TooLong { .. })));
+    let read = wire::decode::<ToAgent>(&vec![0; FRAME_BYTES_MAX + 1]);
+    assert_eq!(read, Err(WireError::TooLong { bytes: FRAME_BYTES_MAX + 1 }));
+}
+
+#[test]
+fn a_length_that_a_peer_claims_is_not_believed() {
+    let empty = wire::encode(&ToAgent::Acknowledged(Vec::new())).unwrap();
+    // The last byte is the length of the list: now it claims 2^60 entries, and brings none.
+    let mut lying = empty[..empty.len() - 1].to_vec();
+    lying.push(253);
+    lying.extend((1_u64 << 60).to_le_bytes());
+    assert!(matches!(wire::decode::<ToAgent>(&lying), Err(WireError::Junk(_))));
+}
+
+#[test]
+fn junk_is_refused_and_never_read_as_something_else() {
+    let mut chance = orkestra_runtime::chance::Chance::from_seed(7);
+    let sound = wire::encode(&from_agent()[0].1).unwrap();
+    for _ in 0..2_000 {
+        let junk: Vec<_> = (0..chance.below(200)).map(|_| chance.draw().to_le_bytes()[0]).collect();
+        assert!(wire::decode::<ToAgent>(&junk).is_err());
+        // One byte changed: an error, or something that is spelled exactly so.
+        let mut changed = sound.to_vec();
+        let at = usize::try_from(chance.below(changed.len() as u64)).unwrap();
+        changed[at] = chance.draw().to_le_bytes()[0];
+        if let Ok(read) = wire::decode::<FromAgent>(&changed) {
+            assert_eq!(wire::encode(&read).unwrap(), changed);
+        }
+    }
+}
