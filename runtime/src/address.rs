@@ -128,9 +128,8 @@ impl<P: Protocol> Ref<P> {
             };
             let (port, answer) = Port::open();
             (this.post)(Mail::Asked(question, port)).map_err(|_| AskError::NoOne)?;
-            let reply = match tokio::time::timeout(within, answer).await {
-                Ok(Ok(reply)) => reply,
-                Ok(Err(_)) | Err(_) => return Err(AskError::NoAnswer),
+            let Ok(Ok(reply)) = tokio::time::timeout(within, answer).await else {
+                return Err(AskError::NoAnswer);
             };
             if this.strict {
                 return through_bytes(&reply).map_err(|_| AskError::Unreadable);

@@ -1,7 +1,5 @@
 //! One list of promises, proved on every fabric.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on must end")]
-
 use std::sync::Arc;
 
 use orkestra_runtime::fabric::{Durability, Fabric, embedded::Embedded};

@@ -39,7 +39,6 @@ fn every_planted_bug_is_found() {
         let found = (0..SEEDS).find_map(|seed| run(seed, plant).err());
         assert!(found.is_some(), "{plant:?} is not found in {SEEDS} seeds");
         let found = found.unwrap_or_default();
-        println!("{plant:?}: {found}");
         let stops = found.starts_with("idle") || found.starts_with("it does not come to rest");
         assert!(!stops, "{plant:?} only stops the world: {found}");
     }

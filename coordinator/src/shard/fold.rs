@@ -92,8 +92,9 @@ impl<M: Mind> Fold<M> {
         Ok(self.position)
     }
 
-    /// Makes the same state in another way, and compares.
-    async fn verify(&self, bytes: &[u8]) -> Result<()> {
+    /// Makes the same state in another way, and compares. Borrows for itself alone, since a mind
+    /// need not be shared between threads.
+    async fn verify(&mut self, bytes: &[u8]) -> Result<()> {
         let (mut again, mut position) = begin(&self.journal, &self.genesis).await?;
         let apply = |number, at, event: &M::Event| again.apply(number, at, event);
         self.journal.read_on(&mut position, self.position.sequence(), apply).await?;

@@ -6,6 +6,7 @@
 //!
 //! Start reading at [`mind`], then [`step`], then [`sequencer`].
 
+pub mod actor;
 pub mod fold;
 pub mod machine;
 pub mod mind;

@@ -56,6 +56,9 @@ pub enum StepFault {
     },
     /// It would write, and there is no room in the journal; later may work.
     Full,
+    /// It would write nothing, and the reign's lease has lapsed: somebody else may lead and know
+    /// more, so that what it would say may be old. (What is written is proved by the append.)
+    Lapsed,
     /// It has more follow-up commands than [`STEP_COMMANDS_MAX`].
     TooMany,
     /// An event could not be encoded, or a decision panicked: the program is wrong.
@@ -70,6 +73,7 @@ impl fmt::Display for StepFault {
                 "its events take {bytes} bytes, and {bytes_max} fit one record: send it in parts"
             ),
             Self::Full => f.write_str("the journal is full: make room, or try again later"),
+            Self::Lapsed => f.write_str("this node may lead the shard no longer: ask again"),
             Self::TooMany => {
                 write!(f, "more than {STEP_COMMANDS_MAX} commands follow from it: send it in parts")
             }
@@ -188,7 +192,7 @@ impl<M: Mind> Step<M> {
         command: &M::Command,
         mut keep: impl FnMut(M::Event),
     ) -> Result<(), StepFault> {
-        let Turn { mind, chance, now, at, may_write } = turn;
+        let Turn { mind, chance, now, at, may_write, may_answer } = turn;
         mind.hear(now, command);
         mind.decide(now, chance, command, self);
         let writes = !self.events.is_empty() || !self.commands.is_empty();
@@ -205,11 +209,13 @@ impl<M: Mind> Step<M> {
                 number = number.next();
                 keep(event);
             }
-            let Some(command) = self.commands.pop_front() else { return Ok(()) };
+            let Some(command) = self.commands.pop_front() else { break };
             mind.hear(now, &command);
             mind.decide(now, chance, &command, self);
             self.check(STEP_BYTES_MAX)?;
         }
+        let is_old_news = !self.applied && !self.effects.is_empty() && !may_answer;
+        if is_old_news { Err(StepFault::Lapsed) } else { Ok(()) }
     }
 
     fn check(&mut self, bytes_max: usize) -> Result<(), StepFault> {
@@ -229,6 +235,8 @@ pub(super) struct Turn<'a, M> {
     pub(super) at: Wall,
     /// Whether events may be written; if not, a step that has any is refused as full.
     pub(super) may_write: bool,
+    /// Whether effects may leave that no append of this step will prove.
+    pub(super) may_answer: bool,
 }
 
 impl<M: Mind> fmt::Debug for Step<M> {
@@ -265,7 +273,7 @@ pub fn perform<M: Mind>(
 ) -> Result<Performed<M>, StepFault> {
     let mut step = Step::new(next);
     let mut events = Vec::new();
-    let turn = Turn { mind, chance, now, at: now.wall, may_write: true };
+    let turn = Turn { mind, chance, now, at: now.wall, may_write: true, may_answer: true };
     step.run(turn, command, |event| events.push(event))?;
     Ok(Performed { events, effects: step.effects })
 }

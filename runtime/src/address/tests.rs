@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::{limits::FRAME_BYTES_MAX, wire::Kind};
 
-const LONG: Duration = Duration::from_secs(3_600);
+const LONG: Duration = Duration::from_hours(1);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Ask {

@@ -70,9 +70,6 @@ fn text(panic: &(dyn Any + Send)) -> String {
 
 /// What a stream gives next; it must give something.
 async fn next<T>(stream: &mut (impl Stream<Item = T> + Unpin)) -> T {
-    match tokio::time::timeout(SOON, stream.next()).await {
-        Ok(Some(item)) => item,
-        Ok(None) => panic!("the stream ended"),
-        Err(_) => panic!("the stream gave nothing"),
-    }
+    let given = tokio::time::timeout(SOON, stream.next()).await;
+    given.unwrap_or_else(|_| panic!("the stream gave nothing")).unwrap()
 }

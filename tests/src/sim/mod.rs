@@ -45,11 +45,13 @@ pub enum Plant {
     ShortReplay,
     /// The number of a reign is given out again.
     EpochAgain,
+    /// A leader is not told that its lease has lapsed.
+    NoLease,
 }
 
 impl Plant {
     /// All bugs.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::AnswerEarly,
         Self::NoFence,
         Self::NoEpochRecord,
@@ -61,6 +63,7 @@ impl Plant {
         Self::DirtyReads,
         Self::ShortReplay,
         Self::EpochAgain,
+        Self::NoLease,
     ];
 }
 
@@ -94,7 +97,7 @@ pub fn run(seed: u64, plant: Plant) -> Result<History, String> {
         let said = panic.downcast_ref::<String>().cloned();
         Err(said.unwrap_or_else(|| "a panic".into()))
     })?;
-    if history.done < 10 || history.reigns < 2 || history.reads == 0 {
+    if history.done < 5 || history.reigns < 2 || history.reads == 0 {
         return Err(format!("idle, and proves nothing: {} transfers", history.done));
     }
     Ok(history)

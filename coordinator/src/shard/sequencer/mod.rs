@@ -12,7 +12,9 @@
 //!   answered at once from memory and marked as not settled. Nothing is lost: the records that wait
 //!   are appended when there is room.
 //!
-//! It does not promise to lead: another reign shows by a conflict.
+//! It does not promise to lead: another reign shows by a conflict. What would leave without an
+//! append of its own (answers to queries, refusals that a decision makes) could be old news from a
+//! reign that is over, so it leaves only while the lease is valid.
 
 mod gather;
 #[cfg(test)]
@@ -62,7 +64,7 @@ pub struct Sequencer<M: Mind> {
     waiting: VecDeque<(Number, Release<M>)>,
     parked: Option<Parked>,
     phase: Phase,
-    /// Until when queries may be answered; none when nobody else can lead.
+    /// Until when what is not proved by an append may be said; none when nobody else can lead.
     lease: Option<Moment>,
     /// When it last heard of time; the wall is shard time.
     now: Now,
@@ -164,6 +166,11 @@ impl<M: Mind> Sequencer<M> {
         effects.push(Effect::Free { pool, count: 1 });
     }
 
+    /// Whether nobody else can lead, as far as this node's clock tells.
+    fn is_leased(&self) -> bool {
+        self.lease.is_none_or(|until| self.now.moment < until)
+    }
+
     fn gathered_bytes(&self) -> usize {
         self.outgoing.sealed_bytes() + self.step.buffer.len()
     }
@@ -176,9 +183,9 @@ impl<M: Mind> Sequencer<M> {
     ) -> Result<(), StepFault> {
         self.step.begin();
         let at = self.outgoing.gathering.map_or(self.now.wall, |(_, at)| at);
+        let (may_write, may_answer) = (self.parked.is_none(), self.is_leased());
         let Self { mind, chance, step, .. } = self;
-        let may_write = self.parked.is_none();
-        let turn = Turn { mind, chance, now: self.now, at, may_write };
+        let turn = Turn { mind, chance, now: self.now, at, may_write, may_answer };
         // A first decision that panics has changed nothing, and one bad command must not take the
         // shard down; after the first event was applied the state is no longer to be trusted.
         let taken = catch_unwind(AssertUnwindSafe(|| step.run(turn, command, drop)))
@@ -233,8 +240,9 @@ impl<M: Mind> Sequencer<M> {
     }
 
     fn query(&mut self, query: &M::Query, to: ReplyTo, effects: &mut Vec<EffectOf<M>>) {
-        if self.lease.is_some_and(|until| self.now.moment >= until) {
-            effects.push(Effect::Refuse { to: Some(to), refusal: Refusal::Lapsed });
+        if !self.is_leased() {
+            let refusal = Refusal::Step(StepFault::Lapsed);
+            effects.push(Effect::Refuse { to: Some(to), refusal });
             effects.push(Effect::Free { pool: Pool::Queries, count: 1 });
             return;
         }

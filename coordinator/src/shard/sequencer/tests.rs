@@ -274,13 +274,16 @@ fn a_sequencer_that_closes_ends_when_everything_is_durable() {
 }
 
 #[test]
-fn a_reign_whose_lease_has_lapsed_answers_no_query() {
+fn a_reign_whose_lease_has_lapsed_says_nothing_that_no_append_proves() {
     let mut shard = Script::new();
     assert_eq!(shard.hear(Event::Lease(Moment::from_ms(10))), []);
     assert!(matches!(shard.ask(1)[..], [Effect::Answer { .. }, Effect::Free { .. }]));
     shard.wait(10);
-    let lapsed: Out = Effect::Refuse { to: Some(ReplyTo(2)), refusal: Refusal::Lapsed };
-    assert_eq!(shard.ask(2), [lapsed, Effect::Free { pool: Pool::Queries, count: 1 }]);
+    let free_query = Effect::Free { pool: Pool::Queries, count: 1 };
+    assert_eq!(shard.ask(2), [refused(Some(2), StepFault::Lapsed), free_query]);
+    assert_eq!(shard.outside(move_one(5)), [refused(Some(5), StepFault::Lapsed), free(1)]);
+    assert_eq!(shard.outside(fund(6)), [append(0, 1)]);
+    assert_eq!(shard.appended(1), [done(6, 1), free(1)]);
     shard.hear(Event::Lease(Moment::from_ms(20)));
     assert!(matches!(shard.ask(3)[..], [Effect::Answer { .. }, Effect::Free { .. }]));
 }

@@ -103,8 +103,6 @@ pub enum Refusal {
     Step(StepFault),
     /// More is gathered than the journal can take for now.
     Busy,
-    /// The reign's lease has lapsed: somebody else may lead and know more.
-    Lapsed,
     /// The shard is closing.
     Closing,
 }
@@ -114,7 +112,6 @@ impl fmt::Display for Refusal {
         match self {
             Self::Step(fault) => fault.fmt(f),
             Self::Busy => f.write_str("the shard has more to write than it can: try again later"),
-            Self::Lapsed => f.write_str("this node may lead the shard no longer: ask again"),
             Self::Closing => f.write_str("the shard is closing: ask again when it is open"),
         }
     }

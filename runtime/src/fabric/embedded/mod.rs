@@ -8,6 +8,8 @@
 //! | [`Embedded::open`] | on this disk before it is acknowledged (`fsync`) | one machine |
 //! | [`Embedded::open_read_only`] | what is there | looking at a run, dead or alive |
 //!
+//! [`recover`] saves what is sound of a damaged store into a new one.
+//!
 //! Promises: one process writes in a directory, and a second one is told who it is; a lock that a
 //! crash leaves behind is free. What was acknowledged is there after a crash; what was torn is cut
 //! off; what was damaged is found, named and refused, never handed out. A read, however long, does
@@ -27,7 +29,7 @@ use std::{path::Path, sync::Arc};
 use futures::{FutureExt as _, future::BoxFuture};
 
 pub use bus::{SUBSCRIPTION_CAPACITY_MAX, SUBSCRIPTIONS_MAX};
-pub use sqlite::holder;
+pub use sqlite::{RecoveredLog, Recovery, holder, recover};
 
 use super::{Blobs, Durability, Fabric, Logs, Messages, Registers};
 use crate::error::Result;

@@ -53,6 +53,11 @@ impl FileBlobs {
         drop(all);
     }
 
+    /// Keeps bytes; blocks.
+    pub(super) fn put_now(&self, bytes: &Bytes) -> Result<BlobName> {
+        self.0.put(bytes)
+    }
+
     async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce(&Shared) -> Result<T> + Send + 'static,

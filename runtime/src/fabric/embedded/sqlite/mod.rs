@@ -19,6 +19,7 @@ mod fault;
 mod layout;
 mod lock;
 mod reader;
+mod recover;
 mod rows;
 mod writer;
 
@@ -36,6 +37,7 @@ use tokio::sync::{mpsc, oneshot};
 pub(super) use blobs::FileBlobs;
 pub use lock::holder;
 use reader::ReadJob;
+pub use recover::{RecoveredLog, Recovery, recover};
 use writer::WriteJob;
 
 use super::{
@@ -249,3 +251,6 @@ fn thread(name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
         Error::new(ErrorKind::Io, format!("cannot start the thread {name}")).because(error)
     })
 }
+
+#[cfg(test)]
+mod tests;

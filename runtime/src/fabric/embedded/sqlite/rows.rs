@@ -127,7 +127,7 @@ pub(super) struct LogRow {
 }
 
 /// A row that was found, or found not to match its checksum.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found<T> {
     Sound(T),
     Damaged,

@@ -1,0 +1,197 @@
+//! How a shard is asked.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use orkestra_runtime::{machine::ReplyTo, shell::Address, time::Moment};
+use tokio::sync::{oneshot, watch};
+
+use super::hands::{Mail, Permits, SequencerHands, ShardHands};
+use crate::shard::{mind::Mind, pool::Pool, sequencer::Refusal};
+
+/// Why a shard gave no answer, and whether the thing may have been done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShardError {
+    /// Nobody leads the shard now: surely not done; ask again later.
+    NoOne,
+    /// Too much is under way: surely not done; ask again later.
+    Full,
+    /// It was refused: surely not done.
+    Refused(Refusal),
+    /// No answer came: perhaps done. The same again is safe under the same idempotency key.
+    NoAnswer,
+}
+
+impl ShardError {
+    /// Whether the thing was surely not done, so that asking again cannot do it twice.
+    pub const fn is_surely_undone(&self) -> bool {
+        match self {
+            Self::NoOne | Self::Full | Self::Refused(_) => true,
+            Self::NoAnswer => false,
+        }
+    }
+}
+
+impl fmt::Display for ShardError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoOne => f.write_str("nobody leads the shard now: ask again"),
+            Self::Full => f.write_str("too much is under way in the shard: ask again later"),
+            Self::Refused(refusal) => write!(f, "the shard refused: {refusal}"),
+            Self::NoAnswer => f.write_str("no answer came in time; it may have been done"),
+        }
+    }
+}
+
+impl std::error::Error for ShardError {}
+
+/// What a query was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read<A> {
+    /// The answer.
+    pub answer: A,
+    /// Whether everything it shows is durable. False only while the journal is full: then it shows
+    /// what will be, if this node lives until there is room.
+    pub settled: bool,
+}
+
+/// A reign that is open.
+pub(super) struct Open<M: Mind, H: ShardHands<M>> {
+    pub(super) address: Address<SequencerHands<M, H>>,
+    pub(super) permits: Permits,
+}
+
+impl<M: Mind, H: ShardHands<M>> Clone for Open<M, H> {
+    fn clone(&self) -> Self {
+        Self { address: self.address.clone(), permits: self.permits.clone() }
+    }
+}
+
+/// The way to a shard, across its reigns. Cheap to clone.
+pub struct ShardHandle<M: Mind, H: ShardHands<M>> {
+    pub(super) door: watch::Receiver<Option<Open<M, H>>>,
+    pub(super) closing: Arc<watch::Sender<bool>>,
+    pub(super) tokens: Arc<AtomicU64>,
+}
+
+impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
+    /// Asks for something to be done and waits for its answer for at most `within`. `make` is given
+    /// the token under which the answer is awaited.
+    ///
+    /// A command from outside is refused as full when its pool has no permit; the others wait for
+    /// one. While the shard is between two reigns, all wait.
+    ///
+    /// # Cancellation
+    /// Dropping the future undoes nothing once the command was sent.
+    pub async fn command(
+        &self,
+        make: impl FnOnce(ReplyTo) -> M::Command,
+        pool: Pool,
+        within: Duration,
+    ) -> Result<H::Reply, ShardError> {
+        let mut sent = false;
+        let asked = async {
+            let open = self.take_permit(pool).await?;
+            let reply = self.token();
+            let (port, answer) = oneshot::channel();
+            let mail = Mail::Command { command: make(reply), port: Some((reply, port)), pool };
+            open.address.send(mail).map_err(|_| ShardError::NoOne)?;
+            sent = true;
+            answer.await.unwrap_or(Err(ShardError::NoAnswer))
+        };
+        let timed = tokio::time::timeout(within, asked).await;
+        timed.unwrap_or(Err(if sent { ShardError::NoAnswer } else { ShardError::NoOne }))
+    }
+
+    /// Sends a command whose answer nobody awaits; done means queued. It waits for at most `within`
+    /// for a permit or a reign.
+    pub async fn tell(
+        &self,
+        command: M::Command,
+        pool: Pool,
+        within: Duration,
+    ) -> Result<(), ShardError> {
+        let told = async {
+            let open = self.take_permit(pool).await?;
+            let mail = Mail::Command { command, port: None, pool };
+            open.address.send(mail).map_err(|_| ShardError::NoOne)
+        };
+        tokio::time::timeout(within, told).await.unwrap_or(Err(ShardError::NoOne))
+    }
+
+    /// Asks what is, and waits for the answer for at most `within`.
+    pub async fn query(
+        &self,
+        query: M::Query,
+        within: Duration,
+    ) -> Result<Read<M::Answer>, ShardError> {
+        let asked = async {
+            let open = self.take_permit(Pool::Queries).await?;
+            let (port, answer) = oneshot::channel();
+            let mail = Mail::Query { query, to: self.token(), port };
+            open.address.send(mail).map_err(|_| ShardError::NoOne)?;
+            answer.await.unwrap_or(Err(ShardError::NoAnswer))
+        };
+        tokio::time::timeout(within, asked).await.unwrap_or(Err(ShardError::NoAnswer))
+    }
+
+    /// Tells the present reign until when its lease runs.
+    pub fn lease(&self, until: Moment) -> Result<(), ShardError> {
+        let open = self.door.borrow().clone().ok_or(ShardError::NoOne)?;
+        open.address.send(Mail::Lease(until)).map_err(|_| ShardError::NoOne)
+    }
+
+    /// Closes the shard in order: no more commands are taken, what was taken is made durable and
+    /// answered. Says whether that came to its end within the limit.
+    pub async fn close(&self, within: Duration) -> bool {
+        self.closing.send_replace(true);
+        let open = self.door.borrow().clone();
+        if let Some(open) = open {
+            let _ = open.address.send(Mail::Close); // it may have ended by itself
+        }
+        let mut door = self.door.clone();
+        let ended = async { while door.changed().await.is_ok() {} };
+        tokio::time::timeout(within, ended).await.is_ok()
+    }
+
+    fn token(&self) -> ReplyTo {
+        ReplyTo(self.tokens.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Waits for a reign, and takes a permit of it, which comes back through the sequencer.
+    async fn take_permit(&self, pool: Pool) -> Result<Open<M, H>, ShardError> {
+        let mut door = self.door.clone();
+        let open = door.wait_for(Option::is_some).await.map_err(|_| ShardError::NoOne)?.clone();
+        let open = open.ok_or(ShardError::NoOne)?;
+        let permits = open.permits.of(pool);
+        let permit = match pool {
+            Pool::Outside | Pool::Queries => permits.try_acquire().map_err(|_| ShardError::Full)?,
+            Pool::Outcomes | Pool::Control => {
+                permits.acquire().await.map_err(|_| ShardError::NoOne)?
+            }
+        };
+        permit.forget();
+        Ok(open)
+    }
+}
+
+impl<M: Mind, H: ShardHands<M>> Clone for ShardHandle<M, H> {
+    fn clone(&self) -> Self {
+        let (closing, tokens) = (Arc::clone(&self.closing), Arc::clone(&self.tokens));
+        Self { door: self.door.clone(), closing, tokens }
+    }
+}
+
+impl<M: Mind, H: ShardHands<M>> fmt::Debug for ShardHandle<M, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ShardHandle")
+            .field("is_open", &self.door.borrow().is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,20 @@
+//! The sequencer as an actor: mail in, appends and effects out, one reign after another.
+//!
+//! | part | what it does |
+//! |---|---|
+//! | [`ShardHandle`] | asks: takes a permit, sends, waits for the answer, and says whether it may have happened |
+//! | [`ShardHands`] | how the effects of a mind are carried out, and which of them are answers |
+//! | [`Runner`] | begins a reign, hears of its end, begins the next; keeps snapshots beside it |
+//!
+//! The journal has no actor of its own: one append is under way at a time, as a task of the
+//! sequencer's shell, and its end comes back as an event.
+
+mod handle;
+mod hands;
+mod runner;
+#[cfg(test)]
+mod tests;
+
+pub use handle::{Read, ShardError, ShardHandle};
+pub use hands::{Ports, ShardHands};
+pub use runner::{Runner, Settings, ShardParts, shard};

@@ -1,0 +1,127 @@
+use rusqlite::Connection;
+
+use super::*;
+use crate::fabric::embedded::recover;
+
+fn journal() -> LogName {
+    LogName::new("journal").unwrap()
+}
+
+/// A store with three records, closed, and a connection to spoil it with.
+async fn closed_store(dir: &Path) -> Connection {
+    let store = Store::open(dir, &Settings::default()).unwrap();
+    for end in 0..3 {
+        let record = Bytes::from(vec![7; 10]);
+        Logs::append(&store, &journal(), Sequence(end), record).await.unwrap();
+    }
+    store.close().await;
+    Connection::open(store_file(dir)).unwrap()
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_version_is_refused_and_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let db = closed_store(home.path()).await;
+    db.execute_batch("UPDATE meta SET format = 2").unwrap();
+    drop(db);
+    let error = Store::open(home.path(), &Settings::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    let told = error.to_string();
+    assert!(told.contains("is a store of version 2, and this program knows up to 1"), "{told}");
+    assert!(told.contains("store.db"), "{told}");
+}
+
+#[tokio::test]
+async fn rows_that_have_gone_without_a_trace_are_missed() {
+    for (spoil, what) in [
+        ("DELETE FROM log", "it holds 0 logs"),
+        ("DELETE FROM meta", "cannot read the version of the store"),
+        ("UPDATE meta SET revision = 9", "what it says of itself does not match"),
+        ("UPDATE log SET ends = 2", "the end of log \"journal\" is unreadable"),
+        ("CREATE TABLE more (x)", "its tables are not those of a store"),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let db = closed_store(home.path()).await;
+        db.execute_batch(spoil).unwrap();
+        drop(db);
+        let error = Store::open(home.path(), &Settings::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{spoil}: {error}");
+        assert!(error.to_string().contains(what), "{spoil}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn records_that_have_gone_from_the_end_are_missed() {
+    let home = tempfile::tempdir().unwrap();
+    let db = closed_store(home.path()).await;
+    db.execute_batch("DELETE FROM record WHERE place & 255 = 3").unwrap();
+    drop(db);
+    let store = Store::open(home.path(), &Settings::default()).unwrap();
+    let error = Logs::read(&store, &journal(), Sequence(1), usize::MAX).await.unwrap_err();
+    assert!(error.to_string().contains("record 3 of log journal is missing"), "{error}");
+    store.close().await;
+    let saved = recover(home.path(), home.path().join("saved")).unwrap();
+    assert_eq!(saved.logs[0].last, Sequence(2));
+}
+
+#[tokio::test]
+async fn a_log_whose_end_is_unreadable_is_recovered_as_far_as_its_records_go() {
+    let home = tempfile::tempdir().unwrap();
+    let db = closed_store(home.path()).await;
+    db.execute_batch("UPDATE log SET ends = 9; UPDATE meta SET revision = 5").unwrap();
+    drop(db);
+    let into = home.path().join("saved");
+    let saved = recover(home.path(), &into).unwrap();
+    assert_eq!((saved.logs[0].records, saved.logs[0].last), (3, Sequence(3)));
+    assert_eq!(
+        saved.left_out,
+        [
+            "log journal: where it should end is unreadable",
+            "what the store says of itself is unreadable"
+        ]
+    );
+    let store = Store::open(&into, &Settings::default()).unwrap();
+    assert_eq!(Logs::end(&store, &journal()).await.unwrap(), Sequence(3));
+    // No revision of the old store can be given out again.
+    let key = Key::new("lease").unwrap();
+    let revision = store.create(&key, Bytes::new()).await.unwrap();
+    assert!(revision.0 > 1 << 32);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_failure_that_is_not_for_want_of_room_is_unknown_and_the_next_write_is_tried_anew() {
+    let home = tempfile::tempdir().unwrap();
+    drop(closed_store(home.path()).await);
+    let store = Store::open(home.path(), &Settings::default()).unwrap();
+    let spoiler = Connection::open(store_file(home.path())).unwrap();
+    spoiler.execute_batch("ALTER TABLE record RENAME TO hidden").unwrap();
+    let record = Bytes::from_static(b"fourth");
+    let failed = Logs::append(&store, &journal(), Sequence(3), record.clone()).await;
+    assert!(matches!(failed, Err(AppendError::Unknown(_))), "{failed:?}");
+    spoiler.execute_batch("ALTER TABLE hidden RENAME TO record").unwrap();
+    assert_eq!(Logs::append(&store, &journal(), Sequence(3), record).await, Ok(Sequence(4)));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_reader_that_stays_long_does_not_hold_up_an_append() {
+    let home = tempfile::tempdir().unwrap();
+    drop(closed_store(home.path()).await);
+    let store = Store::open(home.path(), &Settings::default()).unwrap();
+    // A view of the file that stays open all the while, as a very long read would keep it.
+    let long = Connection::open(store_file(home.path())).unwrap();
+    long.execute_batch("BEGIN").unwrap();
+    let seen = |db: &Connection| {
+        db.query_row("SELECT count(*) FROM record", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(seen(&long), 3);
+    for end in 3..50 {
+        let record = Bytes::from_static(b"more");
+        let appended = Logs::append(&store, &journal(), Sequence(end), record).await;
+        assert_eq!(appended, Ok(Sequence(end + 1)));
+    }
+    assert_eq!(seen(&long), 3);
+    drop(long);
+    store.close().await;
+}
