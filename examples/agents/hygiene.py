@@ -69,12 +69,12 @@ def unparsable(name, data):
     """Why a data file does not parse, and the line; None when it does."""
     try:
         if name.endswith(".json") and not LENIENT_JSON.search(name):
-            json.loads(data.decode("utf-8-sig"))
+            json.loads(data.decode("utf-8-sig"), parse_int=str)
         elif name.endswith(".toml"):
             tomllib.loads(data.decode("utf-8"))
     except json.JSONDecodeError as error:
         return error.msg, error.lineno
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         found = re.search(r"at line (\d+)", str(error))
         return str(error)[:200], int(found.group(1)) if found else 1
     return None

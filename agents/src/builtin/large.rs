@@ -81,7 +81,7 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
     review.fact("lfs_pointers", counted.pointers);
     let summary = format!(
         "{} too large, generated or compiled; {}",
-        count(review.found(), "file or folder"),
+        count(review.found(), "thing"),
         count(counted.binaries, "binary file")
     );
     review.finish(summary)

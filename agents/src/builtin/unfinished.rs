@@ -1,7 +1,7 @@
 //! Unfinished: what was left for later, and for how long it has been.
 //!
 //! Rules: `marker` (low: a word in a comment that says something is missing), `placeholder`
-//! (medium: code that panics when reached because it was not written), `skipped_test` (low). The age
+//! (medium, low in tests: code that panics when reached because it was not written), `skipped_test` (low). The age
 //! is the number of days between the line's commit and the reviewed one, by `git blame`; at most
 //! `blame_files_max` files (an option, 200 unless told) are asked about, the rest have no age.
 
@@ -71,14 +71,14 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
     let workspace = Workspace::open(work, context)?;
     let mut review = Review::new("unfinished")?;
     let rules = Rules::new()?;
-    let mut hits: BTreeMap<&str, Vec<Hit>> = BTreeMap::new();
-    for entry in &workspace.entries {
-        workspace.go_on()?;
+    let mut hits: BTreeMap<String, Vec<Hit>> = BTreeMap::new();
+    workspace.each_file(|entry| {
         let found = rules.search(&workspace, entry);
         if !found.is_empty() {
-            hits.insert(&entry.path, found);
+            hits.insert(entry.path.clone(), found);
         }
-    }
+        Ok(())
+    })?;
     let now = committed_at(&workspace)?;
     let (mut oldest, mut asked) = (None, 0);
     for (path, hits) in &hits {
@@ -124,7 +124,9 @@ fn finding(path: &str, hit: &Hit, days: Option<i64>) -> Finding {
     } else {
         "do it, or move it to an issue"
     };
-    Finding::new(hit.severity, hit.rule, format!("{what}, {age}"))
+    let in_tests = path.split('/').any(|part| matches!(part, "test" | "tests" | "benches"));
+    let severity = if in_tests { Severity::Low } else { hit.severity };
+    Finding::new(severity, hit.rule, format!("{what}, {age}"))
         .at(path, hit.line)
         .evidence(&hit.text)
         .advice(advice)

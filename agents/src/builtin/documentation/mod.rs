@@ -18,7 +18,7 @@ use orkestra_runtime::{
     protocol::{payload::Json, task::Failure},
 };
 
-use self::page::Page;
+use self::page::{Page, Reader};
 use super::{
     finding::{Finding, Review, Severity, count},
     manifest::Manifests,
@@ -30,11 +30,12 @@ use crate::{Context, Work};
 pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
     let workspace = Workspace::open(work, context)?;
     let mut review = Review::new("documentation")?;
+    let reader = Reader::new()?;
     let mut pages: BTreeMap<String, Page> = BTreeMap::new();
     workspace.each_file(|entry| {
         let markdown = matches!(entry.extension().as_str(), "md" | "markdown");
         if let Some(text) = markdown.then(|| workspace.text(entry)).flatten() {
-            pages.insert(entry.path.clone(), Page::read(&text));
+            pages.insert(entry.path.clone(), reader.read(&text));
         }
         Ok(())
     })?;
@@ -54,8 +55,12 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
     for (path, page) in &pages {
         workspace.go_on()?;
         links::check(&workspace, &pages, path, &mut counted, &mut review);
-        links::check_paths(&workspace, &ignored, (path, page), &mut review);
-        if path.rsplit('/').next().is_some_and(|name| name.to_lowercase().starts_with("readme")) {
+        let name = path.rsplit('/').next().unwrap_or_default().to_lowercase();
+        // A changelog tells of files that were there once.
+        if !name.starts_with("change") {
+            links::check_paths(&workspace, &ignored, (path, page), &mut review);
+        }
+        if name.starts_with("readme") {
             let place = commands::Place {
                 workspace: &workspace,
                 manifests: &manifests,

@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use orkestra_runtime::{Result, protocol::task::Failure};
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use regex::Regex;
 
-use super::super::workspace::Lines;
+use super::super::redact::pattern;
 
 /// Something on a page, and its line.
 pub(crate) struct Spot {
@@ -30,22 +31,34 @@ pub(crate) struct Page {
     pub(crate) blocks: Vec<Block>,
 }
 
-impl Page {
-    pub(crate) fn read(text: &str) -> Self {
-        let mut page = Self::default();
-        let mut counter = Lines::new(text.as_bytes());
+/// Reads pages; its patterns are compiled once.
+pub(crate) struct Reader {
+    /// Names that HTML gives to places.
+    names: Regex,
+    /// Addresses in HTML.
+    links: Regex,
+}
+
+impl Reader {
+    pub(crate) fn new() -> Result<Self, Failure> {
+        let links = r#"(?i)<(?:a|img)\s[^>]*?\b(?:href|src)\s*=\s*["']([^"']+)["']"#;
+        let names = r#"(?i)\b(?:id|name)\s*=\s*["']([^"']+)["']"#;
+        Ok(Self { names: pattern(names)?, links: pattern(links)? })
+    }
+
+    pub(crate) fn read(&self, text: &str) -> Page {
+        let mut page = Page::default();
+        // Events do not come in the order of their beginnings: an end bears its element's place.
+        let breaks: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
         let mut heading: Option<String> = None;
         let mut block: Option<Block> = None;
         let mut slugs = Slugs::default();
-        let html = Regex::new(r#"(?i)\b(?:id|name)\s*=\s*["']([^"']+)["']"#).ok();
-        let source =
-            Regex::new(r#"(?i)<(?:a|img)\s[^>]*?\b(?:href|src)\s*=\s*["']([^"']+)["']"#).ok();
         let options = Options::ENABLE_TABLES
             | Options::ENABLE_FOOTNOTES
             | Options::ENABLE_STRIKETHROUGH
             | Options::ENABLE_TASKLISTS;
         for (event, range) in Parser::new_ext(text, options).into_offset_iter() {
-            let line = counter.of(range.start);
+            let line = 1 + breaks.partition_point(|at| *at < range.start);
             match event {
                 Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
                 Event::End(TagEnd::Heading(_)) => {
@@ -74,10 +87,10 @@ impl Page {
                     page.code.push(Spot { line, text: code.into_string() });
                 }
                 Event::Html(tag) | Event::InlineHtml(tag) => {
-                    let found = html.iter().flat_map(|html| html.captures_iter(&tag));
+                    let found = self.names.captures_iter(&tag);
                     let names = found.filter_map(|found| found.get(1));
                     page.anchors.extend(names.map(|name| name.as_str().to_lowercase()));
-                    let found = source.iter().flat_map(|source| source.captures_iter(&tag));
+                    let found = self.links.captures_iter(&tag);
                     let links = found.filter_map(|found| found.get(1));
                     page.links.extend(links.map(|it| Spot { line, text: it.as_str().to_owned() }));
                 }

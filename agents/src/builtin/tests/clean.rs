@@ -1,12 +1,27 @@
 //! What is right is left alone; what is strange does not break a review; the same gives the same.
 
-use std::os::unix::{ffi::OsStrExt, fs::symlink};
-use std::{ffi::OsStr, fs};
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt, fs::symlink},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use serde_json::json;
+use tokio::sync::watch;
 
-use super::scratch::{MIT, Scratch, lines, run, told};
-use crate::builtin::{REVIEWERS, all, find};
+use super::scratch::{MIT, Scratch, lines, run, run_in, told};
+use crate::{
+    Context,
+    builtin::{
+        REVIEWERS, all, find,
+        lexer::{Family, parts},
+    },
+    context::ProgressSink,
+};
 
 const CARGO: &str = "[package]\nname = \"tidy\"\nversion = \"0.3.0\"\nedition = \"2024\"\n\
     license = \"MIT\"\n\n[dependencies]\nlog = \"0.4\"\n";
@@ -138,6 +153,46 @@ fn a_commit_that_is_not_there_or_no_name_is_a_failure_that_says_so() {
     input["repository"]["commit"] = json!("0".repeat(40));
     let failure = run("secrets", &input, &[]).unwrap_err();
     assert!(failure.message.starts_with("cannot ask git ls-tree about "), "{failure}");
+}
+
+#[test]
+fn a_cancelled_review_stops_and_a_long_one_tells_how_far_it_is() {
+    let scratch = tidy();
+    let told = Arc::new(AtomicU32::new(0));
+    for (cancelled, tells) in [(true, false), (false, true)] {
+        let (_keep, seen) = watch::channel(cancelled);
+        let count = Arc::clone(&told);
+        let sink: ProgressSink = Arc::new(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let context = Context::new("key", scratch.path().join("own"), seen, sink);
+        let why = run_in(&context, "secrets", &scratch.input(), &[]).map_err(|it| it.message).err();
+        assert_eq!(why.as_deref(), cancelled.then_some("stopped: the attempt was cancelled"));
+        assert_eq!(told.load(Ordering::Relaxed) > 0, tells);
+    }
+}
+
+#[test]
+fn the_parts_of_any_file_follow_each_other_without_gaps() {
+    let alphabet =
+        ["\"", "'", "/", "*", "#", "r", "b", "\\", "\n", "`", "-", "<!--", "\u{e9}", "x", "'''"];
+    let mut state = 1_u64;
+    for _ in 0..2_000 {
+        let mut text = String::new();
+        for _ in 0..40 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            text.push_str(alphabet[usize::try_from(state >> 33).unwrap() % alphabet.len()]);
+        }
+        for family in [Family::C, Family::Rust, Family::Hash, Family::Dashes, Family::Markup] {
+            let mut end = 0;
+            for (_, range) in parts(family, text.as_bytes()) {
+                assert_eq!(range.start, end, "{family:?} {text:?}");
+                assert!(range.end > range.start, "{family:?} {text:?}");
+                end = range.end;
+            }
+            assert_eq!(end, text.len(), "{family:?} {text:?}");
+        }
+    }
 }
 
 #[test]

@@ -71,7 +71,9 @@ fn carelessness_is_found_at_its_line() {
 
 #[test]
 fn a_clean_repository_has_no_finding() {
-    let scratch = Scratch::with(&[("LICENSE", MIT), ("a.json", "{}"), ("b.txt", "a\r\nb\r\n")]);
+    let number = "7".repeat(10_000);
+    let files = [("LICENSE", MIT), ("a.json", "{}"), ("b.txt", "a\r\nb\r\n"), ("c.json", &number)];
+    let scratch = Scratch::with(&files);
     assert_eq!(completed(&scratch)["findings"], json!([]));
 }
 

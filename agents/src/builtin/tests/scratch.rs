@@ -116,7 +116,16 @@ pub(super) fn run(
     results: &[(&str, Value)],
 ) -> Result<Value, Failure> {
     let folder = tempfile::tempdir().unwrap();
-    let context = Context::alone(folder.path().join("own"));
+    run_in(&Context::alone(folder.path().join("own")), reviewer, input, results)
+}
+
+/// Runs a reviewer in a context.
+pub(super) fn run_in(
+    context: &Context,
+    reviewer: &str,
+    input: &Value,
+    results: &[(&str, Value)],
+) -> Result<Value, Failure> {
     let results = results
         .iter()
         .map(|(id, value)| (TaskId::new(*id).unwrap(), Json::of(value).unwrap()))
@@ -131,7 +140,7 @@ pub(super) fn run(
         results,
     };
     let reviewer = builtin::find(reviewer).unwrap();
-    (reviewer.run)(&work, &context).map(|json| json.read().unwrap())
+    (reviewer.run)(&work, context).map(|json| json.read().unwrap())
 }
 
 /// `severity rule file:line` of each finding above info.
