@@ -30,6 +30,11 @@ pub trait Protocol: Wire {
     type Reply: Wire;
 }
 
+/// Workers are told and never asked: what they have to say comes by itself.
+impl Protocol for crate::protocol::agent::ToAgent {
+    type Reply = ();
+}
+
 /// Where an answer goes. Dropping it says "no answer".
 pub struct Port<R>(oneshot::Sender<R>);
 

@@ -3,9 +3,9 @@
 //! The future ends well: the actor ends in order. It fails: the actor ends as failed, and its
 //! supervisor decides. The actor is killed: the future is dropped at its next await.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{fmt, future::Future, panic::AssertUnwindSafe, sync::Arc};
 
-use futures::future::BoxFuture;
+use futures::{FutureExt as _, future::BoxFuture};
 use ractor::ActorCell;
 
 use crate::{
@@ -62,7 +62,10 @@ impl Hands for DutyHands {
 
     fn started(&mut self, outbox: &mut Outbox<Result<()>>) {
         if let Some(duty) = self.duty.take() {
-            outbox.spawn(async move { Some(duty.await) });
+            outbox.spawn(async move {
+                let done = AssertUnwindSafe(duty).catch_unwind().await;
+                Some(done.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))))
+            });
         }
     }
 
@@ -72,4 +75,12 @@ impl Hands for DutyHands {
             Err(error) => outbox.fail(error.to_string()),
         }
     }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+    let said = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    Error::new(ErrorKind::Fault, format!("it panicked: {}", said.unwrap_or("without a word")))
 }

@@ -14,6 +14,7 @@ pub mod address;
 pub mod backoff;
 pub mod chance;
 pub mod directory;
+pub mod duty;
 pub mod error;
 pub mod fabric;
 pub mod id;

@@ -52,6 +52,11 @@ impl Wire for ToAgent {
     const KIND: Kind = Kind::new("agent.to", 1);
 }
 
+/// Nothing: what a protocol answers that is only ever told.
+impl Wire for () {
+    const KIND: Kind = Kind::new("nothing", 1);
+}
+
 impl Wire for FromAgent {
     const KIND: Kind = Kind::new("agent.from", 1);
 }
