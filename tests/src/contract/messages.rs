@@ -151,7 +151,9 @@ async fn a_question_to_a_listener_who_left_is_surely_undone(fabric: Arc<dyn Fabr
         drop(listener);
         // It may take a moment until a server has heard that the listener left; then it is so.
         let left = async {
-            while messages.ask(&subject("sum"), body("?"), BRIEF).await != Err(AskError::NoOne) {}
+            while messages.ask(&subject("sum"), body("?"), BRIEF).await != Err(AskError::NoOne) {
+                tokio::task::yield_now().await;
+            }
         };
         tokio::time::timeout(SOON, left).await.unwrap();
     }

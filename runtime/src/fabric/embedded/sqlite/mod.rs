@@ -16,6 +16,7 @@
 
 mod blobs;
 mod fault;
+mod job;
 mod layout;
 mod lock;
 mod reader;
@@ -35,10 +36,10 @@ use futures::{FutureExt as _, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
 pub(super) use blobs::FileBlobs;
+use job::WriteJob;
 pub use lock::holder;
 use reader::ReadJob;
 pub use recover::{RecoveredLog, Recovery, recover};
-use writer::WriteJob;
 
 use super::{
     Settings,

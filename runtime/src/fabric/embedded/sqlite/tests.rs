@@ -19,6 +19,17 @@ async fn closed_store(dir: &Path) -> Connection {
 }
 
 #[tokio::test]
+async fn the_connection_that_writes_waits_for_the_disk_at_each_commit() {
+    // No test can pull the plug; that the store is told to wait is as near as one comes.
+    let home = tempfile::tempdir().unwrap();
+    drop(closed_store(home.path()).await);
+    let db = layout::connect(home.path(), layout::Access::Write).unwrap();
+    let synchronous: i64 = db.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
+    let journal: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+    assert_eq!((synchronous, &*journal), (2, "wal"));
+}
+
+#[tokio::test]
 async fn a_store_of_a_newer_version_is_refused_and_says_so() {
     let home = tempfile::tempdir().unwrap();
     let db = closed_store(home.path()).await;

@@ -13,13 +13,14 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     QUEUE_MAX,
     fault::{damaged, explain, is_full},
+    job::{Failure, Verdict, WriteJob, fail},
     layout::{self, Access},
     lock::Lock,
     rows::{Found, LOG_STRIDE, LogRow, Meta, RegisterRow, record_checksum, register_checksum},
     store_file, thread,
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::Result,
     fabric::{
         AppendError, Key, LogName, Revision, Sequence, SetError, Value,
         embedded::{Settings, signals::Signals},
@@ -30,56 +31,6 @@ use crate::{
 const BATCH_JOBS: usize = 256;
 /// The most bytes that share one commit, unless one job alone has more.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
-
-/// Something to be written, and who waits for the verdict.
-#[derive(Debug)]
-pub(super) enum WriteJob {
-    Append {
-        log: LogName,
-        end: Sequence,
-        record: Bytes,
-        reply: oneshot::Sender<Result<Sequence, AppendError>>,
-    },
-    Trim {
-        log: LogName,
-        first: Sequence,
-        reply: oneshot::Sender<Result<()>>,
-    },
-    Set {
-        key: Key,
-        expected: Option<Revision>,
-        bytes: Option<Bytes>,
-        reply: oneshot::Sender<Result<Revision, SetError>>,
-    },
-    Close {
-        reply: oneshot::Sender<()>,
-    },
-}
-
-impl WriteJob {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Append { record, .. } => record.len(),
-            Self::Set { bytes, .. } => bytes.as_ref().map_or(0, Bytes::len),
-            Self::Trim { .. } | Self::Close { .. } => 0,
-        }
-    }
-}
-
-/// What became of a job, once its commit is done.
-enum Verdict {
-    Appended(Result<Sequence, AppendError>),
-    Trimmed,
-    Set(Result<Revision, SetError>),
-}
-
-/// Why a transaction was not committed.
-struct Failure {
-    full: bool,
-    /// It failed while committing, so that it may yet be found after a crash.
-    unknown: bool,
-    error: Error,
-}
 
 /// Opens the connection that writes and starts its thread, which holds the lock and ends when it
 /// is told to or when all senders are gone.
@@ -378,27 +329,5 @@ impl Writer {
             // A verdict of another kind cannot be; a dropped reply says that nothing is known.
             (_, _) => {}
         }
-    }
-}
-
-/// Tells whoever waits that it was not written, or perhaps not.
-fn fail(job: WriteJob, failure: &Failure) {
-    let why = failure.error.to_string();
-    match job {
-        WriteJob::Append { reply, .. } => drop(reply.send(Err(if failure.full {
-            AppendError::Full
-        } else {
-            AppendError::Unknown(why)
-        }))),
-        WriteJob::Set { reply, .. } => drop(reply.send(Err(if failure.full {
-            SetError::Full
-        } else {
-            SetError::Unknown(why)
-        }))),
-        WriteJob::Trim { reply, .. } => {
-            let kind = if failure.full { ErrorKind::Full } else { failure.error.kind() };
-            drop(reply.send(Err(Error::new(kind, why))));
-        }
-        WriteJob::Close { reply } => drop(reply.send(())),
     }
 }
