@@ -281,8 +281,8 @@ const BUILTINS: [&str; 16] = [
     "secrets",
     "signoff",
     "synthesis",
+    "tally",
     "unfinished",
-    "verdict",
 ];
 
 fn example(name: &str) -> (Scenario, Prepared) {
