@@ -197,7 +197,7 @@ impl Console {
 
     fn document<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<()> {
         let text = if self.format == Format::Yaml {
-            serde_yaml_ng::to_string(item).map_err(unwritable)?
+            serde_saphyr::to_string(&item).map_err(unwritable)?
         } else {
             serde_json::to_string_pretty(item).map_err(unwritable)?
         };

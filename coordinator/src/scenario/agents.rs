@@ -51,8 +51,8 @@ pub struct CommandConfig {
     pub cwd: Option<String>,
     /// What it speaks.
     pub protocol: Protocol,
-    /// The environment variables that it is given.
-    pub env: Vec<String>,
+    /// The environment variables that it is given; none: the usual ones.
+    pub env: Option<Vec<String>>,
     /// Secrets, by the environment variable that carries them. Never their values.
     pub secrets: BTreeMap<String, SecretSource>,
     /// How many bytes of memory it may use.
@@ -150,7 +150,7 @@ fn check_function(
         ("argv", written.argv.is_some()),
         ("cwd", written.cwd.is_some()),
         ("protocol", written.protocol.is_some()),
-        ("env", !written.env.is_empty()),
+        ("env", written.env.is_some()),
         ("secrets", !written.secrets.is_empty()),
         ("memory_max", written.memory_max.is_some()),
         ("output_max", written.output_max.is_some()),

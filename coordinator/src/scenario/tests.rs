@@ -281,8 +281,8 @@ const BUILTINS: [&str; 16] = [
     "secrets",
     "signoff",
     "synthesis",
+    "tally",
     "unfinished",
-    "verdict",
 ];
 
 fn example(name: &str) -> (Scenario, Prepared) {
@@ -314,4 +314,52 @@ fn ten_thousand_tasks_are_prepared() {
     assert_eq!(needs, 9_900 * 3);
     let first_layer = pipeline.tasks.iter().filter(|task| task.dependencies.is_empty()).count();
     assert_eq!(first_layer, 100);
+}
+
+#[test]
+fn ten_thousand_written_tasks_are_read_too() {
+    let task = |n: usize| {
+        let needs = (1..=3).filter_map(|back| Some(format!("'t{}'", n.checked_sub(back * 100)?)));
+        let needs = needs.collect::<Vec<_>>().join(", ");
+        format!("[[tasks]]\nid = 't{n}'\ntitle = 'number {{{{ 1 + {n} }}}}'\nneeds = [{needs}]\n")
+    };
+    let body: Vec<String> = (0..10_000).map(task).collect();
+    let prepared = prepare(&body.concat()).unwrap();
+    assert_eq!(prepared.tasks.len(), 10_000);
+    assert_eq!(prepared.tasks[9_999].title, "number 10000");
+}
+
+#[test]
+fn the_schema_says_nothing_that_is_not_checked() {
+    fn walk(schema: &Value) {
+        const KNOWN: [&str; 17] = [
+            "$defs",
+            "$ref",
+            "$schema",
+            "additionalProperties",
+            "anyOf",
+            "const",
+            "default",
+            "description",
+            "enum",
+            "format",
+            "items",
+            "maximum",
+            "minimum",
+            "oneOf",
+            "properties",
+            "required",
+            "title",
+        ];
+        for (key, inner) in schema.as_object().into_iter().flatten() {
+            assert!(KNOWN.contains(&key.as_str()) || key == "type", "nobody checks {key:?}");
+            match key.as_str() {
+                "properties" | "$defs" => inner.as_object().unwrap().values().for_each(walk),
+                "anyOf" | "oneOf" => inner.as_array().unwrap().iter().for_each(walk),
+                "items" | "additionalProperties" => walk(inner),
+                _ => {}
+            }
+        }
+    }
+    walk(&schema());
 }

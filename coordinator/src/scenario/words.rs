@@ -107,9 +107,8 @@ pub(super) struct AgentWritten {
     pub(super) cwd: Option<String>,
     /// For a command: what it speaks.
     pub(super) protocol: Option<Protocol>,
-    /// For a command: the environment variables that it is given.
-    #[serde(default)]
-    pub(super) env: Vec<String>,
+    /// For a command: the environment variables that it is given; by default the usual ones.
+    pub(super) env: Option<Vec<String>>,
     /// For a command: secrets, by the environment variable that carries them.
     #[serde(default)]
     pub(super) secrets: BTreeMap<String, SecretWritten>,
