@@ -120,7 +120,7 @@ impl<M: Mind> Fold<M> {
 
 async fn begin<M: Mind>(journal: &Journal, genesis: &Genesis<M>) -> Result<(M, Position)> {
     match journal.latest().await? {
-        Some(snapshot) => Ok((M::restore(&snapshot.bytes)?, snapshot.position)),
+        Some(snapshot) => Ok((genesis().restored(&snapshot.bytes)?, snapshot.position)),
         None => Ok((genesis(), Position::default())),
     }
 }

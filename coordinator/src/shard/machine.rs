@@ -158,6 +158,12 @@ impl Mind for ShardMachine {
         rmp_serde::to_vec_named(&snapshot).unwrap_or_default()
     }
 
+    fn restored(&self, bytes: &[u8]) -> Result<Self> {
+        let mut machine = Self::restore(bytes)?;
+        machine.tasks.configure(self.tasks.settings().clone());
+        Ok(machine)
+    }
+
     fn restore(bytes: &[u8]) -> Result<Self> {
         let Snapshot { v, tasks } = rmp_serde::from_slice(bytes).map_err(|error| {
             Error::new(ErrorKind::Corrupt, "cannot read the snapshot of a shard").because(error)

@@ -86,6 +86,11 @@ pub trait Mind: Sized + Send + 'static {
     /// Durable state from the bytes of [`snapshot`](Self::snapshot), of this version or an older one.
     fn restore(bytes: &[u8]) -> Result<Self>;
 
+    /// Durable state from bytes, with what this mind was configured with.
+    fn restored(&self, bytes: &[u8]) -> Result<Self> {
+        Self::restore(bytes)
+    }
+
     /// Asserts every invariant; called by tests and the simulator.
     fn check(&self, now: Now) {
         let _ = now;

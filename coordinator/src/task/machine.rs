@@ -163,6 +163,16 @@ impl TaskMachine {
         Ok(Self { settings, durable, live: Live::default() })
     }
 
+    /// How it behaves.
+    pub const fn settings(&self) -> &TaskSettings {
+        &self.settings
+    }
+
+    /// Makes it behave otherwise from now on; what was decided stands.
+    pub fn configure(&mut self, settings: TaskSettings) {
+        self.settings = settings;
+    }
+
     /// A task by number.
     pub fn task(&self, no: TaskNo) -> Option<&Task> {
         self.durable.tasks.get(&no)

@@ -1,0 +1,121 @@
+//! Carries what workers say to the shard, in the order in which they say it.
+//!
+//! Workers must not wait, so their words queue here. The queue is bounded by what may be
+//! outstanding: an agent reports only what it was given, and progress is throttled by its worker.
+
+use std::{sync::Arc, time::Duration};
+
+use orkestra_runtime::{
+    Result,
+    protocol::{
+        agent::{FromAgent, Report},
+        payload::Payload,
+        task::Outcome,
+    },
+};
+use tokio::sync::{Mutex, mpsc};
+
+use crate::{
+    shard::{
+        actor::{ShardError, ShardHandle},
+        machine::{Command, ShardMachine},
+        pool::Pool,
+    },
+    system::hands::TeamHands,
+    task::TaskCommand,
+};
+
+/// How many reports one command carries: a step must fit its record.
+const REPORTS_MAX: usize = 512;
+/// How many bytes of outputs one command carries, unless one output alone is more.
+const BYTES_MAX: usize = 96 * 1024;
+/// How long one attempt to hand something over takes.
+const WITHIN: Duration = Duration::from_secs(5);
+
+/// Where workers' words queue; survives a restart of the porter.
+pub(super) type Inbox = Arc<Mutex<mpsc::UnboundedReceiver<FromAgent>>>;
+
+/// Carries words until there is nobody left to say any.
+pub(super) async fn carry(
+    inbox: Inbox,
+    shard: ShardHandle<ShardMachine, TeamHands>,
+) -> Result<()> {
+    let mut inbox = inbox.lock().await;
+    while let Some(news) = inbox.recv().await {
+        match news {
+            FromAgent::Ended { agent, incarnation, reports } => {
+                for reports in split(reports) {
+                    let agent = agent.clone();
+                    hand_over(&shard, FromAgent::Ended { agent, incarnation, reports }).await;
+                }
+            }
+            news => hand_over(&shard, news).await,
+        }
+    }
+    Ok(())
+}
+
+/// Hands over, again and again while nobody leads: a word lost here would cost a lease.
+async fn hand_over(shard: &ShardHandle<ShardMachine, TeamHands>, news: FromAgent) {
+    loop {
+        let command = Command::Task(TaskCommand::Heard(news.clone()));
+        match shard.tell(command, Pool::Outcomes, WITHIN).await {
+            Ok(()) => return,
+            Err(ShardError::NoOne) if !shard.is_closed() => {}
+            Err(error) => {
+                tracing::debug!(%error, "nobody to hear a worker");
+                return;
+            }
+        }
+    }
+}
+
+/// Cuts reports into portions that fit a step.
+fn split(reports: Vec<Report>) -> Vec<Vec<Report>> {
+    let mut portions = Vec::new();
+    let mut portion = Vec::new();
+    let mut bytes = 0;
+    for report in reports {
+        let more = bytes_of(&report);
+        if portion.len() >= REPORTS_MAX || (bytes + more > BYTES_MAX && !portion.is_empty()) {
+            portions.push(std::mem::take(&mut portion));
+            bytes = 0;
+        }
+        bytes += more;
+        portion.push(report);
+    }
+    portions.push(portion);
+    portions
+}
+
+fn bytes_of(report: &Report) -> usize {
+    match &report.outcome {
+        Outcome::Completed(Payload::Inline(json)) => json.as_str().len(),
+        Outcome::Completed(Payload::Blob { .. }) | Outcome::Cancelled => 0,
+        Outcome::Failed(failure) => failure.message.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use orkestra_runtime::{
+        id::{Attempt, TaskNo},
+        protocol::payload::Json,
+    };
+
+    use super::*;
+
+    fn report(bytes: usize) -> Report {
+        let json = Json::of(&"x".repeat(bytes)).unwrap();
+        let outcome = Outcome::Completed(Payload::Inline(json));
+        Report { task: TaskNo(1), attempt: Attempt(1), outcome, worked_ms: 0 }
+    }
+
+    #[test]
+    fn reports_are_cut_by_number_and_by_bytes() {
+        let sizes = |reports: Vec<Report>| split(reports).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(vec![report(1); 1_100]), [512, 512, 76]);
+        assert_eq!(sizes(vec![report(60_000); 3]), [1, 1, 1]);
+        assert_eq!(sizes(vec![report(40_000); 4]), [2, 2]);
+    }
+}
