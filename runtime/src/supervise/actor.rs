@@ -7,9 +7,14 @@
 
 mod crew;
 mod last;
+mod roll;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
+use futures::future::join_all;
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -17,12 +22,13 @@ use tokio::{
 };
 
 use self::crew::Crew;
+pub(super) use self::roll::Roll;
 use super::{
     child::{StartFn, Started},
     ending::{SHUTDOWN, ending},
     event::{Admin, ChildView, Effect, End, Event, Note, Reply, What},
     handle::SupervisorHandle,
-    machine::SupervisorMachine,
+    machine::{DEATH_WITHIN, SupervisorMachine},
     rules::ChildId,
     spec::Env,
 };
@@ -44,6 +50,7 @@ pub(super) struct Arguments {
     pub(super) env: Env,
     pub(super) opened: oneshot::Sender<Result<()>>,
     pub(super) questions: mpsc::UnboundedReceiver<Question>,
+    pub(super) roll: Roll,
 }
 
 /// What the actor is told.
@@ -94,6 +101,8 @@ pub(super) struct State {
     results: mpsc::UnboundedReceiver<Outcome>,
     questions: mpsc::UnboundedReceiver<Question>,
     ended: bool,
+    /// Supervisors that are dead, and those below them not yet.
+    awaited: HashSet<ActorId>,
 }
 
 impl Actor for SupervisorActor {
@@ -106,13 +115,13 @@ impl Actor for SupervisorActor {
         myself: ActorRef<Msg>,
         arguments: Arguments,
     ) -> std::result::Result<State, ActorProcessingErr> {
-        let Arguments { machine, starts, path, env, opened, questions } = arguments;
+        let Arguments { machine, starts, path, env, opened, questions, roll } = arguments;
         // Bounded by the starts that are under way, of which each child has one at most.
         let (outcomes, results) = mpsc::unbounded_channel();
         myself.cast(Msg::Open)?;
         Ok(State {
             machine,
-            crew: Crew::new(starts, myself, outcomes),
+            crew: Crew::new(starts, roll, myself, outcomes),
             path,
             env,
             opened: Some(opened),
@@ -124,6 +133,7 @@ impl Actor for SupervisorActor {
             results,
             questions,
             ended: false,
+            awaited: HashSet::new(),
         })
     }
 
@@ -316,9 +326,31 @@ impl State {
     }
 
     fn actor_ended(&mut self, actor: ActorId, exit: Exit) {
+        if !exit.is_peace() && self.outlived(actor, &exit) {
+            return;
+        }
         if let Some((child, incarnation)) = self.crew.ended(actor, &exit) {
             self.act(Event::Exited(child, incarnation, exit));
         }
+    }
+
+    /// Whether somebody lives on below a supervisor that did not end in order. Its end is told
+    /// again when they are gone, or when they have had their time.
+    fn outlived(&mut self, actor: ActorId, exit: &Exit) -> bool {
+        let survivors = self.crew.survivors(actor);
+        if survivors.is_empty() || !self.awaited.insert(actor) {
+            self.awaited.remove(&actor);
+            return false;
+        }
+        let (tell, exit) = (self.crew.myself(), exit.clone());
+        self.tasks.spawn(async move {
+            let all = join_all(survivors.iter().map(|cell| cell.wait(None)));
+            if tokio::time::timeout(DEATH_WITHIN, all).await.is_err() {
+                tracing::warn!(%actor, "actors below a dead supervisor do not die; going on");
+            }
+            let _ = tell.cast(Msg::Ended(actor, exit));
+        });
+        true
     }
 
     fn doubt(&mut self, myself: &ActorRef<Msg>, actor: ActorId, again: bool) {

@@ -6,7 +6,7 @@ use ractor::{Actor, ActorCell, ActorRef};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{
-    actor::{Arguments, Msg, Question, SupervisorActor},
+    actor::{Arguments, Msg, Question, Roll, SupervisorActor},
     child::{ChildSpec, StartFn},
     event::{Admin, ChildState, ChildView, Counts, Refusal, Reply},
     machine::{DEATH_WITHIN, SupervisorMachine},
@@ -53,8 +53,16 @@ impl Supervisor {
         // Bounded by the permits.
         let (lane, questions) = mpsc::unbounded_channel();
         let starts = spec.children.iter().map(|c| (c.id.clone(), Arc::clone(&c.start))).collect();
-        let path_too = Arc::clone(&path);
-        let arguments = Arguments { machine, starts, path: path_too, env, opened, questions };
+        let roll = Roll::new();
+        let arguments = Arguments {
+            machine,
+            starts,
+            path: Arc::clone(&path),
+            env,
+            opened,
+            questions,
+            roll: roll.clone(),
+        };
         let spawned = match under {
             Some(under) => Actor::spawn_linked(None, SupervisorActor, arguments, under).await,
             None => Actor::spawn(None, SupervisorActor, arguments).await,
@@ -64,7 +72,7 @@ impl Supervisor {
                 .because(error)
         })?;
         let permits = Arc::new(Semaphore::new(QUESTIONS_WAITING_MAX));
-        Ok((SupervisorHandle { actor, lane, path, permits }, opening))
+        Ok((SupervisorHandle { actor, lane, path, permits, roll }, opening))
     }
 }
 
@@ -82,6 +90,7 @@ pub struct SupervisorHandle {
     lane: mpsc::UnboundedSender<Question>,
     path: Arc<str>,
     permits: Arc<Semaphore>,
+    roll: Roll,
 }
 
 impl SupervisorHandle {
@@ -184,6 +193,10 @@ impl SupervisorHandle {
     pub async fn ended(&self) {
         // Without a limit there is no error.
         let _ = self.actor.get_cell().wait(None).await;
+    }
+
+    pub(super) fn roll(&self) -> Roll {
+        self.roll.clone()
     }
 
     pub(super) fn ask_to_stop(&self) {

@@ -16,7 +16,7 @@ use futures::{
 use ractor::{ActorCell, ActorId, ActorRef, ActorStatus};
 use tokio::sync::mpsc;
 
-use super::{Msg, Outcome};
+use super::{Msg, Outcome, Roll};
 use crate::{
     id::Incarnation,
     restart::Exit,
@@ -43,6 +43,7 @@ pub(super) struct Crew {
     early: HashMap<ActorId, Exit>,
     /// Actors under this supervisor that no start has told of yet.
     strays: HashMap<ActorId, ActorCell>,
+    roll: Roll,
     myself: ActorRef<Msg>,
     outcomes: mpsc::UnboundedSender<Outcome>,
 }
@@ -62,6 +63,7 @@ enum Body {
 impl Crew {
     pub(super) fn new(
         starts: HashMap<ChildId, StartFn>,
+        roll: Roll,
         myself: ActorRef<Msg>,
         outcomes: mpsc::UnboundedSender<Outcome>,
     ) -> Self {
@@ -75,6 +77,7 @@ impl Crew {
             pending: 0,
             early: HashMap::new(),
             strays: HashMap::new(),
+            roll,
             myself,
             outcomes,
         }
@@ -167,6 +170,8 @@ impl Crew {
             self.lives.remove(&child);
             return early;
         }
+        let below = running.below.as_ref().map(SupervisorHandle::roll);
+        self.roll.add(cell.clone(), below);
         life.body = Body::Running(running);
         self.actors.insert(actor, (child, incarnation));
         let ours = cell.try_get_supervisor().is_some_and(|s| s.get_id() == self.myself.get_id());
@@ -213,6 +218,7 @@ impl Crew {
     /// An actor has ended; tells whose life that was.
     pub(super) fn ended(&mut self, actor: ActorId, exit: &Exit) -> Option<(ChildId, Incarnation)> {
         self.strays.remove(&actor);
+        self.roll.remove(actor);
         let Some((child, incarnation)) = self.actors.remove(&actor) else {
             if self.pending > 0 {
                 self.early.insert(actor, exit.clone());
@@ -221,6 +227,16 @@ impl Crew {
         };
         self.lives.remove(&child);
         Some((child, incarnation))
+    }
+
+    pub(super) fn myself(&self) -> ActorRef<Msg> {
+        self.myself.clone()
+    }
+
+    /// Who lives on below this actor, if it is a supervisor's.
+    pub(super) fn survivors(&self, actor: ActorId) -> Vec<ActorCell> {
+        let below = self.actors.get(&actor).and_then(|(child, _)| self.below(child));
+        below.map_or_else(Vec::new, |below| below.roll().survivors())
     }
 
     fn running(&self, child: &ChildId, incarnation: Incarnation) -> Option<&Running> {

@@ -79,6 +79,7 @@ impl Actor for Player {
             Do::Block(gate) => {
                 let _ = part.say.send(format!("{} blocks", part.id));
                 let _ = gate.recv();
+                let _ = part.say.send(format!("{} goes on", part.id));
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ use crate::{
     supervise::{
         ChildSpec, ChildState, QUESTIONS_WAITING_MAX, Started, Strategy, Supervisor, SupervisorSpec,
     },
+    time::SystemClock,
 };
 
 /// A house with two floors, to see orders across supervisors.
@@ -239,4 +240,24 @@ async fn the_start_of_a_supervisor_that_is_let_go_of_ends_in_order() {
     assert!(told.contains("not started within 1s"), "{told}");
     assert_eq!(stage.said(), ["b up", "b down"], "stopped, and not killed");
     assert_eq!(node.count_children().await.unwrap().specs, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn below_a_supervisor_that_was_killed_no_two_lives_overlap() {
+    let mut stage = Stage::on(SystemClock::start());
+    let below = supervisor("below").child(stage.player("b"));
+    let node = stage.start(supervisor("node").supervisor(below)).await;
+    assert_eq!(stage.says(1).await, ["b up"]);
+    let (open, gate) = std::sync::mpsc::channel();
+    stage.tell("b", Do::Block(gate));
+    assert_eq!(stage.says(1).await, ["b blocks"]);
+    let below = node.views().await.unwrap().remove(0).1.unwrap();
+    below.cell().kill();
+    below.ended().await;
+    // The old life holds its thread; a new one would say so at once.
+    let early = tokio::time::timeout(Duration::from_millis(200), stage.says(1)).await;
+    assert!(early.is_err(), "{early:?}");
+    drop(open);
+    assert_eq!(stage.says(2).await, ["b goes on", "b up"]);
+    node.stop(MINUTE).await.unwrap();
 }
