@@ -8,14 +8,15 @@
 //!
 //! Promises: one event at a time; effects are carried out in the order in which they were pushed;
 //! one alarm, at the machine's next wake-up; tasks that were spawned through the [`Outbox`] are
-//! aborted when the actor ends. A panic in the machine or the hands ends the actor, and its
-//! supervisor hears of it.
+//! aborted when the actor ends. A panic in the machine, the hands or a task ends the actor as
+//! failed, and its supervisor hears of it.
 //!
 //! Hands do not wait: whatever takes time is spawned through the outbox and comes back as an event.
 //! Ractor's mailbox is unbounded, so whoever sends must hold a permit or a credit.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{fmt, future::Future, panic::AssertUnwindSafe, sync::Arc};
 
+use futures::FutureExt;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SpawnErr};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -108,6 +109,8 @@ enum Msg<H: Hands> {
     Mail(H::Mail),
     Event(EventOf<H>),
     Alarm,
+    /// A task panicked; its event will never come.
+    Fault(String),
 }
 
 impl<H: Hands> fmt::Debug for ShellMsg<H> {
@@ -116,6 +119,7 @@ impl<H: Hands> fmt::Debug for ShellMsg<H> {
             Msg::Mail(_) => "Mail",
             Msg::Event(_) => "Event",
             Msg::Alarm => "Alarm",
+            Msg::Fault(_) => "Fault",
         })
     }
 }
@@ -247,7 +251,12 @@ impl<H: Hands> Actor for Shell<H> {
                 state.alarm = None;
                 let now = state.clock.now();
                 state.machine.tick(now, &mut state.effects);
+                debug_assert!(
+                    state.machine.wakeup().is_none_or(|at| at > now.moment),
+                    "after a tick nothing is due"
+                );
             }
+            Msg::Fault(reason) => return Err(reason.into()),
         }
         state.settle(&myself)
     }
@@ -290,10 +299,13 @@ impl<H: Hands> State<H> {
         for task in self.outbox.tasks.drain(..) {
             let myself = myself.clone();
             self.tasks.spawn(async move {
-                if let Some(event) = task.await {
-                    // The actor may have ended meanwhile; then nobody is left to be told.
-                    let _ = myself.cast(ShellMsg(Msg::Event(event)));
-                }
+                let message = match AssertUnwindSafe(task).catch_unwind().await {
+                    Ok(None) => return,
+                    Ok(Some(event)) => Msg::Event(event),
+                    Err(panic) => Msg::Fault(format!("a task panicked: {}", said(&*panic))),
+                };
+                // The actor may have ended meanwhile; then nobody is left to be told.
+                let _ = myself.cast(ShellMsg(message));
             });
         }
     }
@@ -316,3 +328,15 @@ impl<H: Hands> State<H> {
         self.alarm = Some((wakeup, handle));
     }
 }
+
+/// What a panic said.
+fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("nothing that can be read")
+}
+
+#[cfg(test)]
+mod tests;

@@ -134,6 +134,12 @@ impl SupervisorMachine {
         matches!(self.mode, Mode::Closed)
     }
 
+    /// Whether a child declared a heartbeat.
+    pub fn listens_to(&self, id: &ChildId) -> bool {
+        let child = self.roster.key(id).and_then(|key| self.roster.get(key));
+        child.is_some_and(|child| child.rules.heartbeat_within.is_some())
+    }
+
     const fn is_dynamic(&self) -> bool {
         matches!(self.strategy, Strategy::Dynamic { .. })
     }

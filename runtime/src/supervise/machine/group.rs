@@ -109,7 +109,8 @@ impl SupervisorMachine {
                     self.start(turn, key);
                     return Some(key);
                 }
-                Phase::Starting { .. } | Phase::Stopping { after: After::Fail(_), .. } => {
+                Phase::Starting { .. }
+                | Phase::Stopping { after: After::Fail(_) | After::Unstarted(_), .. } => {
                     return Some(key);
                 }
                 Phase::Down

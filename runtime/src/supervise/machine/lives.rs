@@ -244,8 +244,8 @@ impl SupervisorMachine {
     pub(super) fn overrun(&mut self, turn: &mut Turn<'_>, key: Key) {
         let within = self.roster.get(key).and_then(|child| child.rules.start_within);
         let within = within.unwrap_or_default();
-        let reason = Exit::failed(format!("not started within {within:?}"));
-        self.stop(turn, key, After::Fail(reason));
+        let reason = format!("not started within {within:?}");
+        self.stop(turn, key, After::Unstarted(reason.into()));
     }
 
     /// A child may be silent; ask its heart before judging.

@@ -63,6 +63,8 @@ pub(super) enum After {
     Down,
     /// It counts as having failed like this.
     Fail(Exit),
+    /// It counts as not having started, for this reason.
+    Unstarted(Arc<str>),
 }
 
 impl Phase {

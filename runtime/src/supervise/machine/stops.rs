@@ -1,7 +1,5 @@
 //! The stopping of one child: let go of, drained, asked, killed, given up as lost.
 
-use std::sync::Arc;
-
 use super::{
     DEATH_WITHIN, SupervisorMachine, Turn,
     roster::{After, Key, Phase, Stage},
@@ -95,17 +93,16 @@ impl SupervisorMachine {
     /// A child that was being stopped has ended.
     pub(super) fn stopped(&mut self, turn: &mut Turn<'_>, key: Key, exit: Exit) {
         let Some(child) = self.roster.get(key) else { return };
-        let Phase::Stopping { since, stage, after, .. } = child.phase().clone() else { return };
+        let Phase::Stopping { since, after, .. } = child.phase().clone() else { return };
         let took = turn.moment().since(since);
         let failed = match after {
+            After::Unstarted(reason) if !self.is_closing() => {
+                self.answer_stops(turn, key);
+                return self.start_failed(turn, key, reason, Some(took));
+            }
             After::Fail(exit) if !self.is_closing() => Some(exit),
-            After::Fail(_) | After::Down => None,
+            After::Fail(_) | After::Unstarted(_) | After::Down => None,
         };
-        if let (Stage::Abandoned, Some(Exit::Failed(reason))) = (stage, &failed) {
-            let reason = Arc::clone(reason);
-            self.answer_stops(turn, key);
-            return self.start_failed(turn, key, reason, None);
-        }
         self.note(turn, key, What::Stopped, |note| {
             note.why = Some(exit.to_string().into());
             note.took = Some(took);

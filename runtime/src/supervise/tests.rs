@@ -1,0 +1,8 @@
+//! Supervision on real actors.
+
+mod lifecycle;
+mod otp;
+mod stage;
+mod storm;
+mod telling;
+mod traps;
