@@ -2,11 +2,14 @@
 
 pub mod audit;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod inspect;
 pub mod output;
 pub mod pin;
 pub mod scenario;
 pub mod shard;
+pub mod system;
 pub mod task;
+pub mod tree;
 pub mod written;

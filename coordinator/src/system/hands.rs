@@ -3,11 +3,7 @@
 use std::sync::Arc;
 
 use orkestra_runtime::{
-    address::Ref,
-    directory::Directory,
-    id::AgentId,
-    machine::ReplyTo,
-    protocol::agent::ToAgent,
+    address::Ref, directory::Directory, id::AgentId, machine::ReplyTo, protocol::agent::ToAgent,
 };
 use tokio::sync::mpsc;
 
@@ -23,7 +19,7 @@ use crate::{
 pub(super) type Workers = Arc<Directory<AgentId, Ref<ToAgent>>>;
 
 /// Who follows runs: streams of what ended, by token.
-pub(super) type Followers = Arc<Directory<ReplyTo, mpsc::Sender<Vec<Ended>>>>;
+pub(crate) type Followers = Arc<Directory<ReplyTo, mpsc::Sender<Vec<Ended>>>>;
 
 /// Carries out what a shard decides.
 #[derive(Debug)]

@@ -4,17 +4,17 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use orkestra_agents::{
     Secrets,
-    worker::{self, AgentFactory, Heart, Introduce, Sink, Terms, WorkerMail, WorkerSpec},
+    worker::{self, AgentFactory, Introduce, Sink, Terms, WorkerMail, WorkerSpec},
 };
 use orkestra_runtime::{
     Error, ErrorKind,
     address::Ref,
+    backoff::Backoff,
     fabric::Blobs,
     id::{AgentId, Incarnation},
     protocol::agent::{AgentProfile, Availability, ToAgent},
     restart::Restart,
     supervise::{ChildSpec, Running, Started, Starting},
-    backoff::Backoff,
     time::Clock,
 };
 
@@ -38,6 +38,7 @@ impl Default for Care {
             base: Duration::from_millis(100),
             factor: 2,
             max: Duration::from_secs(10),
+            jitter: true,
             reset_after: Duration::from_secs(30),
         };
         Self { restart: Restart::Permanent, backoff: Some(backoff), attempts_max: None }
@@ -107,7 +108,6 @@ pub(super) fn child(member: Member, common: Common) -> ChildSpec {
         async move {
             let incarnation = Incarnation((common.boot << 32) | starting.incarnation.0);
             let introduce = introduce(&member.profile.id, incarnation, &common.workers);
-            let heart = Some(heart(&starting));
             let spec = WorkerSpec {
                 profile: member.profile,
                 incarnation,
@@ -118,7 +118,8 @@ pub(super) fn child(member: Member, common: Common) -> ChildSpec {
                 secrets: member.secrets,
                 sink: common.sink,
                 introduce: Some(introduce),
-                heart,
+                // A worker never runs the agent's code, so it cannot hang with it.
+                heart: None,
                 clock: common.clock,
             };
             let (address, _) = worker::spawn_linked(spec, starting.supervisor.clone()).await?;
@@ -154,12 +155,6 @@ fn introduce(agent: &AgentId, incarnation: Incarnation, workers: &Workers) -> In
             tracing::warn!(%agent, "a newer life of this worker is there already");
         }
     })
-}
-
-/// The worker's signs of life, given to its supervisor.
-fn heart(starting: &Starting) -> Heart {
-    let heart = starting.heart.clone();
-    Heart { every: Duration::from_secs(1), beat: Arc::new(move || heart.beat()) }
 }
 
 /// Refuses two members of one name.

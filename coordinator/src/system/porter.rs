@@ -32,16 +32,22 @@ const BYTES_MAX: usize = 96 * 1024;
 /// How long one attempt to hand something over takes.
 const WITHIN: Duration = Duration::from_secs(5);
 
-/// Where workers' words queue; survives a restart of the porter.
-pub(super) type Inbox = Arc<Mutex<mpsc::UnboundedReceiver<FromAgent>>>;
+/// What queues for the porter.
+#[derive(Debug)]
+pub(super) enum Word {
+    /// What a worker says.
+    Said(FromAgent),
+    /// What was said before this is the last.
+    End,
+}
 
-/// Carries words until there is nobody left to say any.
-pub(super) async fn carry(
-    inbox: Inbox,
-    shard: ShardHandle<ShardMachine, TeamHands>,
-) -> Result<()> {
+/// Where words queue; survives a restart of the porter.
+pub(super) type Inbox = Arc<Mutex<mpsc::UnboundedReceiver<Word>>>;
+
+/// Carries words until the last.
+pub(super) async fn carry(inbox: Inbox, shard: ShardHandle<ShardMachine, TeamHands>) -> Result<()> {
     let mut inbox = inbox.lock().await;
-    while let Some(news) = inbox.recv().await {
+    while let Some(Word::Said(news)) = inbox.recv().await {
         match news {
             FromAgent::Ended { agent, incarnation, reports } => {
                 for reports in split(reports) {

@@ -147,14 +147,24 @@ impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
         open.address.send(Mail::Lease(until)).map_err(|_| ShardError::NoOne)
     }
 
-    /// Closes the shard in order: no more commands are taken, what was taken is made durable and
-    /// answered. Says whether that came to its end within the limit.
-    pub async fn close(&self, within: Duration) -> bool {
+    /// Begins to close, see [`close`](Self::close), without waiting for the end.
+    pub fn begin_close(&self) {
         self.closing.send_replace(true);
         let open = self.door.borrow().clone();
         if let Some(open) = open {
             let _ = open.address.send(Mail::Close); // it may have ended by itself
         }
+    }
+
+    /// Whether it was closed, or nobody runs it any more.
+    pub fn is_closed(&self) -> bool {
+        *self.closing.borrow() || self.door.has_changed().is_err()
+    }
+
+    /// Closes the shard in order: no more commands are taken, what was taken is made durable and
+    /// answered. Says whether that came to its end within the limit.
+    pub async fn close(&self, within: Duration) -> bool {
+        self.begin_close();
         let mut door = self.door.clone();
         let ended = async { while door.changed().await.is_ok() {} };
         tokio::time::timeout(within, ended).await.is_ok()

@@ -1,0 +1,293 @@
+//! The way to tasks: open a run, submit, wait, cancel, ask.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use orkestra_runtime::{
+    Error, ErrorKind, Result,
+    fabric::Blobs,
+    id::{Incarnation, RunId, TaskId, TaskNo},
+    machine::ReplyTo,
+    protocol::{
+        payload::{Json, Payload},
+        task::TaskSpec,
+    },
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    shard::{
+        actor::ShardError,
+        machine::{Answer as ShardAnswer, Command, Query as ShardQuery},
+        pool::Pool,
+    },
+    system::{Followers, Shard},
+    task::{Answer, Ended, Query, RefusalCode, Reply, RunOpening, RunSummary, TaskCommand},
+};
+
+/// How long a command may take.
+const WITHIN: Duration = Duration::from_secs(30);
+/// How many bytes of tasks one command carries, and how many tasks: a step must fit its record.
+const PART_BYTES_MAX: usize = 128 * 1024;
+const PART_TASKS_MAX: usize = 1_000;
+/// How many batches of endings may wait for a follower.
+const FOLLOW_CAPACITY: usize = 65_536;
+
+/// The way to the tasks of a node. Cheap to clone.
+#[derive(Clone)]
+pub struct Tasks {
+    shard: Shard,
+    followers: Followers,
+    blobs: Arc<dyn Blobs>,
+    next: Arc<std::sync::atomic::AtomicU64>,
+}
+
+/// Tokens of followers, apart from those that the shard's handle gives.
+const FOLLOWER_TOKENS: u64 = 1 << 63;
+
+impl Tasks {
+    pub(crate) fn new(shard: Shard, followers: Followers, blobs: Arc<dyn Blobs>) -> Self {
+        let next = Arc::new(std::sync::atomic::AtomicU64::new(FOLLOWER_TOKENS));
+        Self { shard, followers, blobs, next }
+    }
+
+    /// Opens a run, or finds it open with the same scenario and input; says whether it was.
+    pub async fn open(&self, run: &RunId, opening: RunOpening) -> Result<(bool, bool)> {
+        let run = run.clone();
+        match self.command(|to| TaskCommand::Open { to, run, opening }, WITHIN).await? {
+            Reply::Opened { existed, sealed } => Ok((existed, sealed)),
+            reply => Err(odd(&reply)),
+        }
+    }
+
+    /// Submits tasks, in parts where they are many; answers their numbers in the same order.
+    ///
+    /// Submitting the same again is free of effect, so after an error the whole may be repeated.
+    pub async fn submit(&self, run: &RunId, tasks: Vec<Arc<TaskSpec>>) -> Result<Vec<TaskNo>> {
+        let mut numbers = Vec::with_capacity(tasks.len());
+        for tasks in parts(tasks) {
+            let run = run.clone();
+            match self.command(|to| TaskCommand::Submit { to, run, tasks }, WITHIN).await? {
+                Reply::Submitted { tasks, .. } => numbers.extend(tasks),
+                reply => return Err(odd(&reply)),
+            }
+        }
+        Ok(numbers)
+    }
+
+    /// Completes a graph of so many tasks and lets it begin.
+    pub async fn seal(&self, run: &RunId, tasks: u64) -> Result<()> {
+        let run = run.clone();
+        match self.command(|to| TaskCommand::Seal { to, run, tasks }, WITHIN).await? {
+            Reply::Sealed => Ok(()),
+            reply => Err(odd(&reply)),
+        }
+    }
+
+    /// Waits until every task of a run has ended.
+    pub async fn wait(&self, run: &RunId) -> Result<RunSummary> {
+        loop {
+            let run = run.clone();
+            // A new reign knows of nobody who waits, and tells so: then ask again.
+            let asked = self.ask(|to| TaskCommand::AwaitRun { to, run }, Duration::MAX).await;
+            match asked {
+                Ok(Reply::RunEnded(summary)) => return Ok(summary),
+                Ok(reply) => return Err(odd(&reply)),
+                Err(ShardError::NoAnswer) if !self.shard.is_closed() => {}
+                Err(error) => return Err(unanswered(error)),
+            }
+        }
+    }
+
+    /// Cancels a task with its children; answers how many had not ended.
+    pub async fn cancel(&self, run: &RunId, task: &TaskId, by: &str, reason: &str) -> Result<u64> {
+        let (run, task) = (run.clone(), task.clone());
+        let (by, reason) = (by.to_owned(), reason.to_owned());
+        let command = |to| TaskCommand::Cancel { to, run, task, by, reason };
+        match self.command(command, WITHIN).await? {
+            Reply::Cancelled { tasks } => Ok(tasks),
+            reply => Err(odd(&reply)),
+        }
+    }
+
+    /// Cancels a run with all its tasks; answers how many had not ended.
+    pub async fn cancel_run(&self, run: &RunId, by: &str, reason: &str) -> Result<u64> {
+        let (run, by, reason) = (run.clone(), by.to_owned(), reason.to_owned());
+        let command = |to| TaskCommand::CancelRun { to, run, by, reason };
+        match self.command(command, WITHIN).await? {
+            Reply::Cancelled { tasks } => Ok(tasks),
+            reply => Err(odd(&reply)),
+        }
+    }
+
+    /// Tries a failed or cancelled task again, and what failed because of it.
+    pub async fn retry(&self, run: &RunId, task: &TaskId, by: &str) -> Result<()> {
+        let (run, task, by) = (run.clone(), task.clone(), by.to_owned());
+        match self.command(|to| TaskCommand::Retry { to, run, task, by }, WITHIN).await? {
+            Reply::Retried => Ok(()),
+            reply => Err(odd(&reply)),
+        }
+    }
+
+    /// Follows the endings of a run's tasks from now on. The stream ends with the reign, or when
+    /// whoever follows falls far behind; what was missed stands in [`Query::Tasks`].
+    pub async fn follow(&self, run: &RunId) -> Result<Following> {
+        let to = ReplyTo(self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        let (sender, ended) = mpsc::channel(FOLLOW_CAPACITY);
+        if self.followers.enter(to, Incarnation(0), sender).is_err() {
+            return Err(Error::new(ErrorKind::Fault, "a token was given twice"));
+        }
+        let command = Command::Task(TaskCommand::Follow { to, run: run.clone() });
+        let following = Following { tasks: self.clone(), to, ended };
+        self.shard.tell(command, Pool::Control, WITHIN).await.map_err(unanswered)?;
+        Ok(following)
+    }
+
+    /// Asks something that changes nothing.
+    pub async fn query(&self, query: Query) -> Result<Answer> {
+        let read = self.shard.query(ShardQuery::Task(query), WITHIN).await.map_err(unanswered)?;
+        let ShardAnswer::Task(answer) = read.answer;
+        Ok(answer)
+    }
+
+    /// The output of a completed task; none if it is not completed.
+    pub async fn output(&self, run: &RunId, task: &TaskId) -> Result<Option<Json>> {
+        let Answer::Task(Some(view)) = self.query(Query::Task(run.clone(), task.clone())).await?
+        else {
+            return Ok(None);
+        };
+        match view.output {
+            None => Ok(None),
+            Some(payload) => self.read(&payload).await.map(Some),
+        }
+    }
+
+    /// The JSON of a payload, wherever it stands.
+    pub async fn read(&self, payload: &Payload) -> Result<Json> {
+        match payload {
+            Payload::Inline(json) => Ok(json.clone()),
+            Payload::Blob { name, .. } => {
+                let bytes = self.blobs.get(name).await?.ok_or_else(|| {
+                    Error::new(ErrorKind::NotFound, format!("the blob {name} is gone"))
+                })?;
+                let text = String::from_utf8_lossy(&bytes);
+                Json::parse(&text)
+            }
+        }
+    }
+
+    /// JSON as a payload: in place while it is small, in a blob when it is large.
+    pub async fn payload(&self, json: Json) -> Result<Payload> {
+        if json.as_str().len() <= orkestra_runtime::limits::PAYLOAD_INLINE_BYTES_MAX {
+            return Ok(Payload::Inline(json));
+        }
+        let bytes = Bytes::copy_from_slice(json.as_str().as_bytes());
+        let length = bytes.len() as u64;
+        let name = self.blobs.put(bytes).await?;
+        Ok(Payload::Blob { name, bytes: length })
+    }
+
+    async fn ask(
+        &self,
+        make: impl FnOnce(ReplyTo) -> TaskCommand + Send,
+        within: Duration,
+    ) -> Result<Reply, ShardError> {
+        self.shard.command(|to| Command::Task(make(to)), Pool::Outside, within).await
+    }
+
+    async fn command(
+        &self,
+        make: impl FnOnce(ReplyTo) -> TaskCommand + Send,
+        within: Duration,
+    ) -> Result<Reply> {
+        match self.ask(make, within).await.map_err(unanswered)? {
+            Reply::Refused(refusal) => {
+                let kind = match refusal.code {
+                    RefusalCode::RunNotFound | RefusalCode::TaskNotFound => ErrorKind::NotFound,
+                    RefusalCode::RunConflict | RefusalCode::TaskConflict => ErrorKind::Conflict,
+                    _ => ErrorKind::Invalid,
+                };
+                Err(Error::new(kind, refusal.message.clone()).because(refusal_of(refusal)))
+            }
+            reply => Ok(reply),
+        }
+    }
+}
+
+/// The refusal itself is the error's source for programs; the sentence is not said twice.
+fn refusal_of(refusal: crate::task::Refusal) -> String {
+    format!("{:?}", refusal.code)
+}
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tasks").field("shard", &self.shard).finish_non_exhaustive()
+    }
+}
+
+/// Endings of a run's tasks as they become durable.
+#[derive(Debug)]
+pub struct Following {
+    tasks: Tasks,
+    to: ReplyTo,
+    ended: mpsc::Receiver<Vec<Ended>>,
+}
+
+impl Following {
+    /// The next endings; none when there will be no more.
+    pub async fn next(&mut self) -> Option<Vec<Ended>> {
+        self.ended.recv().await
+    }
+
+    /// Follows no more.
+    pub async fn stop(self) {
+        self.tasks.followers.leave(&self.to, Incarnation(0));
+        let command = Command::Task(TaskCommand::Unfollow { to: self.to });
+        // A reign that has ended follows nobody.
+        let _ = self.tasks.shard.tell(command, Pool::Control, WITHIN).await;
+    }
+}
+
+fn unanswered(error: ShardError) -> Error {
+    let kind = match &error {
+        ShardError::Full => ErrorKind::Full,
+        ShardError::NoOne | ShardError::NoAnswer => ErrorKind::Unavailable,
+        ShardError::Refused(_) => ErrorKind::Invalid,
+    };
+    Error::new(kind, error.to_string())
+}
+
+fn odd(reply: &Reply) -> Error {
+    Error::new(ErrorKind::Fault, format!("the shard answered something else: {reply:?}"))
+}
+
+/// Cuts tasks into parts that fit a step.
+fn parts(tasks: Vec<Arc<TaskSpec>>) -> Vec<Vec<Arc<TaskSpec>>> {
+    let mut parts = Vec::new();
+    let mut part: Vec<Arc<TaskSpec>> = Vec::new();
+    let mut bytes = 0;
+    for task in tasks {
+        let more = bytes_of(&task);
+        if part.len() >= PART_TASKS_MAX || (bytes + more > PART_BYTES_MAX && !part.is_empty()) {
+            parts.push(std::mem::take(&mut part));
+            bytes = 0;
+        }
+        bytes += more;
+        part.push(task);
+    }
+    if !part.is_empty() {
+        parts.push(part);
+    }
+    parts
+}
+
+/// About how many bytes a task takes in a record.
+fn bytes_of(task: &TaskSpec) -> usize {
+    let input = match &task.input {
+        Payload::Inline(json) => json.as_str().len(),
+        Payload::Blob { .. } => 100,
+    };
+    let needs: usize =
+        task.dependencies.iter().map(|dependency| dependency.on.as_str().len() + 80).sum();
+    400 + task.title.len() + task.instructions.len() + input + needs
+}

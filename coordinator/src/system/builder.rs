@@ -1,0 +1,85 @@
+//! A node step by step: for programs that bring their own agents.
+
+use std::{future::Future, path::Path, sync::Arc};
+
+use orkestra_agents::{Agent, Context, DynAgent, Work, kinds::function::FunctionAgent};
+use orkestra_runtime::{
+    Result,
+    fabric::{Fabric, embedded::Embedded},
+    id::AgentId,
+    protocol::{payload::Json, task::Failure},
+    supervise::SupervisionLog,
+};
+
+use super::{Member, System, SystemSpec};
+
+/// A node to be.
+#[derive(Debug, Default)]
+pub struct Builder {
+    fabric: Option<Arc<dyn Fabric>>,
+    folder: Option<std::path::PathBuf>,
+    log: Option<SupervisionLog>,
+    members: Vec<Member>,
+}
+
+/// An async function that works on one attempt.
+pub trait FunctionOf<W>: Fn(Work, Context) -> W + Send + Sync + 'static {}
+impl<W, F: Fn(Work, Context) -> W + Send + Sync + 'static> FunctionOf<W> for F {}
+
+impl Builder {
+    /// Keeps everything in a folder, and goes on with what is there.
+    pub fn data_dir(mut self, folder: impl AsRef<Path>) -> Result<Self> {
+        let folder = folder.as_ref();
+        self.fabric = Some(Arc::new(Embedded::open(folder)?));
+        self.log = Some(SupervisionLog::open(folder.join("supervision.jsonl"))?);
+        self.folder = Some(folder.to_owned());
+        Ok(self)
+    }
+
+    /// Adds an agent that is an async function, which holds `capacity` attempts at once.
+    pub fn function<W>(
+        self,
+        name: &str,
+        capacity: u32,
+        function: impl FunctionOf<W>,
+    ) -> Result<Self>
+    where
+        W: Future<Output = Result<Json, Failure>> + Send + 'static,
+    {
+        let agent: Arc<dyn DynAgent> = Arc::new(FunctionAgent::new(function));
+        self.shared(name, capacity, "function", agent)
+    }
+
+    /// Adds an agent of a user's own type.
+    pub fn agent(self, name: &str, capacity: u32, agent: impl Agent) -> Result<Self> {
+        self.shared(name, capacity, "custom", Arc::new(agent))
+    }
+
+    /// Adds an agent with everything that can be said of it.
+    #[must_use]
+    pub fn member(mut self, member: Member) -> Self {
+        self.members.push(member);
+        self
+    }
+
+    fn shared(
+        self,
+        name: &str,
+        capacity: u32,
+        kind: &str,
+        agent: Arc<dyn DynAgent>,
+    ) -> Result<Self> {
+        let factory = Arc::new(move || Arc::clone(&agent));
+        Ok(self.member(Member::new(AgentId::new(name)?, kind, capacity, factory)))
+    }
+
+    /// Starts the node. Without a [`data_dir`](Self::data_dir) it keeps nothing.
+    pub async fn start(self) -> Result<System> {
+        let fabric = self.fabric.unwrap_or_else(|| Arc::new(Embedded::memory()));
+        let folder = self.folder.unwrap_or_else(std::env::temp_dir);
+        let mut spec = SystemSpec::new(fabric, folder)?;
+        spec.members = self.members;
+        spec.log = self.log.unwrap_or_else(SupervisionLog::unkept);
+        System::start(spec).await
+    }
+}

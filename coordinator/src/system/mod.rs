@@ -1,0 +1,280 @@
+//! A node in one process: a fabric, a shard, and a team of agents, all supervised.
+//!
+//! Promises: it is up when [`System::start`] returns; what a failed start had begun is stopped;
+//! [`System::stop`] lets agents finish or hand back, makes everything durable, and leaves no task
+//! and no process behind.
+
+mod builder;
+mod hands;
+mod member;
+mod porter;
+
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use orkestra_agents::worker::Sink;
+use orkestra_runtime::{
+    Error, ErrorKind, Result,
+    chance::Chance,
+    directory::Directory,
+    duty,
+    fabric::{Fabric, Key, Registers, SetError},
+    id::{NodeId, ShardId},
+    journal::Journal,
+    supervise::{
+        ChildSpec, Env, Running, Started, Starting, SupervisionLog, Supervisor, SupervisorHandle,
+    },
+    time::{Clock, SystemClock},
+};
+use tokio::sync::{Mutex, mpsc};
+
+pub use builder::{Builder, FunctionOf};
+pub(crate) use hands::Followers;
+pub use hands::TeamHands;
+pub use member::{Care, Member};
+
+use crate::{
+    client::Tasks,
+    shard::{
+        actor::{Settings as ShardPace, ShardHandle, ShardParts, shard},
+        machine::{ShardMachine, ShardSettings},
+    },
+    tree::{self, Tolerance},
+};
+
+/// How long a part has to end in order, beyond the draining of agents.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// The way to the shard of a node.
+pub(crate) type Shard = ShardHandle<ShardMachine, TeamHands>;
+
+/// What a node is made of.
+#[derive(Clone, Debug)]
+pub struct SystemSpec {
+    /// What the node is called.
+    pub node: NodeId,
+    /// What it talks and remembers with.
+    pub fabric: Arc<dyn Fabric>,
+    /// The folder below which attempts get theirs.
+    pub folder: PathBuf,
+    /// The team.
+    pub members: Vec<Member>,
+    /// How its sub-machines behave.
+    pub settings: ShardSettings,
+    /// How often snapshots are made.
+    pub pace: ShardPace,
+    /// How many restarts are borne.
+    pub tolerance: Tolerance,
+    /// How long agents may go on once a stop was asked for.
+    pub drain_within: Duration,
+    /// Where starts and ends are told.
+    pub log: SupervisionLog,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where chance comes from.
+    pub seed: u64,
+}
+
+impl SystemSpec {
+    /// A node over a fabric, without agents yet, with defaults for the rest.
+    pub fn new(fabric: Arc<dyn Fabric>, folder: PathBuf) -> Result<Self> {
+        let clock = SystemClock::start();
+        let seed = clock.now().wall.as_ms();
+        Ok(Self {
+            node: NodeId::new("local")?,
+            fabric,
+            folder,
+            members: Vec::new(),
+            settings: ShardSettings::default(),
+            pace: ShardPace::default(),
+            tolerance: Tolerance::default(),
+            drain_within: Duration::from_secs(30),
+            log: SupervisionLog::unkept(),
+            clock,
+            seed,
+        })
+    }
+}
+
+/// A node that runs.
+pub struct System {
+    tree: SupervisorHandle,
+    tasks: Tasks,
+    log: SupervisionLog,
+    drain_within: Duration,
+}
+
+impl System {
+    /// Starts a node; it leads, and its agents are up, when this returns.
+    pub async fn start(spec: SystemSpec) -> Result<Self> {
+        member::check(&spec.members)?;
+        let boot = next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
+        let workers: hands::Workers = Arc::new(Directory::new());
+        let followers: Followers = Arc::new(Directory::new());
+        let settings = spec.settings.clone();
+        let parts = ShardParts {
+            journal: Journal::of(spec.fabric.as_ref(), ShardId(0))?,
+            genesis: Arc::new(move || ShardMachine::new(settings.clone())),
+            hands: {
+                let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
+                Arc::new(move || TeamHands::new(Arc::clone(&workers), Arc::clone(&followers)))
+            },
+            clock: Arc::clone(&spec.clock),
+            chance: Chance::from_seed(spec.seed),
+            settings: spec.pace,
+        };
+        let (handle, runner) = shard(parts);
+        let (words, inbox) = mpsc::unbounded_channel();
+        let inbox: porter::Inbox = Arc::new(Mutex::new(inbox));
+        let said = words.clone();
+        let sink: Sink = Arc::new(move |news| {
+            // The porter goes after the agents; what is said after it is for nobody.
+            let _ = said.send(porter::Word::Said(news));
+        });
+        let common = member::Common {
+            blobs: spec.fabric.blobs(),
+            sink,
+            workers,
+            folder: spec.folder.clone(),
+            clock: Arc::clone(&spec.clock),
+            boot,
+            drain_within: spec.drain_within,
+        };
+        let parts = tree::Parts {
+            fabric: fabric_child(Arc::clone(&spec.clock)),
+            reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
+            porter: porter_child((words, inbox), handle.clone(), Arc::clone(&spec.clock)),
+            agents: spec
+                .members
+                .into_iter()
+                .map(|member| member::child(member, common.clone()))
+                .collect(),
+        };
+        let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
+        let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
+        let tasks = Tasks::new(handle, followers, spec.fabric.blobs());
+        Ok(Self { tree, tasks, log: spec.log, drain_within: spec.drain_within })
+    }
+
+    /// Begins a node step by step.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The way to its tasks.
+    pub const fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    /// Its supervision tree.
+    pub const fn tree(&self) -> &SupervisorHandle {
+        &self.tree
+    }
+
+    /// Its supervision log.
+    pub const fn log(&self) -> &SupervisionLog {
+        &self.log
+    }
+
+    /// Waits until the node has given up by itself: its root had more restarts than it bears.
+    pub async fn gave_up(&self) {
+        self.tree.ended().await;
+    }
+
+    /// Stops in order: agents finish or hand back, then everything that was taken is durable.
+    pub async fn stop(self) -> Result<()> {
+        let stopped = self.tree.stop(self.drain_within + STOP_WITHIN).await;
+        self.log.flush().await;
+        stopped
+    }
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("System").field("tree", &self.tree).finish_non_exhaustive()
+    }
+}
+
+/// The embedded fabric has no connection to lose: its place in the tree is kept for what can end.
+fn fabric_child(clock: Arc<dyn Clock>) -> ChildSpec {
+    ChildSpec::worker("fabric", move |starting: Starting| {
+        let clock = Arc::clone(&clock);
+        async move {
+            let cell =
+                duty::spawn_linked(std::future::pending(), clock, starting.supervisor).await?;
+            Ok(Started::from(cell))
+        }
+    })
+}
+
+/// The reigns of the shard. They restart by themselves; once they are given up, this node cannot
+/// lead the shard in this process any more, and its tree comes down.
+fn reigns_child(
+    handle: Shard,
+    runner: crate::shard::actor::Runner<ShardMachine, TeamHands>,
+    clock: Arc<dyn Clock>,
+) -> ChildSpec {
+    let runner = Arc::new(Mutex::new(Some(runner)));
+    ChildSpec::worker("reigns", move |starting: Starting| {
+        let (handle, runner, clock) = (handle.clone(), Arc::clone(&runner), Arc::clone(&clock));
+        async move {
+            let Some(runner) = runner.lock().await.take() else {
+                return Err("the shard was given up; start the node anew".into());
+            };
+            let cell = duty::spawn_linked(runner.run(), clock, starting.supervisor).await?;
+            let closed = handle.clone();
+            Ok(Started::from(Running::new(cell).stopped_by(move || closed.begin_close())))
+        }
+    })
+}
+
+fn porter_child(
+    (words, inbox): (mpsc::UnboundedSender<porter::Word>, porter::Inbox),
+    shard: Shard,
+    clock: Arc<dyn Clock>,
+) -> ChildSpec {
+    ChildSpec::worker("porter", move |starting: Starting| {
+        let (inbox, shard, clock) = (Arc::clone(&inbox), shard.clone(), Arc::clone(&clock));
+        let words = words.clone();
+        async move {
+            let duty = porter::carry(inbox, shard);
+            let cell = duty::spawn_linked(duty, clock, starting.supervisor).await?;
+            Ok(Started::from(Running::new(cell).stopped_by(move || {
+                // One that has ended already carries nothing more.
+                let _ = words.send(porter::Word::End);
+            })))
+        }
+    })
+}
+
+/// Counts the starts of a node, so that the lives of its workers rise across them.
+async fn next_boot(registers: &dyn Registers, node: &NodeId) -> Result<u64> {
+    let token: String = node
+        .as_str()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+        .collect();
+    let key = Key::new(&format!("node.{token}.boots"))?;
+    loop {
+        let now = registers.get(&key).await?;
+        let last =
+            now.as_ref().and_then(|value| std::str::from_utf8(&value.bytes).ok()?.parse().ok());
+        let boot: u64 = last.unwrap_or(0) + 1;
+        let bytes = Bytes::from(boot.to_string());
+        let set = match now {
+            Some(value) => registers.compare_and_set(&key, value.revision, bytes).await,
+            None => registers.create(&key, bytes).await,
+        };
+        match set {
+            Ok(_) => return Ok(boot),
+            Err(SetError::Conflict(_)) => {}
+            Err(error) => {
+                return Err(Error::new(
+                    ErrorKind::Unavailable,
+                    "cannot count the starts of this node",
+                )
+                .because(error));
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The whole supervision tree, as data, on one screen.
+//!
+//! ```text
+//! node                 rest_for_one: only the loss of the fabric restarts the rest
+//! ├─ fabric            the embedded store; ends when the node does
+//! └─ house             one_for_one: its parts find each other through directories
+//!    ├─ shards         one_for_one, one child per shard that this node leads
+//!    │  └─ shard-0     rest_for_one
+//!    │     ├─ reigns   leadership, journal and sequencer: one reign after another
+//!    │     └─ porter   carries what workers say to the sequencer
+//!    └─ agents         one_for_one with backoff, one child per agent
+//! ```
+//!
+//! Stopping goes the other way: agents drain first, then the porter, then the shard closes with
+//! everything durable, then the fabric.
+
+use std::time::Duration;
+
+use orkestra_runtime::supervise::{ChildSpec, Strategy, SupervisorSpec};
+
+/// How many restarts within which period a supervisor of this node bears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tolerance {
+    /// How many.
+    pub restarts: u32,
+    /// Within which time.
+    pub period: Duration,
+}
+
+impl Default for Tolerance {
+    /// Ten in ten seconds.
+    fn default() -> Self {
+        Self { restarts: 10, period: Duration::from_secs(10) }
+    }
+}
+
+/// The parts of a node, each ready to be started.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) fabric: ChildSpec,
+    pub(crate) reigns: ChildSpec,
+    pub(crate) porter: ChildSpec,
+    pub(crate) agents: Vec<ChildSpec>,
+}
+
+/// The tree of a node.
+pub(crate) fn node(parts: Parts, tolerance: Tolerance) -> SupervisorSpec {
+    let Parts { fabric, reigns, porter, agents } = parts;
+    let Tolerance { restarts, period } = tolerance;
+    let supervisor = |name: &str| SupervisorSpec::new(name).intensity(restarts, period);
+    let shard = supervisor("shard-0").strategy(Strategy::RestForOne).child(reigns).child(porter);
+    let shards = supervisor("shards").supervisor(shard);
+    let agents = agents.into_iter().fold(supervisor("agents"), SupervisorSpec::child);
+    let house = supervisor("house").supervisor(shards).supervisor(agents);
+    supervisor("node").strategy(Strategy::RestForOne).child(fabric).supervisor(house)
+}
