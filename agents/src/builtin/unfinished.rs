@@ -24,6 +24,8 @@ use crate::{Context, Work};
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 /// How many hits of one file are kept.
 const FILE_HITS_MAX: usize = 200;
+/// The longest line, to either side of a hit, that is quoted.
+const LINE_BYTES_MAX: usize = 2 * 1024;
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -98,13 +100,12 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
     review.fact("files_with_hits", hits.len());
     review.fact("files_without_age", hits.len() - asked);
     review.fact("oldest_days", oldest);
-    let summary = match oldest {
-        Some(days) => format!(
-            "{} left for later, the oldest for {}",
-            count(review.found(), "thing"),
-            count(usize::try_from(days).unwrap_or_default(), "day")
-        ),
-        None => "nothing is left for later".to_owned(),
+    let age = oldest
+        .and_then(|days| usize::try_from(days).ok())
+        .map_or_else(String::new, |days| format!(", the oldest for {}", count(days, "day")));
+    let summary = match review.found() {
+        0 => "nothing is left for later".to_owned(),
+        found => format!("{} left for later{age}", count(found, "thing")),
     };
     review.finish(summary)
 }
@@ -160,7 +161,7 @@ impl Rules {
                     let known =
                         hits.iter().rev().take(3).any(|hit| (hit.line, hit.rule) == (line, rule));
                     if !known && hits.len() < FILE_HITS_MAX {
-                        let text = rest_of_line(&text, offset);
+                        let text = line_at(&text, offset);
                         hits.push(Hit { line, rule, severity, text });
                     }
                 }
@@ -182,10 +183,17 @@ impl Rules {
     }
 }
 
-fn rest_of_line(text: &[u8], offset: usize) -> String {
-    let rest = text.get(offset..).unwrap_or_default();
-    let end = rest.iter().take(300).position(|byte| *byte == b'\n').unwrap_or(300);
-    String::from_utf8_lossy(rest.get(..end.min(rest.len())).unwrap_or_default()).into_owned()
+/// The whole line that an offset is in: a part of it could be a part of a secret, which is not told
+/// from other words.
+fn line_at(text: &[u8], offset: usize) -> String {
+    let (before, after) = text.split_at_checked(offset).unwrap_or((text, &[]));
+    let begin = before.iter().rev().take(LINE_BYTES_MAX).position(|byte| *byte == b'\n');
+    let end = after.iter().take(LINE_BYTES_MAX).position(|byte| *byte == b'\n');
+    let begin = begin.or_else(|| (before.len() < LINE_BYTES_MAX).then_some(before.len()));
+    let end = end.or_else(|| (after.len() < LINE_BYTES_MAX).then_some(after.len()));
+    let (Some(begin), Some(end)) = (begin, end) else { return "(a very long line)".to_owned() };
+    let line = text.get(offset - begin..offset + end).unwrap_or_default();
+    String::from_utf8_lossy(line).into_owned()
 }
 
 fn committed_at(workspace: &Workspace<'_>) -> Result<i64, Failure> {
@@ -200,7 +208,8 @@ fn blame(
     path: &str,
     hits: &[Hit],
 ) -> Result<BTreeMap<usize, i64>, Failure> {
-    let mut arguments = vec!["blame".to_owned(), "--porcelain".to_owned(), "--no-textconv".into()];
+    let fixed = ["blame", "--porcelain", "--no-textconv", "--no-ignore-revs-file"];
+    let mut arguments: Vec<String> = fixed.map(str::to_owned).to_vec();
     arguments.extend(hits.iter().map(|hit| format!("-L{0},{0}", hit.line)));
     arguments.extend([workspace.git.commit().to_owned(), "--".to_owned(), path.to_owned()]);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
