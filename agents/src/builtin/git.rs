@@ -89,6 +89,11 @@ impl<'a> Git<'a> {
         self.text(&["show", "-s", "--format=%cd", date, &self.commit])
     }
 
+    /// Whether earlier commits are missing from this clone.
+    pub(crate) fn is_shallow(&self) -> Result<bool, Failure> {
+        Ok(self.text(&["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true"))
+    }
+
     fn ask(&self, arguments: &[&str]) -> Result<(Option<i32>, Vec<u8>, String), Failure> {
         let mut command = Command::new("git");
         command.args(["--no-pager", "--no-replace-objects", "--literal-pathspecs"]);

@@ -1,9 +1,10 @@
 //! Unfinished: what was left for later, and for how long it has been.
 //!
 //! Rules: `marker` (low: a word in a comment that says something is missing), `placeholder`
-//! (medium, low in tests: code that panics when reached because it was not written), `skipped_test` (low). The age
-//! is the number of days between the line's commit and the reviewed one, by `git blame`; at most
-//! `blame_files_max` files (an option, 200 unless told) are asked about, the rest have no age.
+//! (medium, low in tests: code that panics when reached because it was not written), `skipped_test`
+//! (low). The age is the number of days between the line's commit and the reviewed one, by `git
+//! blame`; at most `blame_files_max` files (an option, 200 unless told) are asked about; the rest
+//! have no age, nor have lines from before a shallow clone.
 
 use std::collections::BTreeMap;
 
@@ -82,6 +83,7 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
         Ok(())
     })?;
     let now = committed_at(&workspace)?;
+    let shallow = workspace.git.is_shallow()?;
     let (mut oldest, mut asked) = (None, 0);
     for (path, hits) in &hits {
         workspace.go_on()?;
@@ -89,7 +91,7 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
         if asked < options.blame_files_max {
             asked += 1;
             context.progress(90, format!("the age of what is left in {path}"));
-            ages = blame(&workspace, path, hits)?;
+            ages = blame(&workspace, path, hits, shallow)?;
         }
         for hit in hits {
             let days = ages.get(&hit.line).map(|then| (now - then).max(0) / DAY_SECONDS);
@@ -100,6 +102,7 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
     review.fact("files_with_hits", hits.len());
     review.fact("files_without_age", hits.len() - asked);
     review.fact("oldest_days", oldest);
+    review.fact("shallow", shallow);
     let age = oldest
         .and_then(|days| usize::try_from(days).ok())
         .map_or_else(String::new, |days| format!(", the oldest for {}", count(days, "day")));
@@ -207,6 +210,7 @@ fn blame(
     workspace: &Workspace<'_>,
     path: &str,
     hits: &[Hit],
+    shallow: bool,
 ) -> Result<BTreeMap<usize, i64>, Failure> {
     let fixed = ["blame", "--porcelain", "--no-textconv", "--no-ignore-revs-file"];
     let mut arguments: Vec<String> = fixed.map(str::to_owned).to_vec();
@@ -222,6 +226,12 @@ fn blame(
             ["committer-time", seconds] => {
                 if let (Some((_, commit)), Ok(seconds)) = (lines.last(), seconds.parse()) {
                     times.insert(commit.clone(), seconds);
+                }
+            }
+            // In a shallow clone the oldest commit is not the one that the line is from.
+            ["boundary"] if shallow => {
+                if let Some((_, commit)) = lines.last() {
+                    times.remove(commit);
                 }
             }
             [commit, _, line, ..] if matches!(commit.len(), 40 | 64) => {

@@ -119,7 +119,9 @@ fn nothing_that_a_repository_configures_is_run_or_changes_an_answer() {
 #[test]
 fn a_shallow_clone_is_told_honestly() {
     let scratch = released("0.5.0", "## 0.5.0\n");
+    scratch.write("a.rs", concat!("// TO", "DO\n").as_bytes());
     scratch.commit(1);
+    scratch.commit(9);
     let copy = Scratch::new();
     let from = format!("file://{}", scratch.path().display());
     copy.git(&["clone", "-q", "--depth", "1", &from, "copy"]);
@@ -130,4 +132,6 @@ fn a_shallow_clone_is_told_honestly() {
     let report = run("history", &merged(scratch.input(), &place), &[]).unwrap();
     assert_eq!(lines(&report), ["info history.shallow"]);
     assert_eq!(report["facts"]["shallow"], true);
+    let report = run("unfinished", &merged(scratch.input(), &place), &[]).unwrap();
+    assert_eq!(report["findings"][0]["message"], "something is left for later, of unknown age");
 }
