@@ -17,6 +17,9 @@ pub const FINDINGS_MAX: usize = 500;
 /// The longest piece of evidence, in characters; longer ones are cut.
 const EVIDENCE_CHARS_MAX: usize = 200;
 
+/// The longest message, in characters.
+const MESSAGE_CHARS_MAX: usize = 500;
+
 /// How much a finding matters, the least first.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -115,7 +118,7 @@ impl Finding {
     }
 
     pub(crate) fn evidence(mut self, evidence: &str) -> Self {
-        self.evidence = Some(shorten(evidence.trim(), EVIDENCE_CHARS_MAX));
+        self.evidence = Some(evidence.trim().to_owned());
         self
     }
 
@@ -126,8 +129,11 @@ impl Finding {
 
     /// The order in which findings are listed: the gravest first, then by place.
     pub(crate) fn order(&self, other: &Self) -> std::cmp::Ordering {
-        let place = |it: &Self| (it.file.clone(), it.line, it.rule.clone(), it.id.clone());
-        other.severity.cmp(&self.severity).then_with(|| place(self).cmp(&place(other)))
+        other.severity.cmp(&self.severity).then_with(|| self.place().cmp(&other.place()))
+    }
+
+    fn place(&self) -> (Option<&str>, Option<u32>, &str, &str) {
+        (self.file.as_deref(), self.line, &self.rule, &self.id)
     }
 }
 
@@ -167,11 +173,13 @@ impl Review {
         })
     }
 
-    /// Keeps a finding. What looks like a secret is struck out of its words first: a reviewer of
-    /// comments may quote a line that holds one.
+    /// Keeps a finding. What looks like a secret is struck out of its words first, as a reviewer of
+    /// comments may quote a line that holds one; only then are they cut, for the half of a secret
+    /// does not look like one.
     pub(crate) fn add(&mut self, mut finding: Finding) {
-        finding.message = self.redactor.strike(&finding.message);
-        finding.evidence = finding.evidence.map(|evidence| self.redactor.strike(&evidence));
+        finding.message = shorten(&self.redactor.strike(&finding.message), MESSAGE_CHARS_MAX);
+        let strike = |it: String| shorten(&self.redactor.strike(&it), EVIDENCE_CHARS_MAX);
+        finding.evidence = finding.evidence.map(strike);
         finding.rule = format!("{}.{}", self.reviewer, finding.rule);
         let key = finding.evidence.as_deref().unwrap_or(&finding.message);
         let file = finding.file.as_deref().unwrap_or_default();

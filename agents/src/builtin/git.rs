@@ -18,19 +18,20 @@ const ERRORS_BYTES_MAX: u64 = 8 * 1024;
 
 /// What a repository's or a person's configuration might change in an answer, or run; set to what
 /// leaves the answer as it is.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 9] = [
     "core.quotepath=off",
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
-    "blame.ignoreRevsFile=",
     "log.showSignature=false",
     "log.mailmap=false",
     "diff.renames=false",
+    "diff.algorithm=default",
+    "diff.indentHeuristic=true",
     "color.ui=false",
 ];
 
 /// Variables that would point git elsewhere.
-const FORGOTTEN: [&str; 7] = [
+const FORGOTTEN: [&str; 11] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -38,6 +39,10 @@ const FORGOTTEN: [&str; 7] = [
     "GIT_NAMESPACE",
     "GIT_EXTERNAL_DIFF",
     "GIT_COMMON_DIR",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_SHALLOW_FILE",
 ];
 
 /// A repository at a commit.
@@ -82,6 +87,11 @@ impl<'a> Git<'a> {
     pub(crate) fn commit_date(&self) -> Result<Option<String>, Failure> {
         let date = "--date=format:%Y-%m-%d %H:%M:%S %z";
         self.text(&["show", "-s", "--format=%cd", date, &self.commit])
+    }
+
+    /// Whether earlier commits are missing from this clone.
+    pub(crate) fn is_shallow(&self) -> Result<bool, Failure> {
+        Ok(self.text(&["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true"))
     }
 
     fn ask(&self, arguments: &[&str]) -> Result<(Option<i32>, Vec<u8>, String), Failure> {

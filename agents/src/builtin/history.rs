@@ -39,7 +39,7 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
     let number = |text: Option<String>| text.and_then(|text| text.parse::<usize>().ok());
     let commits = number(git.text(&["rev-list", "--count", commit])?).unwrap_or_default();
     let merges = number(git.text(&["rev-list", "--count", "--merges", commit])?);
-    let shallow = git.text(&["rev-parse", "--is-shallow-repository"])?.as_deref() == Some("true");
+    let shallow = git.is_shallow()?;
     if shallow {
         let message = "the clone is shallow: earlier commits, and perhaps tags, were not seen";
         review.add(Finding::new(Severity::Info, "shallow", message));

@@ -92,11 +92,11 @@ fn look(workspace: &Workspace<'_>, entry: &Entry, config: &Config, counted: &mut
     lines.code += stats.code;
     lines.comments += stats.comments;
     lines.blanks += stats.blanks;
-    if is_code(&entry.extension()) {
-        counted.code_files += 1;
-        if is_test(&entry.path) || has_tests(&text) {
-            counted.tests += 1;
-        }
+    let code = is_code(&entry.extension());
+    counted.code_files += usize::from(code);
+    let script = matches!(entry.extension().as_str(), "sh" | "bats" | "ps1" | "pl");
+    if (code && has_tests(&text)) || ((code || script) && is_test(&entry.path)) {
+        counted.tests += 1;
     }
 }
 

@@ -111,6 +111,9 @@ pub(crate) const KINDS: [Kind; 17] = [
     ),
 ];
 
+/// A private key and as much of its body as follows on the line, with line ends spelled out or not.
+const KEY_WITH_BODY: &str = r#"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:(?:\\[nr]|[\s"'+,#/*])*[A-Za-z0-9+/=]{16,})*"#;
+
 /// Strikes secrets out.
 pub(crate) struct Redactor {
     patterns: Vec<Regex>,
@@ -118,8 +121,9 @@ pub(crate) struct Redactor {
 
 impl Redactor {
     pub(crate) fn new() -> Result<Self, Failure> {
-        let patterns = KINDS.iter().map(|kind| pattern(kind.pattern)).collect::<Result<_, _>>()?;
-        Ok(Self { patterns })
+        let known = KINDS.iter().map(|kind| kind.pattern);
+        let patterns = [KEY_WITH_BODY].into_iter().chain(known).map(pattern);
+        Ok(Self { patterns: patterns.collect::<Result<_, _>>()? })
     }
 
     /// The text with each secret replaced.

@@ -1,9 +1,10 @@
 //! Unfinished: what was left for later, and for how long it has been.
 //!
 //! Rules: `marker` (low: a word in a comment that says something is missing), `placeholder`
-//! (medium, low in tests: code that panics when reached because it was not written), `skipped_test` (low). The age
-//! is the number of days between the line's commit and the reviewed one, by `git blame`; at most
-//! `blame_files_max` files (an option, 200 unless told) are asked about, the rest have no age.
+//! (medium, low in tests: code that panics when reached because it was not written), `skipped_test`
+//! (low). The age is the number of days between the line's commit and the reviewed one, by `git
+//! blame`; at most `blame_files_max` files (an option, 200 unless told) are asked about; the rest
+//! have no age, nor have lines from before a shallow clone.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,8 @@ use crate::{Context, Work};
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 /// How many hits of one file are kept.
 const FILE_HITS_MAX: usize = 200;
+/// The longest line, to either side of a hit, that is quoted.
+const LINE_BYTES_MAX: usize = 2 * 1024;
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -80,6 +83,7 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
         Ok(())
     })?;
     let now = committed_at(&workspace)?;
+    let shallow = workspace.git.is_shallow()?;
     let (mut oldest, mut asked) = (None, 0);
     for (path, hits) in &hits {
         workspace.go_on()?;
@@ -87,7 +91,7 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
         if asked < options.blame_files_max {
             asked += 1;
             context.progress(90, format!("the age of what is left in {path}"));
-            ages = blame(&workspace, path, hits)?;
+            ages = blame(&workspace, path, hits, shallow)?;
         }
         for hit in hits {
             let days = ages.get(&hit.line).map(|then| (now - then).max(0) / DAY_SECONDS);
@@ -98,13 +102,13 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
     review.fact("files_with_hits", hits.len());
     review.fact("files_without_age", hits.len() - asked);
     review.fact("oldest_days", oldest);
-    let summary = match oldest {
-        Some(days) => format!(
-            "{} left for later, the oldest for {}",
-            count(review.found(), "thing"),
-            count(usize::try_from(days).unwrap_or_default(), "day")
-        ),
-        None => "nothing is left for later".to_owned(),
+    review.fact("shallow", shallow);
+    let age = oldest
+        .and_then(|days| usize::try_from(days).ok())
+        .map_or_else(String::new, |days| format!(", the oldest for {}", count(days, "day")));
+    let summary = match review.found() {
+        0 => "nothing is left for later".to_owned(),
+        found => format!("{} left for later{age}", count(found, "thing")),
     };
     review.finish(summary)
 }
@@ -160,7 +164,7 @@ impl Rules {
                     let known =
                         hits.iter().rev().take(3).any(|hit| (hit.line, hit.rule) == (line, rule));
                     if !known && hits.len() < FILE_HITS_MAX {
-                        let text = rest_of_line(&text, offset);
+                        let text = line_at(&text, offset);
                         hits.push(Hit { line, rule, severity, text });
                     }
                 }
@@ -182,10 +186,17 @@ impl Rules {
     }
 }
 
-fn rest_of_line(text: &[u8], offset: usize) -> String {
-    let rest = text.get(offset..).unwrap_or_default();
-    let end = rest.iter().take(300).position(|byte| *byte == b'\n').unwrap_or(300);
-    String::from_utf8_lossy(rest.get(..end.min(rest.len())).unwrap_or_default()).into_owned()
+/// The whole line that an offset is in: a part of it could be a part of a secret, which is not told
+/// from other words.
+fn line_at(text: &[u8], offset: usize) -> String {
+    let (before, after) = text.split_at_checked(offset).unwrap_or((text, &[]));
+    let begin = before.iter().rev().take(LINE_BYTES_MAX).position(|byte| *byte == b'\n');
+    let end = after.iter().take(LINE_BYTES_MAX).position(|byte| *byte == b'\n');
+    let begin = begin.or_else(|| (before.len() < LINE_BYTES_MAX).then_some(before.len()));
+    let end = end.or_else(|| (after.len() < LINE_BYTES_MAX).then_some(after.len()));
+    let (Some(begin), Some(end)) = (begin, end) else { return "(a very long line)".to_owned() };
+    let line = text.get(offset - begin..offset + end).unwrap_or_default();
+    String::from_utf8_lossy(line).into_owned()
 }
 
 fn committed_at(workspace: &Workspace<'_>) -> Result<i64, Failure> {
@@ -199,8 +210,10 @@ fn blame(
     workspace: &Workspace<'_>,
     path: &str,
     hits: &[Hit],
+    shallow: bool,
 ) -> Result<BTreeMap<usize, i64>, Failure> {
-    let mut arguments = vec!["blame".to_owned(), "--porcelain".to_owned(), "--no-textconv".into()];
+    let fixed = ["blame", "--porcelain", "--no-textconv", "--no-ignore-revs-file"];
+    let mut arguments: Vec<String> = fixed.map(str::to_owned).to_vec();
     arguments.extend(hits.iter().map(|hit| format!("-L{0},{0}", hit.line)));
     arguments.extend([workspace.git.commit().to_owned(), "--".to_owned(), path.to_owned()]);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -213,6 +226,12 @@ fn blame(
             ["committer-time", seconds] => {
                 if let (Some((_, commit)), Ok(seconds)) = (lines.last(), seconds.parse()) {
                     times.insert(commit.clone(), seconds);
+                }
+            }
+            // In a shallow clone the oldest commit is not the one that the line is from.
+            ["boundary"] if shallow => {
+                if let Some((_, commit)) = lines.last() {
+                    times.remove(commit);
                 }
             }
             [commit, _, line, ..] if matches!(commit.len(), 40 | 64) => {

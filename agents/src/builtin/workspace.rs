@@ -20,6 +20,8 @@ use crate::{Context, Work};
 
 /// The largest file whose text is read whole, in bytes.
 pub(crate) const TEXT_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// The most that is read of a lock file, in bytes.
+const LOCK_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How far into a file a zero byte makes it binary.
 const BINARY_WINDOW_BYTES: usize = 8 * 1024;
 
@@ -182,6 +184,12 @@ impl<'a> Workspace<'a> {
             Ok(text) => text,
             Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
         })
+    }
+
+    /// The text of a lock file, which may be larger than what people write.
+    pub(crate) fn lock_text(&self, entry: &Entry) -> Option<String> {
+        let bytes = self.bytes(entry, LOCK_BYTES_MAX)?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// The text of the file at a path.

@@ -52,7 +52,7 @@ pub(super) fn review(workspace: &Workspace<'_>, review: &mut Review) -> Result<C
     let mut locks = BTreeMap::new();
     for entry in workspace.entries.iter().filter(|entry| entry.name() == "Cargo.lock") {
         workspace.go_on()?;
-        let text = workspace.text(entry).unwrap_or_default();
+        let text = workspace.lock_text(entry).unwrap_or_default();
         match Lockfile::from_str(&text) {
             Ok(lock) => {
                 counted.locked += lock.packages.len();

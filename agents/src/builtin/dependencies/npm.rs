@@ -69,7 +69,8 @@ fn look(workspace: &Workspace<'_>, entry: &Entry, text: &str, json: &Value, revi
         return;
     }
     let path = format!("{}/package-lock.json", entry.folder());
-    let lock = workspace.text_at(path.trim_start_matches('/'));
+    let lock = workspace.entry(path.trim_start_matches('/'));
+    let lock = lock.and_then(|entry| workspace.lock_text(entry));
     match lock.as_deref().map(serde_json::from_str::<Value>) {
         None if !has_lock(workspace, entry.folder()) => {
             let message = "dependencies without a lock file: each build may take others";

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use orkestra_runtime::{Result, protocol::task::Failure};
-use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
 use regex::Regex;
 
 use super::super::redact::pattern;
@@ -64,6 +64,7 @@ impl Reader {
                 Event::End(TagEnd::Heading(_)) => {
                     page.anchors.extend(heading.take().map(|text| slugs.slug(&text)));
                 }
+                Event::Start(Tag::Link { link_type: LinkType::Email, .. }) => {}
                 Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
                     page.links.push(Spot { line, text: dest_url.into_string() });
                 }

@@ -143,6 +143,20 @@ fn strange_files_do_not_break_a_review() {
 }
 
 #[test]
+fn a_link_in_the_place_of_a_file_is_not_followed() {
+    let outside = tempfile::tempdir().unwrap();
+    let word = concat!("// TO", "DO\n");
+    fs::write(outside.path().join("a.rs"), word).unwrap();
+    let scratch = Scratch::with(&[("a.rs", word), ("in/a.rs", word)]);
+    assert_eq!(told(&scratch.review("unfinished")).len(), 2);
+    fs::remove_file(scratch.path().join("a.rs")).unwrap();
+    symlink(outside.path().join("a.rs"), scratch.path().join("a.rs")).unwrap();
+    fs::remove_dir_all(scratch.path().join("in")).unwrap();
+    symlink(outside.path(), scratch.path().join("in")).unwrap();
+    assert_eq!(told(&scratch.review("unfinished")), Vec::<String>::new());
+}
+
+#[test]
 fn a_commit_that_is_not_there_or_no_name_is_a_failure_that_says_so() {
     let scratch = tidy();
     let mut input = scratch.input();

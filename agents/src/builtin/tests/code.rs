@@ -24,7 +24,7 @@ fn what_is_left_for_later_is_found_with_its_age() {
         ["something is left for later, for 35 days", "something is left for later, for 5 days"]
     );
     assert_eq!(report["facts"]["oldest_days"], 35);
-    assert_eq!(report["findings"][0]["evidence"], format!("{}: later", todo()));
+    assert_eq!(report["findings"][0]["evidence"], format!("// {}: later", todo()));
 }
 
 #[test]
@@ -33,6 +33,7 @@ fn without_blame_the_age_is_unknown_and_said_to_be() {
     let report = scratch.review_with("unfinished", &json!({"blame_files_max": 0}));
     assert_eq!(report["findings"][0]["message"], "something is left for later, of unknown age");
     assert_eq!(report["facts"]["files_without_age"], 1);
+    assert_eq!(report["summary"], "1 thing left for later");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::scratch::{MIT, Scratch, lines, told};
 fn links_and_anchors_that_point_nowhere_are_found_at_their_line() {
     let readme = "# One\n\n## Two\n\n## Two\n\n[a](docs/a.md) [b](docs/gone.md)\n[c](#two-1)\n[d](#two-2)\n\
         ![e](<docs/my pic.png>)\n[f](docs/a.md#h-é--x)\n[g](docs/a.md#nope)\n[h](docs) [i](/docs/a.md)\n\
-        [j](mailto:a@b) [k](https://x/y) [l](../../issues)\n<a href=\"gone.html\">m</a>\n";
+        [j](mailto:a@b) [k](https://x/y) [l](../../issues) <a@b.example>\n<a href=\"gone.html\">m</a>\n";
     let page = "# H é & x\n\n[up](../README.md#one)\n[up](README.md)\n";
     let scratch =
         Scratch::with(&[("README.md", readme), ("docs/a.md", page), ("docs/my pic.png", "x")]);

@@ -85,6 +85,10 @@ fn several_versions_of_a_package_are_noted() {
     let scratch = Scratch::with(&[("Cargo.lock", &lock)]);
     let report = scratch.review("dependencies");
     assert_eq!(lines(&report), ["info dependencies.duplicate Cargo.lock"]);
+    let large = lock
+        + &"# 64 bytes of a comment that a program might write into a lock....\n".repeat(70_000);
+    let scratch = Scratch::with(&[("Cargo.lock", &large)]);
+    assert_eq!(lines(&scratch.review("dependencies")), ["info dependencies.duplicate Cargo.lock"]);
     assert_eq!(report["findings"][0]["message"], "log is locked in several versions: 0.3.0, 0.4.1");
     let scratch = Scratch::with(&[("Cargo.lock", "[[package]]\nname = 3\n")]);
     assert_eq!(lines(&scratch.review("dependencies")), ["high dependencies.bad_lock Cargo.lock"]);

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::scratch::{Scratch, lines, merged, run, told};
+use crate::builtin::REVIEWERS;
 
 fn released(version: &str, changelog: &str) -> Scratch {
     let manifest = format!("[package]\nname = \"a\"\nversion = \"{version}\"\n");
@@ -73,9 +74,54 @@ fn hot_spots_are_often_changed_and_large() {
 }
 
 #[test]
+fn nothing_that_a_repository_configures_is_run_or_changes_an_answer() {
+    let word = ["TO", "DO"].concat();
+    let scratch = released("0.3.0", "## 0.3.0\n");
+    scratch.write("é.rs", format!("// {word}\n").as_bytes());
+    scratch.write(".gitattributes", b"*.rs diff=odd filter=odd\n");
+    scratch.commit(1);
+    let before = REVIEWERS.map(|reviewer| scratch.review(reviewer).to_string());
+    let input = scratch.input();
+    let trace = scratch.path().join(".git/ran");
+    let run_me = format!("touch {} #", trace.display());
+    for key in [
+        "core.fsmonitor",
+        "core.pager",
+        "diff.external",
+        "diff.odd.textconv",
+        "diff.odd.command",
+        "filter.odd.smudge",
+        "filter.odd.clean",
+        "gpg.program",
+        "core.sshCommand",
+        "core.editor",
+    ] {
+        scratch.git(&["config", key, &run_me]);
+    }
+    for (key, value) in [
+        ("core.quotepath", "on"),
+        ("blame.ignoreRevsFile", "nowhere"),
+        ("color.ui", "always"),
+        ("log.showSignature", "true"),
+        ("log.date", "relative"),
+        ("format.pretty", "oneline"),
+        ("diff.algorithm", "patience"),
+        ("diff.renames", "copies"),
+    ] {
+        scratch.git(&["config", key, value]);
+    }
+    let after = REVIEWERS.map(|reviewer| run(reviewer, &input, &[]).unwrap().to_string());
+    assert_eq!(before, after);
+    assert!(before.iter().any(|report| report.contains("é.rs")));
+    assert!(!trace.exists());
+}
+
+#[test]
 fn a_shallow_clone_is_told_honestly() {
     let scratch = released("0.5.0", "## 0.5.0\n");
+    scratch.write("a.rs", concat!("// TO", "DO\n").as_bytes());
     scratch.commit(1);
+    scratch.commit(9);
     let copy = Scratch::new();
     let from = format!("file://{}", scratch.path().display());
     copy.git(&["clone", "-q", "--depth", "1", &from, "copy"]);
@@ -86,4 +132,6 @@ fn a_shallow_clone_is_told_honestly() {
     let report = run("history", &merged(scratch.input(), &place), &[]).unwrap();
     assert_eq!(lines(&report), ["info history.shallow"]);
     assert_eq!(report["facts"]["shallow"], true);
+    let report = run("unfinished", &merged(scratch.input(), &place), &[]).unwrap();
+    assert_eq!(report["findings"][0]["message"], "something is left for later, of unknown age");
 }

@@ -73,6 +73,27 @@ fn no_reviewer_ever_repeats_a_secret() {
 }
 
 #[test]
+fn a_quoted_line_is_cut_only_after_its_secret_was_struck_out() {
+    let token = format!("{}_{}", "ghp", noise(36));
+    let slack = format!("{}-{}-XX{}-{}", "xoxb", noise(20), "X", noise(20));
+    let key = format!("-----BEGIN {} KEY-----\\n{}\\n{}", "PRIVATE", noise(64), noise(40));
+    for secret in [&token, &slack, &key] {
+        for before in [0, 150, 170, 185, 195] {
+            let text = format!("// TO{} {} {secret}\n", "DO", "-".repeat(before));
+            let scratch = Scratch::with(&[("a.rs", &text)]);
+            let report = scratch.review("unfinished").to_string();
+            assert!(report.contains("left for later"), "{report}");
+            let body: Vec<char> = secret.chars().collect();
+            let start = if secret == &key { 30 } else { 5 };
+            for part in body[start..].windows(8).filter(|part| !part.contains(&'\\')) {
+                let part: String = part.iter().collect();
+                assert!(!report.contains(&part), "{part} of {secret} in {report}");
+            }
+        }
+    }
+}
+
+#[test]
 fn placeholders_hashes_and_lock_files_are_let_pass() {
     let text = [
         format!("{}{}", "AKIA", "IOSFODNN7EXAMPLE"),
