@@ -3,16 +3,13 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use bytes::Bytes;
 use orkestra_runtime::{
     fabric::{BlobName, Blobs},
-    id::{Attempt, TaskNo},
+    id::{Attempt, Incarnation, TaskNo},
     protocol::{
         agent::Progress,
         task::{Failure, FailureKind},
@@ -76,11 +73,30 @@ pub struct Context {
 struct Inner {
     key: AttemptKey,
     effect_key: Box<str>,
-    folder: PathBuf,
-    folder_made: AtomicBool,
+    place: Place,
+    /// Worked out when it is first asked for: most attempts need none.
+    folder: OnceLock<PathBuf>,
     cancelled: watch::Receiver<bool>,
     artifacts: Mutex<Vec<Artifact>>,
-    surroundings: Surroundings,
+    surroundings: Arc<Surroundings>,
+}
+
+/// Where an attempt's folder is, once it is made.
+#[derive(Clone)]
+pub(crate) enum Place {
+    /// This one.
+    Own(Arc<Path>),
+    /// One for this attempt, under the folder of a life of its worker.
+    Under(Arc<PathBuf>, Incarnation),
+}
+
+impl Place {
+    fn of(&self, (task, attempt): AttemptKey) -> PathBuf {
+        match self {
+            Self::Own(folder) => folder.to_path_buf(),
+            Self::Under(root, life) => root.join(format!("{life}-{task}-{attempt}")),
+        }
+    }
 }
 
 impl Context {
@@ -94,19 +110,19 @@ impl Context {
         let signs = Arc::new(ToClosure(progress));
         let surroundings = Surroundings { blobs: None, secrets: None, signs };
         let key = (TaskNo(0), Attempt(1));
-        Self::of_attempt(key, effect_key.into(), folder, cancelled, surroundings)
+        let place = Place::Own(folder.into());
+        Self::of_attempt(key, effect_key.into(), place, cancelled, Arc::new(surroundings))
     }
 
     pub(crate) fn of_attempt(
         key: AttemptKey,
         effect_key: Box<str>,
-        folder: PathBuf,
+        place: Place,
         cancelled: watch::Receiver<bool>,
-        surroundings: Surroundings,
+        surroundings: Arc<Surroundings>,
     ) -> Self {
-        let (folder_made, artifacts) = (AtomicBool::new(false), Mutex::new(Vec::new()));
-        let inner =
-            Inner { key, effect_key, folder, folder_made, cancelled, artifacts, surroundings };
+        let (folder, artifacts) = (OnceLock::new(), Mutex::new(Vec::new()));
+        let inner = Inner { key, effect_key, place, folder, cancelled, artifacts, surroundings };
         Self { inner: Arc::new(inner) }
     }
 
@@ -130,10 +146,10 @@ impl Context {
 
     fn changed(self, change: impl FnOnce(&mut Surroundings)) -> Self {
         let old = &self.inner;
-        let mut surroundings = old.surroundings.clone();
+        let mut surroundings = (*old.surroundings).clone();
         change(&mut surroundings);
-        let (folder, cancelled) = (old.folder.clone(), old.cancelled.clone());
-        Self::of_attempt(old.key, old.effect_key.clone(), folder, cancelled, surroundings)
+        let (place, cancelled) = (old.place.clone(), old.cancelled.clone());
+        Self::of_attempt(old.key, old.effect_key.clone(), place, cancelled, Arc::new(surroundings))
     }
 
     /// Tells how far the attempt is; each call is a sign of life. `percent` above 100 counts as 100.
@@ -170,15 +186,14 @@ impl Context {
 
     /// A folder of this attempt's own; created when first asked for, removed after the attempt.
     pub fn folder(&self) -> std::io::Result<&Path> {
-        // Noted first: a folder of which only the parents could be made is removed as well.
-        self.inner.folder_made.store(true, Ordering::Release);
-        std::fs::create_dir_all(&self.inner.folder)?;
-        Ok(&self.inner.folder)
+        let folder = self.inner.folder.get_or_init(|| self.inner.place.of(self.inner.key));
+        std::fs::create_dir_all(folder)?;
+        Ok(folder)
     }
 
     /// The folder, if it was ever asked for: what is to be removed after the attempt.
     pub(crate) fn folder_made(&self) -> Option<&Path> {
-        self.inner.folder_made.load(Ordering::Acquire).then_some(self.inner.folder.as_path())
+        self.inner.folder.get().map(PathBuf::as_path)
     }
 
     /// Keeps bytes as a blob and answers its name, which the output can tell. A failure when there
@@ -228,7 +243,7 @@ impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
             .field("effect_key", &self.inner.effect_key)
-            .field("folder", &self.inner.folder)
+            .field("folder", &self.inner.place.of(self.inner.key))
             .finish_non_exhaustive()
     }
 }

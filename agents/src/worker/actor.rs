@@ -109,6 +109,7 @@ fn make(mut spec: WorkerSpec) -> Result<Made> {
         secrets: spec.secrets,
         signs: Arc::clone(&inbox) as _,
     };
+    let surroundings = Arc::new(surroundings);
     let desk = Arc::new(Desk {
         agent,
         blobs: spec.blobs,

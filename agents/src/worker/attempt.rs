@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use super::inbox::Inbox;
 use crate::{
     agent::{DynAgent, Work},
-    context::{AttemptKey, Context, Surroundings},
+    context::{AttemptKey, Context, Place, Surroundings},
     outcome,
 };
 
@@ -38,7 +38,7 @@ const BREATH: usize = 256;
 pub(super) struct Desk {
     pub(super) agent: Arc<dyn DynAgent>,
     pub(super) blobs: Arc<dyn Blobs>,
-    pub(super) surroundings: Surroundings,
+    pub(super) surroundings: Arc<Surroundings>,
     pub(super) inbox: Arc<Inbox>,
     pub(super) folder: Arc<PathBuf>,
     pub(super) incarnation: Incarnation,
@@ -112,10 +112,10 @@ impl Drop for Folder {
 async fn run(beginning: Beginning, desk: Arc<Desk>) -> Option<Outcome> {
     let Beginning { mut assignment, cancelled, abort } = beginning;
     let key = (assignment.task, assignment.attempt);
-    let folder = desk.folder.join(format!("{}-{}-{}", desk.incarnation, key.0, key.1));
+    let place = Place::Under(Arc::clone(&desk.folder), desk.incarnation);
     let effect_key = std::mem::take(&mut assignment.effect_key).into_boxed_str();
-    let surroundings = desk.surroundings.clone();
-    let context = Context::of_attempt(key, effect_key, folder, cancelled, surroundings);
+    let surroundings = Arc::clone(&desk.surroundings);
+    let context = Context::of_attempt(key, effect_key, place, cancelled, surroundings);
     let folder = Folder(context.clone());
     let work = AssertUnwindSafe(work(assignment, context, &desk)).catch_unwind();
     let ended = Abortable::new(work, abort).await;

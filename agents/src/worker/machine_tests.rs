@@ -302,3 +302,14 @@ fn an_agent_that_cannot_work_refuses_says_so_and_is_asked_again() {
     assert_eq!(worker.at(5_002, Event::Found(Availability::Available)), []);
     assert_eq!(worker.at(5_003, Event::Assigned(vec![of(2, 1)])), [Effect::Begin(vec![of(2, 1)])]);
 }
+
+#[test]
+fn an_agent_that_finds_at_work_that_it_cannot_says_so_before_it_reports() {
+    let mut worker = Script::new(1, quiet());
+    worker.at(0, Event::Assigned(vec![of(1, 1)]));
+    let no_key = failed(FailureKind::Unavailable, "no key");
+    let effects = worker.at(1, end_of(1, 1, no_key.clone()));
+    assert!(matches!(&effects[0], Effect::Say(FromAgent::Joined { .. })));
+    assert_eq!(effects[1..], [ended([(1, 1, no_key, 1)])]);
+    assert_eq!(worker.woken_at(5_001), [Effect::Look]);
+}

@@ -37,3 +37,5 @@ mod machine_tests;
 mod supervised_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world_tests;

@@ -282,3 +282,15 @@ async fn a_program_that_takes_too_much_memory_fails() {
     assert_eq!(kind, FailureKind::ExitCode);
     assert!(told.contains("MemoryError"), "{told}");
 }
+
+#[tokio::test]
+async fn the_program_of_the_manual_is_an_agent() {
+    let manual = include_str!("../../../../docs/command-agents.md");
+    let (_, after) = manual.split_once("```python\n").unwrap();
+    let (program, _) = after.split_once("```").unwrap();
+    let spec = || CommandSpec::new(["python3", "-c", program]);
+    let output = run_on(&stage(), spec(), r#"{"text": "two words"}"#).await.unwrap();
+    assert_eq!(output.as_str(), r#"{"words": 2}"#);
+    let failed = run_on(&stage(), spec(), "{}").await;
+    assert_eq!(failed, Err(Failure::error("the input has no text").for_good()));
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use orkestra_runtime::{
     id::Attempt,
     protocol::{
-        agent::Report,
+        agent::{Availability, Report},
         task::{Failure, FailureKind, Outcome},
     },
     time::Moment,
@@ -103,6 +103,10 @@ impl WorkerMachine {
             effects.push(Effect::Fail(reason));
             return;
         }
+        if let Some(reason) = reports.iter().find_map(cannot_work) {
+            // Said before the end is, so that the task is not given to this agent at once again.
+            self.found(now, Availability::Unavailable { reason }, effects);
+        }
         self.report(now, reports, effects);
         let mut begin = Vec::new();
         while self.held.len() < self.capacity()
@@ -185,5 +189,15 @@ impl WorkerMachine {
         let reports =
             waited.map(|one| report_of(key_of(&one), handed_back(why), Duration::ZERO)).collect();
         self.report(now, reports, effects);
+    }
+}
+
+/// Why an agent that was thought to be available found, at work, that it cannot work.
+fn cannot_work(report: &Report) -> Option<String> {
+    match &report.outcome {
+        Outcome::Failed(failure) if failure.kind == FailureKind::Unavailable => {
+            Some(failure.message.clone())
+        }
+        Outcome::Failed(_) | Outcome::Completed(_) | Outcome::Cancelled => None,
     }
 }
