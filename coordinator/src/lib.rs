@@ -11,5 +11,6 @@ pub mod scenario;
 pub mod shard;
 pub mod system;
 pub mod task;
+pub mod team;
 pub mod tree;
 pub mod written;

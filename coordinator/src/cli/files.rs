@@ -28,7 +28,13 @@ pub(super) fn read_scenario(file: &Path) -> Result<Scenario, Failure> {
         .map(|builtin| builtin.name)
         .chain(demo::ALL.iter().map(|demo| demo.name))
         .collect();
-    Ok(Scenario::read(&text, &file.display().to_string(), &functions)?)
+    let scenario = Scenario::read(&text, &file.display().to_string(), &functions)?;
+    // Agents work in folders of their own, so what a scenario names beside it is named in full.
+    let folder = file.canonicalize().ok().and_then(|file| Some(file.parent()?.to_owned()));
+    Ok(match folder {
+        Some(folder) => scenario.in_folder(&folder.to_string_lossy()),
+        None => scenario,
+    })
 }
 
 /// Splits `NAME=VALUE` arguments; tells all that are none.

@@ -7,6 +7,7 @@ mod args;
 mod failure;
 mod files;
 mod look;
+mod run;
 mod settings;
 mod show;
 mod when;
@@ -98,6 +99,7 @@ async fn serve(
             let mut looking = Looking::at(data_dir, console, now).await?;
             looking.audit_export(&filter, dir.as_deref()).await?
         }
+        Command::Run(args) => return run::run(&args, settings, console).await,
         _ => Exit::Invalid,
     };
     Ok(exit)

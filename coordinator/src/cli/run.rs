@@ -1,0 +1,159 @@
+//! `orkestra run`: a scenario in this process, from its beginning or from where it was.
+
+mod choose;
+mod ending;
+mod watch;
+
+use std::{path::Path, sync::Arc};
+
+use orkestra_agents::kinds::function::BlockingPool;
+use orkestra_runtime::{
+    Error, ErrorKind, Result,
+    fabric::{Fabric, embedded::Embedded},
+    supervise::SupervisionLog,
+    time::{Clock, SystemClock},
+};
+
+use crate::{
+    cli::{args::RunArgs, failure::Failure, files, settings::Settings},
+    output::{Console, Exit},
+    pin::pin,
+    scenario::Prepared,
+    shard::actor::Settings as ShardPace,
+    system::{System, SystemSpec},
+    team,
+    tree::Tolerance,
+};
+
+/// The file of a data directory that holds the supervision log.
+pub(super) const SUPERVISION_LOG: &str = "supervision.jsonl";
+
+/// Runs a scenario to its end, or until it is interrupted.
+pub(super) async fn run(
+    args: &RunArgs,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    let data_dir = settings.data_dir();
+    let prepared = prepare(args, data_dir, console)?;
+    let clock = SystemClock::start();
+    let fabric: Arc<dyn Fabric> = Arc::new(open(data_dir)?);
+    let ran = in_fabric(&prepared, args, (settings, &fabric, clock), console).await;
+    fabric.close().await;
+    ran
+}
+
+/// Reads the scenario, and pins its inputs.
+fn prepare(args: &RunArgs, data_dir: &Path, console: &mut Console) -> Result<Prepared, Failure> {
+    let scenario = files::read_scenario(&args.file)?;
+    let set = files::split_set(&args.set)?;
+    let mut notes = Vec::new();
+    let inputs = scenario.resolve(&set, |path| {
+        let pinned = pin(path, &data_dir.join("workspaces")).map_err(|error| error.to_string())?;
+        if pinned.uncommitted > 0 {
+            notes.push(format!(
+                "{} files differ from commit {} and are not looked at: commit them first if they count",
+                pinned.uncommitted,
+                files::short(&pinned.repository.commit)
+            ));
+        }
+        Ok(pinned.repository)
+    })?;
+    for note in notes {
+        console.warn(note)?;
+    }
+    Ok(scenario.prepare(&inputs)?)
+}
+
+fn open(data_dir: &Path) -> Result<Embedded> {
+    Embedded::open(data_dir).map_err(|error| {
+        let message = format!("cannot use the data directory {}", data_dir.display());
+        Error::new(error.kind(), message).because(error)
+    })
+}
+
+async fn in_fabric(
+    prepared: &Prepared,
+    args: &RunArgs,
+    (settings, fabric, clock): (&Settings, &Arc<dyn Fabric>, Arc<SystemClock>),
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    let log = SupervisionLog::open(settings.data_dir().join(SUPERVISION_LOG))?;
+    let spec = spec(prepared, settings, Arc::clone(fabric), (log, clock.clone()))?;
+    let system = System::start(spec).await?;
+    let ran = on_system(prepared, args, (&system, clock.as_ref()), console).await;
+    if let Ok(watch::Watched::Interrupted) = ran {
+        console.say("stopping: agents finish or hand back; once more aborts")?;
+    }
+    let stopped = tokio::select! {
+        stopped = system.stop() => stopped,
+        () = watch::interrupted() => return Ok(Exit::Interrupted),
+    };
+    match ran? {
+        watch::Watched::Interrupted => {
+            console.say("interrupted; the same command goes on where it was")?;
+            Ok(Exit::Interrupted)
+        }
+        watch::Watched::Ended(exit) => {
+            stopped?;
+            Ok(exit)
+        }
+    }
+}
+
+async fn on_system(
+    prepared: &Prepared,
+    args: &RunArgs,
+    (system, clock): (&System, &dyn Clock),
+    console: &mut Console,
+) -> Result<watch::Watched, Failure> {
+    let tasks = system.tasks();
+    let run = choose::choose(prepared, args.fresh, tasks, console).await?;
+    let watched = watch::watch(&run, system, clock, console).await?;
+    let watch::Seen::Ended(summary) = watched else { return Ok(watch::Watched::Interrupted) };
+    let exit = ending::tell(prepared, args, (system, &summary, clock), console).await?;
+    Ok(watch::Watched::Ended(exit))
+}
+
+fn spec(
+    prepared: &Prepared,
+    Settings { config }: &Settings,
+    fabric: Arc<dyn Fabric>,
+    (log, clock): (SupervisionLog, Arc<SystemClock>),
+) -> Result<SystemSpec> {
+    let mut spec = SystemSpec::new(fabric, config.data_dir.clone())?;
+    let threads = |most: std::num::NonZeroU32| usize::try_from(most.get()).unwrap_or(usize::MAX);
+    let shared = team::Shared {
+        pool: BlockingPool::with_lost_max(
+            threads(config.agents_blocking_threads),
+            threads(config.agents_lost_threads_max),
+        ),
+        output_max: config.agents_output_max.0,
+        beat_every: config.tasks_beat_every,
+    };
+    spec.members =
+        prepared.agents.iter().map(|agent| team::member(agent, &shared)).collect::<Result<_>>()?;
+    let tasks = &mut spec.settings.tasks;
+    tasks.lease = config.tasks_lease;
+    tasks.poison_after = config.tasks_poison_after.get();
+    tasks.retain_tasks = u32::try_from(config.tasks_retain_count).unwrap_or(u32::MAX);
+    spec.node = config.node_name.clone();
+    spec.pace = ShardPace {
+        snapshot_every: u64::from(config.journal_snapshot_every_records.get()),
+        ..ShardPace::default()
+    };
+    spec.tolerance = Tolerance {
+        restarts: u32::try_from(config.supervision_intensity).unwrap_or(u32::MAX),
+        period: config.supervision_period,
+    };
+    spec.drain_within = config.shutdown_drain_within;
+    spec.log = log;
+    spec.seed = clock.now().wall.as_ms();
+    spec.clock = clock;
+    Ok(spec)
+}
+
+/// What a data directory must not be asked twice.
+pub(super) fn refused(message: String) -> Error {
+    Error::new(ErrorKind::Invalid, message)
+}

@@ -1,0 +1,121 @@
+//! How a run came out: its verdict, its report, and what it took.
+
+use std::path::Path;
+
+use orkestra_runtime::{Error, ErrorKind, Result, supervise::Tree, time::Clock};
+use serde_json::Value;
+
+use crate::{
+    cli::args::RunArgs,
+    client::Tasks,
+    output::{self, Console, Exit, Format},
+    scenario::{Place, Prepared},
+    system::System,
+    task::{Answer, Query, RunSummary},
+};
+
+/// Tells how a run came out, and answers how the command ends.
+pub(super) async fn tell(
+    prepared: &Prepared,
+    args: &RunArgs,
+    (system, summary, clock): (&System, &RunSummary, &dyn Clock),
+    console: &mut Console,
+) -> Result<Exit> {
+    let _ = clock;
+    let tasks = system.tasks();
+    let verdict = match &prepared.verdict {
+        Some(place) => found(tasks, summary, place).await?,
+        None => None,
+    };
+    if let Some(path) = &args.report {
+        write_report(prepared, (tasks, summary, path), console).await?;
+    }
+    let restarts = restarts(&system.tree().tree().await?);
+    let took = summary.ended.map_or_else(Default::default, |ended| ended.since(summary.opened));
+    let counts = summary.counts;
+    let exit = exit_of(verdict.as_ref(), prepared.verdict.is_some(), summary);
+    if console.format() == Format::Table {
+        tell_failures(tasks, summary, console).await?;
+        console.say(format!(
+            "run {}: {} tasks ({} completed, {} failed, {} cancelled), {} attempts, {restarts} restarts, {}",
+            summary.run,
+            counts.total,
+            counts.completed,
+            counts.failed,
+            counts.cancelled,
+            summary.attempts,
+            output::duration(took),
+        ))?;
+        if let Some(verdict) = &verdict {
+            let word = if verdict == &Value::Bool(true) { "yes" } else { "no" };
+            console.text(&format!("{}: {word}", question(prepared)))?;
+        }
+    } else {
+        console.line(&serde_json::json!({
+            "event": "run_ended",
+            "run": summary.run,
+            "counts": counts,
+            "attempts": summary.attempts,
+            "restarts": restarts,
+            "took_ms": took.as_millis() as u64,
+            "verdict": verdict,
+        }))?;
+    }
+    Ok(exit)
+}
+
+fn question(prepared: &Prepared) -> &str {
+    if prepared.title.is_empty() { &prepared.name } else { &prepared.title }
+}
+
+/// Yes only if the scenario says so; without a verdict, if every task was completed or left out.
+fn exit_of(verdict: Option<&Value>, has_verdict: bool, summary: &RunSummary) -> Exit {
+    let is_yes =
+        if has_verdict { verdict == Some(&Value::Bool(true)) } else { summary.counts.failed == 0 };
+    if is_yes { Exit::Done } else { Exit::Negative }
+}
+
+async fn found(tasks: &Tasks, summary: &RunSummary, place: &Place) -> Result<Option<Value>> {
+    let Some(json) = tasks.output(&summary.run, &place.task).await? else { return Ok(None) };
+    let value: Value = json.read()?;
+    Ok(value.pointer(&place.pointer).cloned())
+}
+
+async fn write_report(
+    prepared: &Prepared,
+    (tasks, summary, path): (&Tasks, &RunSummary, &Path),
+    console: &mut Console,
+) -> Result<()> {
+    let Some(place) = &prepared.report else {
+        let message = "the scenario has no report: it names none under [scenario]";
+        return Err(Error::new(ErrorKind::Invalid, message));
+    };
+    let Some(value) = found(tasks, summary, place).await? else {
+        let message = format!("there is no report: task {:?} did not complete", place.task);
+        return console.warn(message);
+    };
+    let text = value.as_str().map_or_else(|| format!("{value:#}\n"), str::to_owned);
+    std::fs::write(path, text).map_err(|error| {
+        Error::new(ErrorKind::Io, format!("cannot write the report {}", path.display()))
+            .because(error)
+    })?;
+    console.say(format!("report written to {}", path.display()))
+}
+
+async fn tell_failures(tasks: &Tasks, summary: &RunSummary, console: &mut Console) -> Result<()> {
+    if summary.counts.failed == 0 {
+        return Ok(());
+    }
+    let all = Query::Tasks { run: summary.run.clone(), limit: None };
+    let Answer::Tasks(all) = tasks.query(all).await? else { return Ok(()) };
+    for task in all.iter().filter(|task| task.state == "failed").take(10) {
+        let reason = task.reason.as_deref().unwrap_or_default();
+        let last = task.last_failure.as_ref().map(|failure| format!(" ({failure})"));
+        console.warn(format!("task {} failed: {reason}{}", task.id, last.unwrap_or_default()))?;
+    }
+    Ok(())
+}
+
+fn restarts(tree: &Tree) -> u32 {
+    tree.restarts + tree.children.iter().map(restarts).sum::<u32>()
+}

@@ -1,0 +1,141 @@
+//! Shows how far a run is, until it has ended or somebody interrupts.
+
+use std::time::Duration;
+
+use orkestra_runtime::{Error, ErrorKind, Result, id::RunId, time::Clock};
+
+use crate::{
+    client::Tasks,
+    output::{Console, Exit, Format, Progress, Running, Snapshot},
+    system::System,
+    task::{Answer, Ended, Ending, Query, RunSummary},
+};
+
+/// How often the state of a run is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How watching ended.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// With the run.
+    Ended(RunSummary),
+    /// With an interruption.
+    Interrupted,
+}
+
+/// How the whole command ended.
+#[derive(Debug)]
+pub(super) enum Watched {
+    /// As it should.
+    Ended(Exit),
+    /// By an interruption.
+    Interrupted,
+}
+
+/// Waits for Ctrl-C, or for being asked to end.
+pub(super) async fn interrupted() {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => if result.is_err() {
+            std::future::pending::<()>().await;
+        },
+        () = terminated => {}
+    }
+}
+
+pub(super) async fn watch(
+    run: &RunId,
+    system: &System,
+    clock: &dyn Clock,
+    console: &mut Console,
+) -> Result<Seen> {
+    let tasks = system.tasks();
+    let mut progress = Progress::on(console);
+    let mut following = tasks.follow(run).await?;
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let ended = tasks.wait(run);
+    tokio::pin!(ended);
+    let seen = loop {
+        tokio::select! {
+            biased;
+            Some(ended) = following.next() => tell_ended(&ended, console)?,
+            summary = &mut ended => break Seen::Ended(summary?),
+            () = interrupted() => break Seen::Interrupted,
+            () = system.gave_up() => {
+                progress.finish();
+                let message = "the node gave up: see `orkestra supervision log`";
+                return Err(Error::new(ErrorKind::Unavailable, message));
+            }
+            _ = looks.tick() => {
+                if let Some(snapshot) = look(run, tasks, clock).await? {
+                    progress.show(console, clock.now().moment, &snapshot)?;
+                }
+            }
+        }
+        if console.is_closed() {
+            break Seen::Interrupted;
+        }
+    };
+    if matches!(seen, Seen::Ended(_))
+        && let Some(snapshot) = look(run, tasks, clock).await?
+    {
+        progress.show(console, clock.now().moment, &snapshot)?;
+    }
+    progress.finish();
+    following.stop().await;
+    Ok(seen)
+}
+
+/// For programs, each ending is an event: it is told once it is durable.
+fn tell_ended(ended: &[Ended], console: &mut Console) -> Result<()> {
+    if console.format() != Format::Ndjson {
+        return Ok(());
+    }
+    for one in ended {
+        let (state, reason) = match &one.ending {
+            Ending::Completed(_) => ("completed", None),
+            Ending::Failed(reason) => ("failed", Some(reason.to_string())),
+            Ending::Cancelled(reason) => ("cancelled", Some(reason.to_string())),
+        };
+        console.line(&serde_json::json!({
+            "event": "task_ended",
+            "task": one.id,
+            "state": state,
+            "reason": reason,
+        }))?;
+    }
+    Ok(())
+}
+
+async fn look(run: &RunId, tasks: &Tasks, clock: &dyn Clock) -> Result<Option<Snapshot>> {
+    let Answer::Run(Some(view)) = tasks.query(Query::Run(run.clone())).await? else {
+        return Ok(None);
+    };
+    let now = clock.now().wall;
+    let counts = view.summary.counts;
+    Ok(Some(Snapshot {
+        total: counts.total,
+        done: counts.completed,
+        failed: counts.failed + counts.cancelled,
+        running: view
+            .running
+            .iter()
+            .map(|running| Running {
+                task: running.task.to_string(),
+                agent: running.agent.to_string(),
+                since: now.since(running.since),
+                message: running
+                    .progress
+                    .as_ref()
+                    .map(|progress| progress.message.clone())
+                    .unwrap_or_default(),
+            })
+            .collect(),
+    }))
+}

@@ -1,0 +1,157 @@
+//! From agents as a scenario describes them to members of a team.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use orkestra_agents::{
+    Agent, DynAgent, SecretSource, Secrets, builtin, demo,
+    kinds::{
+        command::{CommandAgent, CommandSpec, PlainInput, PlainOutput, Protocol},
+        function::{BlockingPool, FunctionAgent},
+    },
+    worker::{AgentFactory, Terms},
+};
+use orkestra_runtime::{
+    Error, ErrorKind, Result,
+    backoff::Backoff,
+    protocol::{
+        agent::{AgentProfile, Availability},
+        task::FailureKind,
+    },
+    restart::Restart,
+};
+
+use crate::{
+    scenario::{
+        AgentConfig, AgentKind, CommandConfig, Protocol as Spoken, RestartOn, RestartPolicy,
+        SecretSource as Found, Stdin,
+    },
+    system::{Care, Member},
+};
+
+/// What all agents of a team share.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The threads on which blocking functions run.
+    pub pool: BlockingPool,
+    /// How much a program may put out, unless its scenario says otherwise, in bytes.
+    pub output_max: u64,
+    /// How often a worker gives a sign of life.
+    pub beat_every: std::time::Duration,
+}
+
+/// A member of a team, as a scenario describes it.
+pub fn member(config: &AgentConfig, shared: &Shared) -> Result<Member> {
+    let (kind, factory, secrets) = match &config.kind {
+        AgentKind::Function(name) => ("function", function(name, &shared.pool)?, None),
+        AgentKind::Command(command) => {
+            ("command", program(command, shared)?, Some(secrets_of(command)))
+        }
+    };
+    let restart_on = config.restart_on.iter().map(|end| match end {
+        RestartOn::Panic => FailureKind::Panicked,
+        RestartOn::Hang => FailureKind::Hung,
+        RestartOn::Killed => FailureKind::Killed,
+    });
+    Ok(Member {
+        profile: AgentProfile {
+            id: config.id.clone(),
+            kind: kind.to_owned(),
+            description: config.description.clone(),
+            capabilities: config.capabilities.clone(),
+            specialties: config.specialties.clone(),
+            capacity: config.capacity,
+            availability: Availability::Available,
+        },
+        factory,
+        terms: Terms {
+            silence_max: config.silence_max,
+            restart_on: restart_on.collect(),
+            beat_every: shared.beat_every,
+            ..Terms::default()
+        },
+        secrets,
+        care: care(config),
+    })
+}
+
+fn care(config: &AgentConfig) -> Care {
+    let restart = &config.restart;
+    Care {
+        restart: match restart.policy {
+            RestartPolicy::Permanent => Restart::Permanent,
+            RestartPolicy::Transient => Restart::Transient,
+            RestartPolicy::Temporary => Restart::Temporary,
+        },
+        backoff: Some(Backoff {
+            base: restart.base,
+            factor: restart.factor,
+            max: restart.max,
+            jitter: true,
+            reset_after: restart.reset_after,
+        }),
+        attempts_max: restart.attempts_max,
+    }
+}
+
+fn fresh<A: Agent>(make: impl Fn() -> A + Send + Sync + 'static) -> AgentFactory {
+    Arc::new(move || -> Arc<dyn DynAgent> { Arc::new(make()) })
+}
+
+fn function(name: &str, pool: &BlockingPool) -> Result<AgentFactory> {
+    if let Some(found) = builtin::find(name) {
+        let pool = pool.clone();
+        return Ok(fresh(move || {
+            FunctionAgent::blocking(pool.clone(), |work, context| (found.run)(&work, &context))
+        }));
+    }
+    let found = demo::find(name).ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, format!("there is no built-in function {name:?}"))
+    })?;
+    Ok(fresh(move || FunctionAgent::new(found.play)))
+}
+
+fn program(command: &CommandConfig, shared: &Shared) -> Result<AgentFactory> {
+    let bytes = |most: u64| usize::try_from(most).unwrap_or(usize::MAX);
+    let mut spec = CommandSpec::new(command.argv.iter().cloned());
+    spec.protocol = match command.protocol {
+        Spoken::JsonLines => Protocol::JsonLines,
+        Spoken::Plain => Protocol::Plain {
+            input: match command.stdin {
+                Stdin::Input => PlainInput::Json,
+                Stdin::None => PlainInput::Nothing,
+            },
+            output: if command.parse_stdout_as_json {
+                PlainOutput::Json
+            } else {
+                PlainOutput::Text
+            },
+            success_codes: command.success_codes.iter().map(|code| i32::from(*code)).collect(),
+        },
+    };
+    if let Some(names) = &command.env {
+        spec.environment = names.iter().cloned().collect();
+    }
+    spec.secrets = command.secrets.keys().map(|name| (name.clone(), name.clone())).collect();
+    spec.folder = command.cwd.as_ref().map(PathBuf::from);
+    spec.limits.stdout_bytes_max = bytes(command.output_max.unwrap_or(shared.output_max));
+    spec.limits.line_bytes_max = spec.limits.line_bytes_max.min(spec.limits.stdout_bytes_max);
+    spec.limits.memory_bytes_max = command.memory_max;
+    // Checked once here, so that making it anew at each life cannot fail.
+    let agent: Arc<dyn DynAgent> = Arc::new(CommandAgent::new(spec)?);
+    Ok(Arc::new(move || Arc::clone(&agent)))
+}
+
+fn secrets_of(command: &CommandConfig) -> Arc<dyn Secrets> {
+    let sources: BTreeMap<String, SecretSource> = command
+        .secrets
+        .iter()
+        .map(|(name, source)| {
+            let source = match source {
+                Found::Env(variable) => SecretSource::Environment(variable.clone()),
+                Found::File(path) => SecretSource::File(PathBuf::from(path)),
+            };
+            (name.clone(), source)
+        })
+        .collect();
+    Arc::new(sources)
+}
