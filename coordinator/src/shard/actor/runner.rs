@@ -48,6 +48,9 @@ pub struct Settings {
     pub records_kept: u64,
     /// An append that takes longer counts as perhaps made.
     pub append_within: Duration,
+    /// Whether others may lead the shard, so that a reign needs a lease for what no append proves:
+    /// then it says nothing of the kind before [`ShardHandle::lease`] was called.
+    pub needs_lease: bool,
 }
 
 impl Default for Settings {
@@ -56,6 +59,7 @@ impl Default for Settings {
             snapshot_every: 10_000,
             records_kept: 100_000,
             append_within: Duration::from_secs(10),
+            needs_lease: false,
         }
     }
 }
@@ -102,7 +106,7 @@ pub fn shard<M: Mind, H: ShardHands<M>>(
 
 impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
     /// Runs until the shard is closed in order. Reigns that end by a lost word or a rival are
-    /// followed by the next at once; those that end by a fault, or cannot begin, after a wait that
+    /// followed by the next almost at once; those that end by a fault, or cannot begin, after a wait that
     /// grows. An error means that it was given up; its kind is that of the last failure.
     ///
     /// # Cancellation
@@ -120,7 +124,9 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
             match ended {
                 Ok(Ending::Closed) => return Ok(()),
                 Ok(Ending::Restart(reason)) if reason.is_planned() => {
+                    // A log that answers nothing must not make this a busy loop.
                     tracing::info!(shard, %reason, "reign ended");
+                    self.wait(0).await;
                     continue;
                 }
                 Ok(Ending::Restart(reason)) => {
@@ -172,7 +178,10 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
         let hands = (self.parts.hands)();
         let hands = SequencerHands::new(journal, hands, permits.clone(), durable, ended);
         let now = clock.now();
-        let machine = Sequencer::new(self.parts.journal.shard(), position, mind, chance, now);
+        let mut machine = Sequencer::new(self.parts.journal.shard(), position, mind, chance, now);
+        if settings.needs_lease {
+            machine = machine.leased_until(now.moment);
+        }
         let parts = Parts { machine, hands, clock: Arc::clone(clock) };
         let (address, actor) = shell::spawn(parts).await.map_err(|error| {
             Error::new(ErrorKind::Fault, "cannot start a sequencer").because(error)
