@@ -30,7 +30,9 @@ use crate::shard::{
     sequencer::Sequencer,
 };
 
-/// How many reigns may end by a fault, one soon after another, before the shard is given up.
+/// How many reigns may end by a fault, one soon after another and without anything written, before
+/// the shard is given up. Where something is written in between, one bad command that is asked for
+/// again and again must not take the shard from everybody else.
 const FAULTS_MAX: u32 = 5;
 
 /// A reign that lasted so long was sound: faults are counted anew.
@@ -115,9 +117,11 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
         let mut faults = 0;
         while !*self.closing.borrow() {
             let began = self.parts.clock.now().moment;
-            let ended = self.reign().await;
+            let mut written = false;
+            let ended = self.reign(&mut written).await;
             self.door.send_replace(None);
-            if self.parts.clock.now().moment.since(began) >= SOUND_AFTER {
+            let lasted = self.parts.clock.now().moment.since(began);
+            if lasted >= SOUND_AFTER || written {
                 faults = 0;
             }
             let shard = self.parts.journal.shard().0;
@@ -157,7 +161,8 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
     }
 
     /// One reign, from its number to its end.
-    async fn reign(&mut self) -> Result<Ending> {
+    /// Says by the way whether anything but its own record was written in it.
+    async fn reign(&mut self, written: &mut bool) -> Result<Ending> {
         let chance = self.parts.chance.fork();
         let ShardParts { journal, genesis, clock, settings, .. } = &self.parts;
         let epoch = journal.next_epoch().await?;
@@ -188,7 +193,7 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
         })?;
         let throne = Throne(address.clone());
         let mut beside_it = JoinSet::new();
-        beside_it.spawn(self.keeper(follow));
+        beside_it.spawn(self.keeper(follow.clone()));
         self.door.send_replace(Some(Open { address: address.clone(), permits }));
         if *self.closing.borrow() {
             let _ = address.send(super::hands::Mail::Close); // asked for while the door was shut
@@ -197,6 +202,7 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
             let why = "the sequencer died".to_owned();
             Ending::Restart(crate::shard::sequencer::Reason::Fault(why))
         });
+        *written = *follow.borrow() > position.sequence();
         drop(throne);
         let _ = actor.await; // it has ended, in one way or another
         Ok(ending)

@@ -296,3 +296,29 @@ async fn a_reign_that_needs_a_lease_says_what_no_append_proves_only_with_one() {
     assert!(script.read().await.settled);
     script.close().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_breaks_again_and_again_does_not_take_the_shard_from_others() {
+    let script = open(&Embedded::memory());
+    for _ in 0..20 {
+        script.fund().await.unwrap();
+        let breaks = script.shard.command(|_| Command::PanicLate, Pool::Control, SOON).await;
+        assert_eq!(breaks, Err(ShardError::NoAnswer));
+    }
+    assert_eq!(script.read().await.answer.accounts, [(1, 200)].into());
+    script.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_only_breaks_is_given_up_with_the_reason() {
+    let script = open(&Embedded::memory());
+    for _ in 0..5 {
+        let breaks = script.shard.command(|_| Command::PanicLate, Pool::Control, SOON).await;
+        assert_eq!(breaks, Err(ShardError::NoAnswer));
+    }
+    let given_up = script.runs.await.unwrap().unwrap_err();
+    assert_eq!(
+        given_up.to_string(),
+        "a step broke in its middle: the program is wrong: told to panic"
+    );
+}
