@@ -322,3 +322,26 @@ async fn a_shard_that_only_breaks_is_given_up_with_the_reason() {
         "a step broke in its middle: the program is wrong: told to panic"
     );
 }
+
+#[tokio::test]
+async fn what_was_acknowledged_is_on_disk_when_the_shard_dies() {
+    let dir = tempfile::tempdir().unwrap();
+    let fabric = Embedded::open(dir.path()).unwrap();
+    let script = open(&fabric);
+    script.fund().await.unwrap();
+    for key in 0..8 {
+        script.move_one(key).await.unwrap();
+    }
+    let before = script.read().await;
+    script.runs.abort();
+    assert!(script.runs.await.unwrap_err().is_cancelled());
+    drop((script.shard, script.journal, script.fated));
+    fabric.close().await;
+    drop(fabric);
+
+    let fabric = Embedded::open(dir.path()).unwrap();
+    let again = open(&fabric);
+    assert_eq!(again.read().await, before);
+    again.close().await;
+    fabric.close().await;
+}
