@@ -14,6 +14,8 @@
 mod epoch;
 mod replay;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, sync::Arc};
 

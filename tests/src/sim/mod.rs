@@ -47,11 +47,13 @@ pub enum Plant {
     EpochAgain,
     /// A leader is not told that its lease has lapsed.
     NoLease,
+    /// A crash leaves a part of a record in the log.
+    TornRecord,
 }
 
 impl Plant {
     /// All bugs.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AnswerEarly,
         Self::NoFence,
         Self::NoEpochRecord,
@@ -64,6 +66,7 @@ impl Plant {
         Self::ShortReplay,
         Self::EpochAgain,
         Self::NoLease,
+        Self::TornRecord,
     ];
 }
 

@@ -35,8 +35,8 @@ struct Inner {
 }
 
 impl Store {
-    /// An empty store; `unfenced` lets every append land, wherever its writer thinks the log ends.
-    pub fn new(chance: Chance, unfenced: bool) -> Self {
+    /// An empty store.
+    pub fn new(chance: Chance) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             log: BTreeMap::new(),
             end: 0,
@@ -46,7 +46,7 @@ impl Store {
             late: Vec::new(),
             full: false,
             faulty: false,
-            unfenced,
+            unfenced: false,
             chance,
         })))
     }
@@ -58,6 +58,11 @@ impl Store {
     /// Whether appends of promotions fail by chance.
     pub fn set_faulty(&self, faulty: bool) {
         self.inner().faulty = faulty;
+    }
+
+    /// Whether every append lands, wherever its writer thinks the log ends.
+    pub fn set_unfenced(&self, unfenced: bool) {
+        self.inner().unfenced = unfenced;
     }
 
     /// Whether there is no room.
@@ -95,7 +100,7 @@ impl Store {
         self.inner().end
     }
 
-    /// Sets every register back by one, as a store that lost its last write would.
+    /// Loses a register.
     pub fn forget_epoch(&self, key: &Key) {
         self.inner().registers.remove(key);
     }

@@ -30,7 +30,9 @@ use crate::shard::{
     sequencer::Sequencer,
 };
 
-/// How many reigns may end by a fault, one soon after another, before the shard is given up.
+/// How many reigns may end by a fault, one soon after another and without anything written, before
+/// the shard is given up. Where something is written in between, one bad command that is asked for
+/// again and again must not take the shard from everybody else.
 const FAULTS_MAX: u32 = 5;
 
 /// A reign that lasted so long was sound: faults are counted anew.
@@ -48,6 +50,9 @@ pub struct Settings {
     pub records_kept: u64,
     /// An append that takes longer counts as perhaps made.
     pub append_within: Duration,
+    /// Whether others may lead the shard, so that a reign needs a lease for what no append proves:
+    /// then it says nothing of the kind before [`ShardHandle::lease`] was called.
+    pub needs_lease: bool,
 }
 
 impl Default for Settings {
@@ -56,6 +61,7 @@ impl Default for Settings {
             snapshot_every: 10_000,
             records_kept: 100_000,
             append_within: Duration::from_secs(10),
+            needs_lease: false,
         }
     }
 }
@@ -102,7 +108,7 @@ pub fn shard<M: Mind, H: ShardHands<M>>(
 
 impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
     /// Runs until the shard is closed in order. Reigns that end by a lost word or a rival are
-    /// followed by the next at once; those that end by a fault, or cannot begin, after a wait that
+    /// followed by the next almost at once; those that end by a fault, or cannot begin, after a wait that
     /// grows. An error means that it was given up; its kind is that of the last failure.
     ///
     /// # Cancellation
@@ -111,16 +117,20 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
         let mut faults = 0;
         while !*self.closing.borrow() {
             let began = self.parts.clock.now().moment;
-            let ended = self.reign().await;
+            let mut written = false;
+            let ended = self.reign(&mut written).await;
             self.door.send_replace(None);
-            if self.parts.clock.now().moment.since(began) >= SOUND_AFTER {
+            let lasted = self.parts.clock.now().moment.since(began);
+            if lasted >= SOUND_AFTER || written {
                 faults = 0;
             }
             let shard = self.parts.journal.shard().0;
             match ended {
                 Ok(Ending::Closed) => return Ok(()),
                 Ok(Ending::Restart(reason)) if reason.is_planned() => {
+                    // A log that answers nothing must not make this a busy loop.
                     tracing::info!(shard, %reason, "reign ended");
+                    self.wait(0).await;
                     continue;
                 }
                 Ok(Ending::Restart(reason)) => {
@@ -151,7 +161,8 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
     }
 
     /// One reign, from its number to its end.
-    async fn reign(&mut self) -> Result<Ending> {
+    /// Says by the way whether anything but its own record was written in it.
+    async fn reign(&mut self, written: &mut bool) -> Result<Ending> {
         let chance = self.parts.chance.fork();
         let ShardParts { journal, genesis, clock, settings, .. } = &self.parts;
         let epoch = journal.next_epoch().await?;
@@ -172,14 +183,17 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
         let hands = (self.parts.hands)();
         let hands = SequencerHands::new(journal, hands, permits.clone(), durable, ended);
         let now = clock.now();
-        let machine = Sequencer::new(self.parts.journal.shard(), position, mind, chance, now);
+        let mut machine = Sequencer::new(self.parts.journal.shard(), position, mind, chance, now);
+        if settings.needs_lease {
+            machine = machine.leased_until(now.moment);
+        }
         let parts = Parts { machine, hands, clock: Arc::clone(clock) };
         let (address, actor) = shell::spawn(parts).await.map_err(|error| {
             Error::new(ErrorKind::Fault, "cannot start a sequencer").because(error)
         })?;
         let throne = Throne(address.clone());
         let mut beside_it = JoinSet::new();
-        beside_it.spawn(self.keeper(follow));
+        beside_it.spawn(self.keeper(follow.clone()));
         self.door.send_replace(Some(Open { address: address.clone(), permits }));
         if *self.closing.borrow() {
             let _ = address.send(super::hands::Mail::Close); // asked for while the door was shut
@@ -188,6 +202,7 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
             let why = "the sequencer died".to_owned();
             Ending::Restart(crate::shard::sequencer::Reason::Fault(why))
         });
+        *written = *follow.borrow() > position.sequence();
         drop(throne);
         let _ = actor.await; // it has ended, in one way or another
         Ok(ending)

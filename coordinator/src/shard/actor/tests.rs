@@ -12,7 +12,7 @@ use orkestra_runtime::{
     fabric::{AppendError, Entry, Fabric, Follow, LogName, Logs, Sequence, embedded::Embedded},
     id::ShardId,
     journal::Journal,
-    time::SystemClock,
+    time::{Moment, SystemClock},
 };
 use tokio::task::JoinHandle;
 
@@ -106,8 +106,12 @@ struct Script {
     runs: JoinHandle<Result<()>>,
 }
 
-#[expect(clippy::disallowed_methods, reason = "the test owns the runner and awaits its end")]
 fn open(fabric: &Embedded) -> Script {
+    open_with(fabric, Settings { snapshot_every: 5, records_kept: 2, ..Settings::default() })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test owns the runner and awaits its end")]
+fn open_with(fabric: &Embedded, settings: Settings) -> Script {
     let fated = Arc::new(Fated { logs: fabric.logs(), fates: Mutex::default() });
     let (logs, registers) = (Arc::clone(&fated) as Arc<dyn Logs>, fabric.registers());
     let journal = Journal::over(ShardId(0), logs, registers, fabric.blobs()).unwrap();
@@ -117,7 +121,7 @@ fn open(fabric: &Embedded) -> Script {
         hands: Arc::new(|| ToyHands),
         clock: SystemClock::following_tokio(),
         chance: Chance::from_seed(1),
-        settings: Settings { snapshot_every: 5, records_kept: 2, ..Settings::default() },
+        settings,
     };
     let (shard, runner) = shard(parts);
     Script { shard, fated, journal, runs: tokio::spawn(runner.run()) }
@@ -279,4 +283,65 @@ async fn whoever_drops_the_runner_ends_the_shard_and_askers_hear_of_it() {
     let make = |reply| Command::Fund { account: 1, amount: 10, reply };
     let asked = script.shard.command(make, Pool::Outside, SOON).await;
     assert_eq!(asked, Err(ShardError::NoOne));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reign_that_needs_a_lease_says_what_no_append_proves_only_with_one() {
+    let fabric = Embedded::memory();
+    let script = open_with(&fabric, Settings { needs_lease: true, ..Settings::default() });
+    script.fund().await.unwrap();
+    let lapsed = ShardError::Refused(Refusal::Step(StepFault::Lapsed));
+    assert_eq!(script.shard.query(Query, SOON).await, Err(lapsed));
+    script.shard.lease(Moment::from_ms(60_000)).unwrap();
+    assert!(script.read().await.settled);
+    script.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_breaks_again_and_again_does_not_take_the_shard_from_others() {
+    let script = open(&Embedded::memory());
+    for _ in 0..20 {
+        script.fund().await.unwrap();
+        let breaks = script.shard.command(|_| Command::PanicLate, Pool::Control, SOON).await;
+        assert_eq!(breaks, Err(ShardError::NoAnswer));
+    }
+    assert_eq!(script.read().await.answer.accounts, [(1, 200)].into());
+    script.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_only_breaks_is_given_up_with_the_reason() {
+    let script = open(&Embedded::memory());
+    for _ in 0..5 {
+        let breaks = script.shard.command(|_| Command::PanicLate, Pool::Control, SOON).await;
+        assert_eq!(breaks, Err(ShardError::NoAnswer));
+    }
+    let given_up = script.runs.await.unwrap().unwrap_err();
+    assert_eq!(
+        given_up.to_string(),
+        "a step broke in its middle: the program is wrong: told to panic"
+    );
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_on_disk_when_the_shard_dies() {
+    let dir = tempfile::tempdir().unwrap();
+    let fabric = Embedded::open(dir.path()).unwrap();
+    let script = open(&fabric);
+    script.fund().await.unwrap();
+    for key in 0..8 {
+        script.move_one(key).await.unwrap();
+    }
+    let before = script.read().await;
+    script.runs.abort();
+    assert!(script.runs.await.unwrap_err().is_cancelled());
+    drop((script.shard, script.journal, script.fated));
+    fabric.close().await;
+    drop(fabric);
+
+    let fabric = Embedded::open(dir.path()).unwrap();
+    let again = open(&fabric);
+    assert_eq!(again.read().await, before);
+    again.close().await;
+    fabric.close().await;
 }

@@ -110,6 +110,13 @@ impl<M: Mind> Sequencer<M> {
         }
     }
 
+    /// The same with a lease that runs until then: others may lead the shard.
+    #[must_use]
+    pub const fn leased_until(mut self, until: Moment) -> Self {
+        self.lease = Some(until);
+        self
+    }
+
     /// The state, which runs ahead of the journal: for tests and the simulator.
     pub const fn mind(&self) -> &M {
         &self.mind

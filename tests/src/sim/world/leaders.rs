@@ -1,12 +1,15 @@
 //! Leaders: how they begin, append and end.
 
+use bytes::Bytes;
 use orkestra_coordinator::shard::{
     sequencer::{Effect, EffectOf, Event, Reason},
     toy::{self, Command, Query, Toy},
 };
 use orkestra_runtime::{
     fabric::{AppendError, Sequence},
+    id::Number,
     machine::{Machine, ReplyTo},
+    record::{Head, Record, decode, encode_event, seal},
 };
 
 use super::{Outcome, World};
@@ -45,6 +48,9 @@ impl World {
         self.trace(format!("reign {} crashes", leader.sequencer.epoch()));
         if let Some(Away { end, record }) = leader.away {
             match self.chance.below(3) {
+                0 if self.plant == Plant::TornRecord => {
+                    drop(self.store.append_now(end, torn(record)));
+                }
                 0 => drop(self.store.append_now(end, record)),
                 1 => self.store.append_late(end, record),
                 _ => {}
@@ -169,4 +175,17 @@ impl World {
         *answered = token;
         Ok(())
     }
+}
+
+/// A record without its last event, as a writer would leave it that writes event by event.
+fn torn(record: Bytes) -> Bytes {
+    let Ok(Record { head, mut events, .. }) = decode::<toy::Event>(&record) else { return record };
+    events.pop();
+    if events.is_empty() {
+        return record;
+    }
+    let head = Head { last: Number(head.last.0 - 1), ..head };
+    let mut buffer = Vec::new();
+    let encoded = events.iter().try_for_each(|event| encode_event(event, &mut buffer).map(drop));
+    encoded.and_then(|()| seal(&head, &buffer)).map_or(record, Bytes::from)
 }

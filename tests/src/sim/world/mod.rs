@@ -65,9 +65,9 @@ type Outcome = Result<(), String>;
 impl World {
     pub(super) fn new(seed: u64, plant: Plant) -> Result<Self, String> {
         let mut chance = Chance::from_seed(seed);
-        let store = Store::new(chance.fork(), plant == Plant::NoFence);
+        let store = Store::new(chance.fork());
         let mut world = Self {
-            plant,
+            plant: Plant::Nothing,
             store,
             chance,
             now: Now { moment: Moment::START, wall: Wall::from_ms(1_700_000_000_000) },
@@ -89,6 +89,9 @@ impl World {
             world.command(0, command, Some(reply))?;
         }
         world.settle_appends()?;
+        // The world begins in order; from here on it is as wrong as it is meant to be.
+        world.plant = plant;
+        world.store.set_unfenced(plant == Plant::NoFence);
         Ok(world)
     }
 
