@@ -363,6 +363,11 @@ impl World {
         reply
     }
 
+    /// Knows how a child will behave that is yet to be added.
+    pub(super) fn expect(&mut self, actor: Actor) {
+        self.actors.insert(actor.id.into(), actor);
+    }
+
     pub(super) fn add(&mut self, actor: Actor) -> Reply {
         let rules = Some(Arc::new(actor.rules.clone()));
         let id: ChildId = actor.id.into();
