@@ -172,11 +172,12 @@ impl Actor for SupervisorActor {
         event: SupervisionEvent,
         _: &mut State,
     ) -> std::result::Result<(), ActorProcessingErr> {
-        if let SupervisionEvent::ActorStarted(cell) = event {
-            myself.cast(Msg::Up(cell))?;
-        } else if let Some((actor, exit)) = ending(event) {
-            myself.cast(Msg::Ended(actor, exit))?;
-        }
+        let message = match event {
+            SupervisionEvent::ActorStarted(cell) => Some(Msg::Up(cell)),
+            event => ending(event).map(|(actor, exit)| Msg::Ended(actor, exit)),
+        };
+        // Refused while somebody drains this actor; then the close looks at each child itself.
+        let _ = message.map(|message| myself.cast(message));
         Ok(())
     }
 

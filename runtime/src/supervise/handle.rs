@@ -120,7 +120,8 @@ impl SupervisorHandle {
     }
 
     /// Stops a child within its own limits; it stays down until it is restarted. A temporary one,
-    /// and an instance of a template, is forgotten.
+    /// and an instance of a template, is forgotten. Returns when it is dead, so one that holds its
+    /// thread and cannot be killed keeps the caller waiting; the supervisor goes on meanwhile.
     pub async fn terminate_child(&self, id: impl Into<ChildId>) -> Result<()> {
         let id = id.into();
         let reply = self.ask(Admin::Terminate(id.clone()), None).await?;

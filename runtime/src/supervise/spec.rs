@@ -124,9 +124,10 @@ impl ChildSpec {
                 let env = starting.env.clone();
                 let under = starting.supervisor.clone();
                 let (handle, opened) = Supervisor::spawn(&spec, path, env, Some(under)).await?;
-                let asked = handle.clone();
-                let mut running =
-                    Running::new(handle.cell()).stopped_by(move || asked.ask_to_stop());
+                let (asked, drained) = (handle.clone(), handle.clone());
+                let mut running = Running::new(handle.cell())
+                    .stopped_by(move || asked.ask_to_stop())
+                    .drained_by(move || drained.ask_to_stop());
                 running.below = Some(handle.clone());
                 starting.announce(running.clone());
                 handle.opened(opened).await?;

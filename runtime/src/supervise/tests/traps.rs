@@ -39,6 +39,13 @@ async fn a_supervisor_that_is_stopped_by_ractors_means_does_so_too() {
     node.cell().stop(None);
     node.ended().await;
     assert_eq!(stage.said(), ["d down", "c down", "b down", "a down"]);
+
+    let node = stage.start(house(&stage)).await;
+    stage.said();
+    node.cell().drain().unwrap();
+    stage.tell("a", Do::Fail("while nobody listens"));
+    node.ended().await;
+    assert_eq!(stage.said(), ["d down", "c down", "b down"]);
 }
 
 #[tokio::test(start_paused = true)]

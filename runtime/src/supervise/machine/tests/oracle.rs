@@ -63,6 +63,7 @@ fn said(reply: &Reply) -> String {
         Reply::Refused(Refusal::NotFound) => "{error,not_found}".into(),
         Reply::Refused(Refusal::AlreadyStarted) => "already_started".into(),
         Reply::Refused(Refusal::AlreadyPresent) => "{error,already_present}".into(),
+        Reply::Refused(Refusal::StartFailed(reason)) => format!("{{error,{reason}}}"),
         reply => format!("{reply:?}"),
     }
 }
@@ -86,6 +87,16 @@ fn otp_did(name: &str) -> Vec<String> {
     lines
 }
 
+/// Who runs at the end, in the words of the oracle.
+pub(super) fn shown(world: &mut World) -> String {
+    let states = world.states();
+    let shown = states.iter().map(|(id, state)| match state {
+        ChildState::Running => format!("{{{id},running}}"),
+        _ => format!("{{{id},undefined}}"),
+    });
+    shown.collect::<Vec<_>>().join(",")
+}
+
 /// Plays a scenario and compares what happened with what happened under OTP, line by line.
 pub(super) fn as_otp(name: &str, plan: Plan, actors: Vec<Actor>, script: impl FnOnce(&mut World)) {
     let mut world = World::new(plan, actors).expect("a good plan");
@@ -95,15 +106,7 @@ pub(super) fn as_otp(name: &str, plan: Plan, actors: Vec<Actor>, script: impl Fn
     let asked = world.trace.iter().any(|line| line == "stop_requested");
     let end = match world.end.clone() {
         None => {
-            let states = world.states();
-            let shown: Vec<String> = states
-                .iter()
-                .map(|(id, state)| match state {
-                    ChildState::Running => format!("{{{id},running}}"),
-                    _ => format!("{{{id},undefined}}"),
-                })
-                .collect();
-            format!("=>{{up,[{}]}}exit=none", shown.join(","))
+            format!("=>{{up,[{}]}}exit=none", shown(&mut world))
         }
         Some(End::FailedToStart(id, reason)) => {
             let why = format!("{{shutdown,{{failed_to_start_child,{id},{reason}}}}}");

@@ -141,6 +141,9 @@ pub(super) struct World {
     later: Vec<(u64, Event)>,
     queue: VecDeque<Event>,
     asked: u64,
+    asking: bool,
+    /// When children were started again, and nobody had asked for it.
+    pub(super) again: Vec<u64>,
 }
 
 impl World {
@@ -163,6 +166,8 @@ impl World {
             later: Vec::new(),
             queue: VecDeque::new(),
             asked: 0,
+            asking: false,
+            again: Vec::new(),
         };
         for actor in actors {
             world.actors.insert(actor.id.into(), actor);
@@ -238,6 +243,9 @@ impl World {
         let n = self.starts.entry(id.clone()).or_default();
         *n += 1;
         let n = *n;
+        if n > 1 && !self.asking {
+            self.again.push(self.now_ms);
+        }
         let does = self.actors[&id].starts.iter().find(|(at, _)| *at == n).map(|(_, does)| *does);
         match does {
             None => {
@@ -341,7 +349,9 @@ impl World {
     /// Asks; the answer stands in `replies` when it comes.
     pub(super) fn ask(&mut self, admin: Admin) -> u64 {
         self.asked += 1;
+        self.asking = true;
         self.feed(Event::Asked(ReplyTo(self.asked), admin));
+        self.asking = false;
         self.asked
     }
 
@@ -351,6 +361,11 @@ impl World {
         let (to, reply) = self.replies.last().cloned().expect("an answer at once");
         assert_eq!(to, asked);
         reply
+    }
+
+    /// Knows how a child will behave that is yet to be added.
+    pub(super) fn expect(&mut self, actor: Actor) {
+        self.actors.insert(actor.id.into(), actor);
     }
 
     pub(super) fn add(&mut self, actor: Actor) -> Reply {
