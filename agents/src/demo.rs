@@ -98,7 +98,6 @@ fn fail(work: &Work) -> Result<Json, Failure> {
     done(work)
 }
 
-#[expect(clippy::panic, reason = "to panic is what this demonstration is for")]
 fn panic_at_first(work: &Work) -> Result<Json, Failure> {
     let times = input(work)?.times;
     assert!(work.attempt.0 > times, "attempt {} of {times} that panic", work.attempt);

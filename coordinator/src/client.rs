@@ -94,7 +94,7 @@ impl Tasks {
                 Ok(Reply::RunEnded(summary)) => return Ok(summary),
                 Ok(reply) => return Err(odd(&reply)),
                 Err(ShardError::NoAnswer) if !self.shard.is_closed() => {}
-                Err(error) => return Err(unanswered(error)),
+                Err(error) => return Err(unanswered(&error)),
             }
         }
     }
@@ -139,13 +139,20 @@ impl Tasks {
         }
         let command = Command::Task(TaskCommand::Follow { to, run: run.clone() });
         let following = Following { tasks: self.clone(), to, ended };
-        self.shard.tell(command, Pool::Control, WITHIN).await.map_err(unanswered)?;
+        self.shard
+            .tell(command, Pool::Control, WITHIN)
+            .await
+            .map_err(|error| unanswered(&error))?;
         Ok(following)
     }
 
     /// Asks something that changes nothing.
     pub async fn query(&self, query: Query) -> Result<Answer> {
-        let read = self.shard.query(ShardQuery::Task(query), WITHIN).await.map_err(unanswered)?;
+        let read = self
+            .shard
+            .query(ShardQuery::Task(query), WITHIN)
+            .await
+            .map_err(|error| unanswered(&error))?;
         let ShardAnswer::Task(answer) = read.answer;
         Ok(answer)
     }
@@ -200,14 +207,14 @@ impl Tasks {
         make: impl FnOnce(ReplyTo) -> TaskCommand + Send,
         within: Duration,
     ) -> Result<Reply> {
-        match self.ask(make, within).await.map_err(unanswered)? {
+        match self.ask(make, within).await.map_err(|error| unanswered(&error))? {
             Reply::Refused(refusal) => {
                 let kind = match refusal.code {
                     RefusalCode::RunNotFound | RefusalCode::TaskNotFound => ErrorKind::NotFound,
                     RefusalCode::RunConflict | RefusalCode::TaskConflict => ErrorKind::Conflict,
                     _ => ErrorKind::Invalid,
                 };
-                Err(Error::new(kind, refusal.message.clone()).because(refusal_of(refusal)))
+                Err(Error::new(kind, refusal.message.clone()).because(refusal_of(&refusal)))
             }
             reply => Ok(reply),
         }
@@ -215,7 +222,7 @@ impl Tasks {
 }
 
 /// The refusal itself is the error's source for programs; the sentence is not said twice.
-fn refusal_of(refusal: crate::task::Refusal) -> String {
+fn refusal_of(refusal: &crate::task::Refusal) -> String {
     format!("{:?}", refusal.code)
 }
 
@@ -248,8 +255,8 @@ impl Following {
     }
 }
 
-fn unanswered(error: ShardError) -> Error {
-    let kind = match &error {
+fn unanswered(error: &ShardError) -> Error {
+    let kind = match error {
         ShardError::Full => ErrorKind::Full,
         ShardError::NoOne | ShardError::NoAnswer => ErrorKind::Unavailable,
         ShardError::Refused(_) => ErrorKind::Invalid,

@@ -90,12 +90,14 @@ impl WorkerMachine {
 
     fn beat(&self) -> Effect {
         let waiting = self.waiting.iter().map(key_of);
-        let held = self.held.keys().copied().chain(waiting).collect();
+        // What was not acknowledged is held too: its outcome is on its way.
+        let ended = self.unacknowledged.keys().copied();
+        let held = self.held.keys().copied().chain(waiting).chain(ended).collect();
         let (agent, incarnation) = (self.profile.id.clone(), self.incarnation);
         Effect::Say(FromAgent::Beat { agent, incarnation, held })
     }
 
-    fn left(&self) -> Effect {
+    pub(super) fn left(&self) -> Effect {
         let (agent, incarnation) = (self.profile.id.clone(), self.incarnation);
         Effect::Say(FromAgent::Left { agent, incarnation })
     }

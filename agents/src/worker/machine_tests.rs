@@ -83,6 +83,11 @@ fn failed(kind: FailureKind, why: &str) -> Outcome {
     Outcome::Failed(Failure::new(kind, why))
 }
 
+fn left() -> Effect {
+    let (agent, incarnation) = (AgentId::new("a").unwrap(), Incarnation(7));
+    Effect::Say(FromAgent::Left { agent, incarnation })
+}
+
 fn ended(reports: impl IntoIterator<Item = (u64, u32, Outcome, u64)>) -> Effect {
     let reports = reports
         .into_iter()
@@ -202,6 +207,7 @@ fn each_sign_of_life_puts_off_the_end_by_silence_and_silence_ends_the_worker() {
         [
             Effect::Abandon(key(1, 1)),
             ended([(1, 1, hung, 210), (2, 1, back, 60)]),
+            left(),
             Effect::Fail(
                 "attempt 1 of task 1: hung: it gave no sign of life for 100 ms".to_owned()
             ),

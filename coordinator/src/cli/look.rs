@@ -78,16 +78,14 @@ impl<'a> Looking<'a> {
     }
 
     fn check_run(&self, run: &RunId) -> Result<()> {
-        match self.answer(&Query::Run(run.clone())) {
-            Answer::Run(Some(_)) => Ok(()),
-            _ => {
-                let Answer::Runs(runs) = self.answer(&Query::Runs) else { return Ok(()) };
-                let names: Vec<String> =
-                    runs.iter().take(10).map(|run| run.summary.run.to_string()).collect();
-                let message = format!("there is no run {run:?}; there are {}", names.join(", "));
-                Err(Error::new(ErrorKind::NotFound, message))
-            }
+        if let Answer::Run(Some(_)) = self.answer(&Query::Run(run.clone())) {
+            return Ok(());
         }
+        let Answer::Runs(runs) = self.answer(&Query::Runs) else { return Ok(()) };
+        let names: Vec<String> =
+            runs.iter().take(10).map(|run| run.summary.run.to_string()).collect();
+        let message = format!("there is no run {run:?}; there are {}", names.join(", "));
+        Err(Error::new(ErrorKind::NotFound, message))
     }
 
     pub(super) fn task_get(&mut self, task: &str, choice: &RunChoice) -> Result<Exit> {

@@ -46,9 +46,9 @@ fn run(cli: Cli, console: &mut Console) -> Result<Exit, Failure> {
     let Cli { common, command } = cli;
     // What needs no configuration must work with a broken one.
     match command {
-        Command::Completion { shell } => return Ok(complete(shell, console)?),
-        Command::Scenario(command) => return files::scenario(&command, console),
-        Command::Config(command) => return files::config(&command, &common, console),
+        Command::Completion { shell } => Ok(complete(shell, console)?),
+        Command::Scenario(command) => files::scenario(&command, console),
+        Command::Config(command) => files::config(&command, &common, console),
         command => {
             let settings = Settings::load(&common)?;
             settings.begin_log(common.verbose);

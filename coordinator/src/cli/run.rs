@@ -79,7 +79,7 @@ async fn in_fabric(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     let log = SupervisionLog::open(settings.data_dir().join(SUPERVISION_LOG))?;
-    let spec = spec(prepared, settings, Arc::clone(fabric), (log, clock.clone()))?;
+    let spec = spec(prepared, settings, Arc::clone(fabric), (log, Arc::clone(&clock)))?;
     let system = System::start(spec).await?;
     let ran = on_system(prepared, args, (&system, clock.as_ref()), console).await;
     if let Ok(watch::Watched::Interrupted) = ran {

@@ -68,6 +68,13 @@ impl Settings {
         if let Err(error) = begun {
             tracing::debug!(%error, "a logger is there already");
         }
+        // A panic of an agent is told by its task and by the supervision log; here it is a line.
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string);
+            let place = place.unwrap_or_default();
+            let said = panic.payload_as_str().unwrap_or("without a word");
+            tracing::info!(place, said, "panic");
+        }));
     }
 }
 

@@ -58,12 +58,13 @@ impl ShardHands<ShardMachine> for TeamHands {
             TaskEffect::Reply { to, reply } => {
                 ports.answer(to, reply);
             }
-            TaskEffect::Tell { agent, message } => match self.workers.find(&agent) {
-                // What a worker that is gone did not get, the next life of it makes up for: its
-                // `Joined` ends what the old life held.
-                Some(worker) => drop(worker.tell(message)),
-                None => tracing::debug!(%agent, "no worker to tell"),
-            },
+            TaskEffect::Tell { agent, message } => {
+                if let Some(worker) = self.workers.find(&agent) {
+                    // What a worker that is gone did not get, the next life of it makes up for:
+                    // its `Joined` ends what the old life held.
+                    drop(worker.tell(message));
+                }
+            }
         }
     }
 

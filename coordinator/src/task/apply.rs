@@ -116,6 +116,7 @@ impl Durable {
             failed_on: Vec::new(),
             dependents: Vec::new(),
             children: Vec::new(),
+            agent: None,
             deadline: spec.deadline_ms.map(|ms| at + std::time::Duration::from_millis(ms)),
         };
         if let Some(deadline) = task.deadline {
@@ -214,6 +215,7 @@ impl Durable {
         self.set_phase(no, Phase::Assigned { agent, since: at });
         let Some(task) = self.tasks.get_mut(&no) else { return };
         task.attempt = attempt;
+        task.agent = Some(agent);
         if let Some(run) = self.runs.get_mut(&task.run) {
             run.counts.assigned += 1;
             run.attempts += 1;

@@ -9,7 +9,7 @@ use orkestra_runtime::{
 };
 
 use crate::task::{
-    command::{Answer, Decision, Query, RefusalCode, Reply, Round, TaskCommand},
+    command::{Answer, Decision, Query, RefusalCode, Reply, Round, RunSummary, TaskCommand},
     event::{CancelReason, TaskEvent},
     live::Live,
     settings::TaskSettings,
@@ -199,13 +199,13 @@ impl TaskMachine {
         self.expire_deadlines(round);
         self.expire_leases(round);
         for run in &self.durable.finished {
-            self.end_run(*run, round.out);
+            self.end_run(*run, round);
         }
         round.out.events.extend(self.must_forget());
         round.out.then.push(TaskCommand::Schedule);
     }
 
-    fn end_run(&self, no: RunNo, out: &mut Decision) {
+    fn end_run(&self, no: RunNo, Round { now, out, .. }: &mut Round<'_>) {
         let Some(run) = self.durable.runs.get(&no) else { return };
         let counts = run.counts;
         out.events.push(TaskEvent::RunEnded {
@@ -215,7 +215,8 @@ impl TaskMachine {
             cancelled: counts.cancelled,
         });
         for to in self.live.run_waiters.get(&no).into_iter().flatten() {
-            out.reply(*to, Reply::RunEnded(view::summary(run)));
+            let summary = RunSummary { ended: Some(now.wall), ..view::summary(run) };
+            out.reply(*to, Reply::RunEnded(summary));
         }
     }
 

@@ -111,6 +111,9 @@ pub struct Task {
     pub dependents: Vec<(TaskNo, u32)>,
     /// Whose parent it is.
     pub children: Vec<TaskNo>,
+    /// Who holds it, or held it last.
+    #[serde(default)]
+    pub agent: Option<AgentNo>,
     /// When it must have ended; none after a person retried it.
     pub deadline: Option<Wall>,
 }

@@ -186,10 +186,6 @@ fn task_view(machine: &TaskMachine, run: &Run, no: u64, task: &Task) -> TaskView
         },
         _ => (None, None, None),
     };
-    let agent = match task.phase {
-        Phase::Assigned { agent, .. } => Some(agent),
-        _ => task.failed_on.last().copied(),
-    };
     let spec = &task.spec;
     TaskView {
         run: run.id.clone(),
@@ -200,7 +196,7 @@ fn task_view(machine: &TaskMachine, run: &Run, no: u64, task: &Task) -> TaskView
         state: state_name(&task.phase),
         attempt: task.attempt,
         failures: task.failures,
-        agent: agent.and_then(|no| Some(machine.durable.roster.get(no)?.profile.id.clone())),
+        agent: task.agent.and_then(|no| Some(machine.durable.roster.get(no)?.profile.id.clone())),
         submitted: task.submitted,
         ended,
         reason,

@@ -100,6 +100,8 @@ impl WorkerMachine {
             self.hand_back_all(now, "the agent is restarted", &mut reports);
             self.report(now, reports, effects);
             self.stage = Stage::Over;
+            // Said before it goes, so that nothing is given to it while nobody is there.
+            effects.push(self.left());
             effects.push(Effect::Fail(reason));
             return;
         }

@@ -57,7 +57,7 @@ pub(super) async fn tell(
             "counts": counts,
             "attempts": summary.attempts,
             "restarts": restarts,
-            "took_ms": took.as_millis() as u64,
+            "took_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "verdict": verdict,
         }))?;
     }
