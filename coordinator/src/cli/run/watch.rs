@@ -60,13 +60,15 @@ pub(super) async fn watch(
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let ended = tasks.wait(run);
-    tokio::pin!(ended);
+    // Made once: a signal that comes between two looks must not be missed.
+    let stopping = interrupted();
+    tokio::pin!(ended, stopping);
     let seen = loop {
         tokio::select! {
             biased;
             Some(ended) = following.next() => tell_ended(&ended, console)?,
             summary = &mut ended => break Seen::Ended(summary?),
-            () = interrupted() => break Seen::Interrupted,
+            () = &mut stopping => break Seen::Interrupted,
             () = system.gave_up() => {
                 progress.finish();
                 let message = "the node gave up: see `orkestra supervision log`";
