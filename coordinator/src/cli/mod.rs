@@ -105,6 +105,7 @@ async fn serve(
             let mut looking = Looking::at(data_dir, console, now).await?;
             looking.audit_export(&filter, dir.as_deref()).await?
         }
+        Command::Recover { into } => look::recover(data_dir, &into, console)?,
         Command::Run(args) => return run::run(&args, settings, console).await,
         _ => Exit::Invalid,
     };
