@@ -9,7 +9,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use orkestra_coordinator::{cli, output::Exit};
+use orkestra_coordinator::{cli, config::KEYS, output::Exit};
 
 /// The documents, from the root of the project.
 const DOCUMENTS: [&str; 5] =
@@ -213,6 +213,19 @@ fn exit_codes_are_those_of_the_help() {
     let help = Exit::HELP.split_once('\n').unwrap().1;
     let lines = |text: &str| text.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>();
     assert_eq!(lines(&shown), lines(help));
+}
+
+#[test]
+fn every_key_of_the_configuration_is_read() {
+    let readers = rust_files().into_iter().filter(|path| {
+        let path = path.to_string_lossy();
+        path.contains("coordinator/src/") && !path.contains("coordinator/src/config/")
+    });
+    let code: String = readers.map(|path| fs::read_to_string(path).unwrap()).collect();
+    for key in KEYS {
+        let field = format!("config.{}", key.name.replace('.', "_"));
+        assert!(code.contains(&field), "nobody reads {field}: {} promises something", key.name);
+    }
 }
 
 #[test]
