@@ -7,6 +7,7 @@ mod args;
 mod failure;
 mod files;
 mod look;
+mod parse;
 mod run;
 mod settings;
 mod show;
@@ -24,6 +25,8 @@ use crate::{
     },
     output::{Console, Exit, Format},
 };
+
+pub use parse::parses;
 
 /// Runs the command that this process was started with.
 pub fn main() -> Exit {
