@@ -10,7 +10,7 @@ mod human;
 mod progress;
 mod table;
 
-pub use console::{Console, Format, Surroundings};
+pub use console::{Console, Format, Surroundings, is_reader_gone};
 pub use exit::Exit;
 pub use human::{age, duration, size};
 pub use progress::{Progress, Running, Snapshot};
