@@ -164,7 +164,8 @@ async fn look(run: &RunId, tasks: &Tasks, clock: &dyn Clock) -> Result<Option<Sn
     Ok(Some(Snapshot {
         total: counts.total,
         done: counts.completed,
-        failed: counts.failed + counts.cancelled,
+        failed: counts.failed,
+        cancelled: counts.cancelled,
         running: view
             .running
             .iter()
@@ -181,3 +182,6 @@ async fn look(run: &RunId, tasks: &Tasks, clock: &dyn Clock) -> Result<Option<Sn
             .collect(),
     }))
 }
+
+#[cfg(test)]
+mod tests;

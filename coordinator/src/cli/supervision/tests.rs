@@ -258,3 +258,63 @@ async fn where_nothing_was_run_one_is_told_what_to_do() {
         )
     );
 }
+
+/// Whoever reads this adds a line to the log as soon as he has seen something, and goes away once
+/// he has seen that as well.
+struct Reading {
+    log: std::path::PathBuf,
+    seen: Kept,
+}
+
+impl Write for Reading {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let is_first = self.seen.0.lock().unwrap().is_empty();
+        self.seen.write_all(bytes)?;
+        if is_first {
+            let mut log = std::fs::OpenOptions::new().append(true).open(&self.log)?;
+            log.write_all(written(&ended()).as_bytes())?;
+            return Ok(bytes.len());
+        }
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_grows_is_followed_until_its_reader_goes_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join(SUPERVISION_LOG);
+    std::fs::write(&log, written(&killed())).unwrap();
+    let seen = Kept::default();
+    let streams: (Box<dyn Write + Send>, Box<dyn Write + Send>) =
+        (Box::new(Reading { log, seen: seen.clone() }), Box::new(io::sink()));
+    let mut console = Console::new(streams, Format::Table, Surroundings::default());
+    let child = Some("node/fabric".to_owned());
+    let command = SupervisionCommand::Log { child, limit: Some(1), follow: true };
+    let exit = serve(&command, dir.path(), &mut console).await.unwrap();
+    assert_eq!(exit, Exit::Done);
+    assert_eq!(
+        String::from_utf8(seen.0.lock().unwrap().clone()).unwrap(),
+        "── start 1, 2026-11-21 ──\n\
+         09:00:00.000  node/fabric  started\n\
+         ── start 2, 2026-11-22 ──\n\
+         09:00:00.000  node/fabric  started\n\
+         09:00:00.005  node/fabric  stopped       (shutdown)\n"
+    );
+}
+
+#[tokio::test]
+async fn a_document_has_an_end_and_so_nothing_to_follow() {
+    let dir = tempfile::tempdir().unwrap();
+    let streams: (Box<dyn Write + Send>, Box<dyn Write + Send>) =
+        (Box::new(io::sink()), Box::new(io::sink()));
+    let mut console = Console::new(streams, Format::Json, Surroundings::default());
+    let command = SupervisionCommand::Log { child: None, limit: None, follow: true };
+    let error = serve(&command, dir.path(), &mut console).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "--follow writes line by line, and a document has an end: use -o table or -o ndjson"
+    );
+}
