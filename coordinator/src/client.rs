@@ -230,16 +230,11 @@ impl Tasks {
                     RefusalCode::RunConflict | RefusalCode::TaskConflict => ErrorKind::Conflict,
                     _ => ErrorKind::Invalid,
                 };
-                Err(Error::new(kind, refusal.message.clone()).because(refusal_of(&refusal)))
+                Err(Error::new(kind, refusal.message))
             }
             reply => Ok(reply),
         }
     }
-}
-
-/// The refusal itself is the error's source for programs; the sentence is not said twice.
-fn refusal_of(refusal: &crate::task::Refusal) -> String {
-    format!("{:?}", refusal.code)
 }
 
 impl fmt::Debug for Tasks {

@@ -4,6 +4,7 @@
 //! fault of the user's is told with its place and with what to do.
 
 mod args;
+mod change;
 mod failure;
 mod files;
 mod look;
@@ -11,6 +12,7 @@ mod parse;
 mod run;
 mod settings;
 mod show;
+mod supervision;
 mod when;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -19,6 +21,7 @@ use orkestra_runtime::time::{Clock as _, SystemClock};
 use crate::{
     cli::{
         args::{AgentCommand, AuditCommand, Cli, Command, Common, TaskCommand},
+        change::Change,
         failure::Failure,
         look::Looking,
         settings::Settings,
@@ -95,6 +98,13 @@ async fn serve(
         Command::Task(TaskCommand::Get { task, run }) => {
             Looking::at(data_dir, console, now).await?.task_get(&task, &run)?
         }
+        Command::Task(TaskCommand::Cancel { task, run, reason }) => {
+            let change = Change::Cancel { reason: &reason };
+            change.make((&task, &run), settings, console, clock).await?
+        }
+        Command::Task(TaskCommand::Retry { task, run }) => {
+            Change::Retry.make((&task, &run), settings, console, clock).await?
+        }
         Command::Why { task, run } => {
             Looking::at(data_dir, console, now).await?.why(&task, &run)?
         }
@@ -109,6 +119,7 @@ async fn serve(
             looking.audit_export(&filter, dir.as_deref()).await?
         }
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
+        Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,
         Command::Run(args) => return run::run(&args, settings, console).await,
         _ => Exit::Invalid,
     };

@@ -14,6 +14,7 @@ use orkestra_runtime::{
     time::{Clock, SystemClock},
 };
 
+pub(super) use self::watch::interrupted;
 use crate::{
     cli::{args::RunArgs, failure::Failure, files, settings::Settings},
     output::{Console, Exit},
@@ -65,7 +66,7 @@ fn prepare(args: &RunArgs, data_dir: &Path, console: &mut Console) -> Result<Pre
     Ok(scenario.prepare(&inputs)?)
 }
 
-fn open(data_dir: &Path) -> Result<Embedded> {
+pub(super) fn open(data_dir: &Path) -> Result<Embedded> {
     Embedded::open(data_dir).map_err(|error| {
         let message = format!("cannot use the data directory {}", data_dir.display());
         Error::new(error.kind(), message).because(error)
@@ -81,13 +82,13 @@ async fn in_fabric(
     let log = SupervisionLog::open(settings.data_dir().join(SUPERVISION_LOG))?;
     let spec = spec(prepared, settings, Arc::clone(fabric), (log, Arc::clone(&clock)))?;
     let system = System::start(spec).await?;
-    let ran = on_system(prepared, args, (&system, clock.as_ref()), console).await;
+    let ran = on_system(prepared, args, (&system, settings, clock.as_ref()), console).await;
     if let Ok(watch::Watched::Interrupted) = ran {
         console.say("stopping: agents finish or hand back; once more aborts")?;
     }
     let stopped = tokio::select! {
         stopped = system.stop() => stopped,
-        () = watch::interrupted() => return Ok(Exit::Interrupted),
+        () = interrupted() => return Ok(Exit::Interrupted),
     };
     match ran? {
         watch::Watched::Interrupted => {
@@ -104,24 +105,25 @@ async fn in_fabric(
 async fn on_system(
     prepared: &Prepared,
     args: &RunArgs,
-    (system, clock): (&System, &dyn Clock),
+    (system, settings, clock): (&System, &Settings, &dyn Clock),
     console: &mut Console,
 ) -> Result<watch::Watched, Failure> {
     let tasks = system.tasks();
     let run = choose::choose(prepared, args.fresh, tasks, console).await?;
     let watched = watch::watch(&run, system, clock, console).await?;
     let watch::Seen::Ended(summary) = watched else { return Ok(watch::Watched::Interrupted) };
-    let exit = ending::tell(prepared, args, (system, &summary, clock), console).await?;
+    let exit = ending::tell(prepared, args, (system, &summary, settings), console).await?;
     Ok(watch::Watched::Ended(exit))
 }
 
 fn spec(
     prepared: &Prepared,
-    Settings { config }: &Settings,
+    settings: &Settings,
     fabric: Arc<dyn Fabric>,
     (log, clock): (SupervisionLog, Arc<SystemClock>),
 ) -> Result<SystemSpec> {
-    let mut spec = SystemSpec::new(fabric, config.data_dir.clone())?;
+    let config = &settings.config;
+    let mut spec = bare_spec(settings, fabric, clock)?;
     let threads = |most: std::num::NonZeroU32| usize::try_from(most.get()).unwrap_or(usize::MAX);
     let shared = team::Shared {
         pool: BlockingPool::with_lost_max(
@@ -133,6 +135,17 @@ fn spec(
     };
     spec.members =
         prepared.agents.iter().map(|agent| team::member(agent, &shared)).collect::<Result<_>>()?;
+    spec.log = log;
+    Ok(spec)
+}
+
+/// A node as it is configured, without agents, whose starts and ends are told nowhere.
+pub(super) fn bare_spec(
+    Settings { config }: &Settings,
+    fabric: Arc<dyn Fabric>,
+    clock: Arc<SystemClock>,
+) -> Result<SystemSpec> {
+    let mut spec = SystemSpec::new(fabric, config.data_dir.clone())?;
     let tasks = &mut spec.settings.tasks;
     tasks.lease = config.tasks_lease;
     tasks.poison_after = config.tasks_poison_after.get();
@@ -147,7 +160,6 @@ fn spec(
         period: config.supervision_period,
     };
     spec.drain_within = config.shutdown_drain_within;
-    spec.log = log;
     spec.seed = clock.now().wall.as_ms();
     spec.clock = clock;
     Ok(spec)

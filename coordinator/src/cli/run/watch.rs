@@ -1,10 +1,13 @@
 //! Shows how far a run is, until it has ended or somebody interrupts.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use orkestra_runtime::{Error, ErrorKind, Result, id::RunId, time::Clock};
+use orkestra_runtime::{Error, ErrorKind, Result, id::RunId, supervise::log::Record, time::Clock};
+use serde::Serialize;
+use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::{
+    cli::supervision::{is_of_interest, painted},
     client::Tasks,
     output::{Console, Exit, Format, Progress, Running, Snapshot},
     system::System,
@@ -13,6 +16,9 @@ use crate::{
 
 /// How often the state of a run is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How wide the names of children are, in lines that come one at a time.
+const WHO_WIDTH: usize = 28;
 
 /// How watching ended.
 #[derive(Debug)]
@@ -33,7 +39,7 @@ pub(super) enum Watched {
 }
 
 /// Waits for Ctrl-C, or for being asked to end.
-pub(super) async fn interrupted() {
+pub(in crate::cli) async fn interrupted() {
     let terminated = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
             Ok(mut signal) => drop(signal.recv().await),
@@ -56,19 +62,22 @@ pub(super) async fn watch(
 ) -> Result<Seen> {
     let tasks = system.tasks();
     let mut progress = Progress::on(console);
+    let mut news = system.log().watch();
     let mut following = tasks.follow(run).await?;
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let ended = tasks.wait(run);
-    // Made once: a signal that comes between two looks must not be missed.
-    let stopping = interrupted();
-    tokio::pin!(ended, stopping);
+    tokio::pin!(ended);
+    // One listener for the whole time: a signal that comes between two must not be lost.
+    let stopped = interrupted();
+    tokio::pin!(stopped);
     let seen = loop {
         tokio::select! {
             biased;
             Some(ended) = following.next() => tell_ended(&ended, console)?,
             summary = &mut ended => break Seen::Ended(summary?),
-            () = &mut stopping => break Seen::Interrupted,
+            () = &mut stopped => break Seen::Interrupted,
+            Some(record) = next(&mut news) => tell_supervision(&record, &progress, console)?,
             () = system.gave_up() => {
                 progress.finish();
                 let message = "the node gave up: see `orkestra supervision log`";
@@ -89,9 +98,40 @@ pub(super) async fn watch(
     {
         progress.show(console, clock.now().moment, &snapshot)?;
     }
+    while let Ok(record) = news.try_recv() {
+        tell_supervision(&record, &progress, console)?;
+    }
     progress.finish();
     following.stop().await;
     Ok(seen)
+}
+
+/// The next line of the supervision log. Lines that were missed stand in its file.
+async fn next(news: &mut broadcast::Receiver<Arc<Record>>) -> Option<Arc<Record>> {
+    loop {
+        match news.recv().await {
+            Ok(record) => return Some(record),
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return None,
+        }
+    }
+}
+
+/// What happens to agents, as far as whoever watches wants to know it at once.
+fn tell_supervision(record: &Record, progress: &Progress, console: &mut Console) -> Result<()> {
+    #[derive(Serialize)]
+    struct Event<'a> {
+        event: &'static str,
+        #[serde(flatten)]
+        record: &'a Record,
+    }
+    if !is_of_interest(record.what) {
+        return Ok(());
+    }
+    if console.format() == Format::Ndjson {
+        return console.line(&Event { event: "supervision", record });
+    }
+    progress.say(console, painted(record, WHO_WIDTH, console.surroundings().colours_talk()))
 }
 
 /// For programs, each ending is an event: it is told once it is durable.
@@ -124,7 +164,8 @@ async fn look(run: &RunId, tasks: &Tasks, clock: &dyn Clock) -> Result<Option<Sn
     Ok(Some(Snapshot {
         total: counts.total,
         done: counts.completed,
-        failed: counts.failed + counts.cancelled,
+        failed: counts.failed,
+        cancelled: counts.cancelled,
         running: view
             .running
             .iter()
@@ -141,3 +182,6 @@ async fn look(run: &RunId, tasks: &Tasks, clock: &dyn Clock) -> Result<Option<Sn
             .collect(),
     }))
 }
+
+#[cfg(test)]
+mod tests;
