@@ -28,6 +28,9 @@ impl TaskMachine {
             FromAgent::Joined { profile, incarnation } => {
                 let Some(no) = self.durable.roster.no(&profile.id) else { return };
                 let known = self.live.joined.get(&no);
+                if known.is_none_or(|known| known < incarnation) {
+                    self.live.leaving.remove(&no);
+                }
                 if known.is_none_or(|known| known <= incarnation) {
                     self.live.joined.insert(no, *incarnation);
                     self.live.settled = false;
@@ -49,6 +52,12 @@ impl TaskMachine {
             FromAgent::Left { agent, incarnation } => {
                 if let Some(no) = self.current(agent, *incarnation) {
                     self.live.joined.remove(&no);
+                    self.live.leaving.remove(&no);
+                }
+            }
+            FromAgent::Leaving { agent, incarnation } => {
+                if let Some(no) = self.current(agent, *incarnation) {
+                    self.live.leaving.insert(no);
                 }
             }
             FromAgent::Ended { .. } => {}
@@ -98,7 +107,7 @@ impl TaskMachine {
                 let lost = |_, lease: &Lease| lease.incarnation == Some(*incarnation);
                 self.lose(no, lost, &failure, round);
             }
-            FromAgent::Progressed { .. } => return,
+            FromAgent::Leaving { .. } | FromAgent::Progressed { .. } => return,
         }
         if !round.out.events.is_empty() || matches!(news, FromAgent::Joined { .. }) {
             round.out.then.push(TaskCommand::Sweep);
