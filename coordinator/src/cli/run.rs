@@ -78,16 +78,18 @@ async fn in_fabric(
     (settings, fabric, clock): (&Settings, &Arc<dyn Fabric>, Arc<SystemClock>),
     console: &mut Console,
 ) -> Result<Exit, Failure> {
+    let mut interruptions = watch::Interruptions::listen()?;
     let log = SupervisionLog::open(settings.data_dir().join(SUPERVISION_LOG))?;
     let spec = spec(prepared, settings, Arc::clone(fabric), (log, Arc::clone(&clock)))?;
     let system = System::start(spec).await?;
-    let ran = on_system(prepared, args, (&system, clock.as_ref()), console).await;
+    let ran =
+        on_system(prepared, args, (&system, clock.as_ref(), &mut interruptions), console).await;
     if let Ok(watch::Watched::Interrupted) = ran {
         console.say("stopping: agents finish or hand back; once more aborts")?;
     }
     let stopped = tokio::select! {
         stopped = system.stop() => stopped,
-        () = watch::interrupted() => return Ok(Exit::Interrupted),
+        () = interruptions.next() => return Ok(Exit::Interrupted),
     };
     match ran? {
         watch::Watched::Interrupted => {
@@ -104,12 +106,12 @@ async fn in_fabric(
 async fn on_system(
     prepared: &Prepared,
     args: &RunArgs,
-    (system, clock): (&System, &dyn Clock),
+    (system, clock, interruptions): (&System, &dyn Clock, &mut watch::Interruptions),
     console: &mut Console,
 ) -> Result<watch::Watched, Failure> {
     let tasks = system.tasks();
     let run = choose::choose(prepared, args.fresh, tasks, console).await?;
-    let watched = watch::watch(&run, system, clock, console).await?;
+    let watched = watch::watch(&run, (system, clock), interruptions, console).await?;
     let watch::Seen::Ended(summary) = watched else { return Ok(watch::Watched::Interrupted) };
     let exit = ending::tell(prepared, args, (system, &summary, clock), console).await?;
     Ok(watch::Watched::Ended(exit))

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use orkestra_runtime::{Error, ErrorKind, Result, id::RunId, time::Clock};
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use crate::{
     client::Tasks,
     output::{Console, Exit, Format, Progress, Running, Snapshot},
@@ -32,26 +34,39 @@ pub(super) enum Watched {
     Interrupted,
 }
 
-/// Waits for Ctrl-C, or for being asked to end.
-pub(super) async fn interrupted() {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => if result.is_err() {
+/// Ctrl-C, and being asked to end. Listens from the moment it is made, so that nothing which is
+/// asked between two looks is missed.
+#[derive(Debug)]
+pub(super) struct Interruptions {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interruptions {
+    pub(super) fn listen() -> Result<Self> {
+        let failed = |error| Error::new(ErrorKind::Io, "cannot listen for signals").because(error);
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+        })
+    }
+
+    /// Waits for the next; dropping it loses none.
+    pub(super) async fn next(&mut self) {
+        let asked = tokio::select! {
+            asked = self.interrupt.recv() => asked,
+            asked = self.terminate.recv() => asked,
+        };
+        if asked.is_none() {
             std::future::pending::<()>().await;
-        },
-        () = terminated => {}
+        }
     }
 }
 
 pub(super) async fn watch(
     run: &RunId,
-    system: &System,
-    clock: &dyn Clock,
+    (system, clock): (&System, &dyn Clock),
+    interruptions: &mut Interruptions,
     console: &mut Console,
 ) -> Result<Seen> {
     let tasks = system.tasks();
@@ -66,7 +81,7 @@ pub(super) async fn watch(
             biased;
             Some(ended) = following.next() => tell_ended(&ended, console)?,
             summary = &mut ended => break Seen::Ended(summary?),
-            () = interrupted() => break Seen::Interrupted,
+            () = interruptions.next() => break Seen::Interrupted,
             () = system.gave_up() => {
                 progress.finish();
                 let message = "the node gave up: see `orkestra supervision log`";
