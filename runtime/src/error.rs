@@ -58,15 +58,21 @@ impl Error {
     }
 }
 
+/// The sentence, and after it each cause that says something new.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        let mut cause = self.source.as_deref().map(|source| source as &dyn StdError);
+        let mut told = self.message.to_string();
+        let mut cause = self.source();
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            let text = error.to_string();
+            // Many errors tell their causes themselves.
+            if !told.contains(&text) {
+                told.push_str(": ");
+                told.push_str(&text);
+            }
             cause = error.source();
         }
-        Ok(())
+        f.write_str(&told)
     }
 }
 
@@ -92,6 +98,8 @@ mod tests {
             .because(std::io::Error::other("disk on fire"));
         assert_eq!(error.to_string(), "cannot open \"a\": disk on fire");
         assert_eq!(error.kind(), ErrorKind::Io);
-        assert!(!error.is_retryable());
+        let outer = Error::new(ErrorKind::Io, "cannot start").because(error);
+        assert_eq!(outer.to_string(), "cannot start: cannot open \"a\": disk on fire");
+        assert!(!outer.is_retryable());
     }
 }

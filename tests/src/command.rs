@@ -23,7 +23,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long one command may take before it counts as hanging.
-pub const LIMIT: Duration = Duration::from_secs(120);
+pub const LIMIT: Duration = Duration::from_mins(2);
 
 /// A folder in which the command is run.
 #[derive(Debug)]
@@ -105,6 +105,7 @@ pub struct Said {
     pub err: String,
 }
 
+#[expect(clippy::return_self_not_must_use, reason = "a check is complete in itself")]
 impl Said {
     /// The same, if it ended with this code.
     #[track_caller]

@@ -8,7 +8,8 @@
 //! | `operations` | a file too large by far; a compiled program; a lock file that is missing, broken or stale; a version that was tagged already; no review of large files, dependencies or history |
 //!
 //! Whatever is critical makes all four vote against. The tally is `ready` when strictly more than
-//! half of the ballots that were cast approve; of no ballots, none do.
+//! half of the ballots that were cast approve, and the synthesis, if it is among the results, proposes
+//! it: a majority cannot vote a blocker away.
 
 use orkestra_runtime::{
     Result,
@@ -166,6 +167,8 @@ pub(super) fn tally(work: &Work, context: &Context) -> Result<Json, Failure> {
     ballots.sort_by(|a, b| a.voter.cmp(&b.voter));
     let approve = ballots.iter().filter(|ballot| ballot.approve).count();
     let reject = ballots.len() - approve;
-    let score = Synthesis::among(&work.results).ok().map(|synthesis| synthesis.score);
-    answer(&Verdict { ready: approve > reject, approve, reject, ballots, score })
+    let synthesis = Synthesis::among(&work.results).ok();
+    let blocked = synthesis.as_ref().is_some_and(|it| it.verdict_proposal != "ready");
+    let score = synthesis.map(|synthesis| synthesis.score);
+    answer(&Verdict { ready: approve > reject && !blocked, approve, reject, ballots, score })
 }

@@ -80,7 +80,7 @@ impl Synthesis {
 
 /// Merges the results it depends on.
 pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
-    let options: Options = work.input()?;
+    let options = work.input::<Option<Options>>()?.unwrap_or_default();
     let mut reviewers = Vec::new();
     let mut merged: BTreeMap<String, Finding> = BTreeMap::new();
     let mut present: BTreeSet<String> = BTreeSet::new();
@@ -88,6 +88,8 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
     for (id, json) in &work.results {
         go_on(context)?;
         let Ok(report) = json.read::<Report>() else {
+            // It has no findings, but that it completed at all says something.
+            present.insert(id.as_str().to_owned());
             others.push(id.as_str().to_owned());
             continue;
         };
@@ -106,7 +108,8 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
         }
     }
     reviewers.sort_by(|a, b| a.name.cmp(&b.name));
-    let missing = options.required.into_iter().filter(|it| !present.contains(it)).collect();
+    let missing =
+        options.required.into_iter().filter(|it| !it.is_empty() && !present.contains(it)).collect();
     let mut findings: Vec<Finding> = merged.into_values().collect();
     findings.sort_by(Finding::order);
     let synthesis = judge(findings, missing, options.medium_max);

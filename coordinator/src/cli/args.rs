@@ -71,6 +71,13 @@ pub(super) enum Command {
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Save what is left of a damaged data directory into a new one.
+    #[command(after_help = "Example:\n  orkestra recover --data-dir .orkestra --into saved")]
+    Recover {
+        /// The new folder; it must not exist, or be empty.
+        #[arg(long, value_name = "DIR")]
+        into: PathBuf,
+    },
     /// Measure this machine and Orkestra on it.
     #[command(after_help = "Examples:\n  orkestra bench\n  orkestra bench --only tasks -o json")]
     Bench {

@@ -37,7 +37,11 @@ impl Failure {
     pub(super) fn tell(self, console: &mut Console) -> Exit {
         match self {
             Self::Error(error) => {
-                let told = console.error(&error);
+                let mut told = console.error(&error);
+                if error.kind() == ErrorKind::Corrupt {
+                    let help = "help: `orkestra recover --into DIR` saves what is left of it";
+                    told = told.and_then(|()| console.say(help));
+                }
                 if told.is_err() {
                     return Exit::Unreachable;
                 }

@@ -195,3 +195,11 @@ fn write_days(dir: &Path, rows: &[AuditRow]) -> Result<usize> {
     }
     Ok(days.len())
 }
+
+/// Saves what is sound of a damaged folder into a new one, and tells what was left out.
+pub(super) fn recover(data_dir: &Path, into: &Path, console: &mut Console) -> Result<Exit> {
+    let recovery = orkestra_runtime::fabric::embedded::recover(data_dir, into)?;
+    console.text(&recovery.to_string())?;
+    console.say(format!("go on with --data-dir {}", into.display()))?;
+    Ok(if recovery.left_out.is_empty() { Exit::Done } else { Exit::Negative })
+}

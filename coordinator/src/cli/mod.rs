@@ -22,7 +22,7 @@ use crate::{
         look::Looking,
         settings::Settings,
     },
-    output::{Console, Exit},
+    output::{Console, Exit, Format},
 };
 
 /// Runs the command that this process was started with.
@@ -31,8 +31,14 @@ pub fn main() -> Exit {
         Ok(cli) => cli,
         Err(told) => {
             // Help and version are answers, anything else is a fault of usage.
-            let exit = if told.use_stderr() { Exit::Invalid } else { Exit::Done };
-            return if told.print().is_ok() { exit } else { Exit::Invalid };
+            let mut console = Console::of_process(Format::Table, false);
+            let text = told.render().to_string();
+            let (exit, told) = if told.exit_code() != 0 {
+                (Exit::Invalid, console.say(text.trim_end()))
+            } else {
+                (Exit::Done, console.text(&text))
+            };
+            return if told.is_ok() { exit } else { Exit::Unreachable };
         }
     };
     let mut console = Console::of_process(cli.common.output, cli.common.quiet);
@@ -99,6 +105,7 @@ async fn serve(
             let mut looking = Looking::at(data_dir, console, now).await?;
             looking.audit_export(&filter, dir.as_deref()).await?
         }
+        Command::Recover { into } => look::recover(data_dir, &into, console)?,
         Command::Run(args) => return run::run(&args, settings, console).await,
         _ => Exit::Invalid,
     };

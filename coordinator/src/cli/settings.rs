@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use orkestra_runtime::{Error, ErrorKind};
-use tracing_subscriber::EnvFilter;
 
 use crate::{
     cli::{args::Common, failure::Failure},
     config::{Config, Layers},
+    output,
 };
 
 /// The file that is read when none is named.
@@ -57,17 +57,7 @@ impl Settings {
             _ => "trace".to_owned(),
         };
         let filter = std::env::var("RUST_LOG").unwrap_or(level);
-        let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-        // A second logger in one process is nobody's fault: the first goes on.
-        let begun = if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
-            log.with_ansi(std::env::var_os("NO_COLOR").is_none()).try_init()
-        } else {
-            log.json().try_init()
-        };
-        if let Err(error) = begun {
-            tracing::debug!(%error, "a logger is there already");
-        }
+        output::begin_log(&filter);
         // A panic of an agent is told by its task and by the supervision log; here it is a line.
         std::panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string);

@@ -7,11 +7,13 @@
 mod console;
 mod exit;
 mod human;
+mod log;
 mod progress;
 mod table;
 
 pub use console::{Console, Format, Surroundings};
 pub use exit::Exit;
 pub use human::{age, duration, size};
+pub use log::begin_log;
 pub use progress::{Progress, Running, Snapshot};
 pub use table::Table;

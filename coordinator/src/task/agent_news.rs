@@ -6,15 +6,15 @@ use orkestra_runtime::{
     id::{AgentId, Attempt, Incarnation, TaskNo},
     protocol::{
         agent::{AgentProfile, FromAgent, Report, ToAgent},
-        task::{Failure, FailureKind, Outcome},
+        task::Outcome,
     },
     time::Now,
 };
 
 use crate::task::{
-    command::{Round, TaskCommand},
+    command::{Decision, Round, TaskCommand},
     event::{CancelReason, TaskEvent},
-    live::Lease,
+    live::{Lease, Loss},
     machine::TaskMachine,
     retry,
     roster::AgentNo,
@@ -34,6 +34,9 @@ impl TaskMachine {
                 if known.is_none_or(|known| known <= incarnation) {
                     self.live.joined.insert(no, *incarnation);
                     self.live.settled = false;
+                    let old =
+                        |_, lease: &Lease| lease.incarnation.is_some_and(|old| old != *incarnation);
+                    self.lose(now, no, old, Loss::WithWorker);
                 }
             }
             FromAgent::Beat { agent, incarnation, held } => {
@@ -41,6 +44,9 @@ impl TaskMachine {
                 for (task, attempt) in held {
                     self.renew(now, (*task, *attempt), (no, *incarnation));
                 }
+                // What it held was renewed, so whatever nobody knows the holder of was lost.
+                let unknown = |_, lease: &Lease| lease.incarnation.is_none();
+                self.lose(now, no, unknown, Loss::WithNode);
             }
             FromAgent::Progressed { agent, task, attempt, progress } => {
                 let Some(no) = self.durable.roster.no(agent) else { return };
@@ -50,10 +56,11 @@ impl TaskMachine {
                 }
             }
             FromAgent::Left { agent, incarnation } => {
-                if let Some(no) = self.current(agent, *incarnation) {
-                    self.live.joined.remove(&no);
-                    self.live.leaving.remove(&no);
-                }
+                let Some(no) = self.current(agent, *incarnation) else { return };
+                self.live.joined.remove(&no);
+                self.live.leaving.remove(&no);
+                let of_it = |_, lease: &Lease| lease.incarnation == Some(*incarnation);
+                self.lose(now, no, of_it, Loss::HandedBack);
             }
             FromAgent::Leaving { agent, incarnation } => {
                 if let Some(no) = self.current(agent, *incarnation) {
@@ -87,70 +94,44 @@ impl TaskMachine {
         (self.live.joined.get(&no) == Some(&incarnation)).then_some(no)
     }
 
+    /// Marks the attempts of an agent that meet a condition as over: the next sweep ends them.
+    fn lose(
+        &mut self,
+        now: Now,
+        agent: AgentNo,
+        condition: impl Fn(TaskNo, &Lease) -> bool,
+        loss: Loss,
+    ) {
+        for (no, lease) in &mut self.live.leases {
+            if lease.agent == agent && lease.lost.is_none() && condition(*no, lease) {
+                lease.lost = Some(loss);
+                self.live.sweep = Some(now.moment);
+            }
+        }
+    }
+
     pub(super) fn decide_heard(&self, round: &mut Round<'_>, news: &FromAgent) {
         match news {
             FromAgent::Joined { profile, incarnation } => {
-                self.decide_joined(profile, *incarnation, round);
-            }
-            FromAgent::Beat { agent, incarnation, held } => {
-                let Some(no) = self.current(agent, *incarnation) else { return };
-                let held: BTreeSet<_> = held.iter().copied().collect();
-                let lost = |task: TaskNo, lease: &Lease| {
-                    lease.incarnation.is_none() && !held.contains(&(task, lease.attempt))
-                };
-                self.lose(no, lost, &retry::lost_with_node(), round);
+                self.decide_joined(profile, *incarnation, round.out);
             }
             FromAgent::Ended { agent, reports, .. } => self.decide_ended(agent, reports, round),
-            FromAgent::Left { agent, incarnation } => {
-                let Some(no) = self.durable.roster.no(agent) else { return };
-                let failure = Failure::new(FailureKind::HandedBack, "its worker stopped in order");
-                let lost = |_, lease: &Lease| lease.incarnation == Some(*incarnation);
-                self.lose(no, lost, &failure, round);
-            }
+            FromAgent::Beat { .. } | FromAgent::Left { .. } => {}
             FromAgent::Leaving { .. } | FromAgent::Progressed { .. } => return,
         }
-        if !round.out.events.is_empty() || matches!(news, FromAgent::Joined { .. }) {
-            round.out.then.push(TaskCommand::Sweep);
-        }
+        round.out.then.push(TaskCommand::Sweep);
     }
 
-    fn decide_joined(
-        &self,
-        profile: &AgentProfile,
-        incarnation: Incarnation,
-        round: &mut Round<'_>,
-    ) {
+    fn decide_joined(&self, profile: &AgentProfile, incarnation: Incarnation, out: &mut Decision) {
         let known = self.durable.roster.named(&profile.id).map(|record| &record.profile);
-        if known != Some(profile) {
-            round.out.events.push(TaskEvent::AgentDescribed { profile: profile.clone() });
-            if known.is_none() {
-                // Only now has it a number under which its life can be remembered.
-                let profile = profile.clone();
-                let again = FromAgent::Joined { profile, incarnation };
-                round.out.then.push(TaskCommand::Heard(again));
-                return;
-            }
+        if known == Some(profile) {
+            return;
         }
-        let Some(no) = self.current(&profile.id, incarnation) else { return };
-        let lost = |_, lease: &Lease| lease.incarnation.is_some_and(|old| old != incarnation);
-        self.lose(no, lost, &retry::lost_with_worker(), round);
-    }
-
-    /// Ends the attempts of an agent that meet a condition.
-    fn lose(
-        &self,
-        agent: AgentNo,
-        lost: impl Fn(TaskNo, &Lease) -> bool,
-        failure: &Failure,
-        round: &mut Round<'_>,
-    ) {
-        for (no, lease) in &self.live.leases {
-            if lease.agent != agent || !lost(*no, lease) {
-                continue;
-            }
-            if let Some(task) = self.held_by(*no, lease.attempt, agent) {
-                self.fail_attempt((*no, task), failure.clone(), round);
-            }
+        out.events.push(TaskEvent::AgentDescribed { profile: profile.clone() });
+        if known.is_none() {
+            // Only now has it a number under which its life can be remembered.
+            let profile = profile.clone();
+            out.then.push(TaskCommand::Heard(FromAgent::Joined { profile, incarnation }));
         }
     }
 

@@ -147,7 +147,7 @@ impl Durable {
     }
 
     /// Puts a task where its dependencies say that it stands.
-    fn settle(&mut self, no: TaskNo, at: Wall) {
+    pub(super) fn settle(&mut self, no: TaskNo, at: Wall) {
         let Some(task) = self.tasks.get(&no) else { return };
         if task.has_ended() {
             return;
@@ -178,14 +178,14 @@ impl Durable {
         }
     }
 
-    fn make_ready(&mut self, no: TaskNo, at: Wall) {
+    pub(super) fn make_ready(&mut self, no: TaskNo, at: Wall) {
         let downstream = self.tasks.get(&no).map_or(0, |task| task.dependents.len());
         let downstream = u32::try_from(downstream).unwrap_or(u32::MAX);
         self.set_phase(no, Phase::Ready { since: at, downstream });
     }
 
     /// Moves a task from one phase to another, with all that is kept by phase.
-    fn set_phase(&mut self, no: TaskNo, phase: Phase) {
+    pub(super) fn set_phase(&mut self, no: TaskNo, phase: Phase) {
         let Some(task) = self.tasks.get_mut(&no) else { return };
         match &task.phase {
             Phase::Ready { downstream, .. } => {
@@ -226,7 +226,7 @@ impl Durable {
     }
 
     /// Takes a task from the agent that holds it, if one does, and answers whose record that is.
-    fn release(&mut self, no: TaskNo) -> Option<&mut crate::task::roster::AgentRecord> {
+    pub(super) fn release(&mut self, no: TaskNo) -> Option<&mut crate::task::roster::AgentRecord> {
         let task = self.tasks.get(&no)?;
         let Phase::Assigned { agent, .. } = task.phase else { return None };
         if let Some(run) = self.runs.get_mut(&task.run) {
@@ -264,202 +264,5 @@ impl Durable {
             Then::Exhausted => self.end(no, at, Ending::Failed(FailReason::RetriesExhausted)),
             Then::Poison => self.end(no, at, Ending::Failed(FailReason::Poisoned)),
         }
-    }
-
-    /// Ends a task, and lets those who wait for it begin or end.
-    fn end(&mut self, no: TaskNo, at: Wall, ending: Ending) {
-        self.doomed.remove(&no);
-        let Some(task) = self.tasks.get(&no) else { return };
-        if task.has_ended() {
-            return;
-        }
-        if let Some(deadline) = task.deadline {
-            self.deadlines.remove(&(deadline, no));
-        }
-        let run_no = task.run;
-        let dependents = task.dependents.clone();
-        if let Some(run) = self.runs.get_mut(&run_no) {
-            match &ending {
-                Ending::Completed(_) => run.counts.completed += 1,
-                Ending::Failed(_) => run.counts.failed += 1,
-                Ending::Cancelled(_) => run.counts.cancelled += 1,
-            }
-            if run.opening.stream {
-                self.stream_ended.insert((at, no));
-            }
-        }
-        for (dependent, index) in dependents {
-            self.tell_dependent(dependent, index, at, &ending);
-        }
-        self.set_phase(no, Phase::Ended { ending, at });
-        self.finish_if_through(run_no);
-    }
-
-    fn tell_dependent(&mut self, no: TaskNo, index: u32, at: Wall, ending: &Ending) {
-        let Some(task) = self.tasks.get_mut(&no) else { return };
-        let Phase::Waiting { unmet } = &mut task.phase else { return };
-        let Some(dependency) = task.spec.dependencies.get(index as usize) else { return };
-        match graph::judge(dependency, ending) {
-            Verdict::Allows => {
-                *unmet = unmet.saturating_sub(1);
-                if *unmet == 0 && !self.doomed.contains_key(&no) {
-                    self.make_ready(no, at);
-                }
-            }
-            Verdict::Dooms(doom) => {
-                self.doomed.entry(no).or_insert(doom);
-            }
-        }
-    }
-
-    fn cancel(&mut self, no: TaskNo, at: Wall, reason: &CancelReason) {
-        let mut todo = vec![(no, reason.clone())];
-        while let Some((no, reason)) = todo.pop() {
-            self.release(no);
-            let Some(task) = self.tasks.get(&no) else { continue };
-            let parent = task.spec.id.clone();
-            let children = task.children.iter();
-            todo.extend(
-                children.map(|child| (*child, CancelReason::Parent { parent: parent.clone() })),
-            );
-            self.end(no, at, Ending::Cancelled(reason));
-        }
-    }
-
-    fn cancel_run(&mut self, no: RunNo, at: Wall, reason: &CancelReason) {
-        let Some(run) = self.runs.get_mut(&no) else { return };
-        run.sealed = true;
-        let tasks: Vec<TaskNo> = run.tasks.values().copied().collect();
-        for task in tasks {
-            if self.tasks.get(&task).is_some_and(|task| !task.has_ended()) {
-                self.release(task);
-                self.end(task, at, Ending::Cancelled(reason.clone()));
-            }
-        }
-        self.finish_if_through(no);
-    }
-
-    fn finish_if_through(&mut self, no: RunNo) {
-        let Some(run) = self.runs.get(&no) else { return };
-        if run.sealed && run.ended.is_none() && run.counts.ended() == run.counts.total {
-            self.finished.insert(no);
-        }
-    }
-
-    /// Begins a task anew, and with it all that ended because of how it had ended.
-    fn reopen(&mut self, no: TaskNo, at: Wall) {
-        let mut todo = vec![no];
-        let mut reopened = Vec::new();
-        while let Some(no) = todo.pop() {
-            let Some(task) = self.tasks.get_mut(&no) else { continue };
-            let id = task.spec.id.clone();
-            task.failures = 0;
-            task.losses = 0;
-            task.failed_on.clear();
-            if let Some(deadline) = task.deadline.take() {
-                self.deadlines.remove(&(deadline, no));
-            }
-            let run_no = task.run;
-            if let Phase::Ended { ending, at: ended } = &task.phase {
-                self.stream_ended.remove(&(*ended, no));
-                let failed = matches!(ending, Ending::Failed(_));
-                if let Some(run) = self.runs.get_mut(&run_no) {
-                    let count =
-                        if failed { &mut run.counts.failed } else { &mut run.counts.cancelled };
-                    *count = count.saturating_sub(1);
-                    if let Some(ended) = run.ended.take() {
-                        self.runs_ended.remove(&(ended, run_no));
-                    }
-                }
-                self.finished.remove(&run_no);
-            }
-            self.set_phase(no, Phase::Held);
-            reopened.push(no);
-            let dependents = self.tasks.get(&no).into_iter().flat_map(|task| &task.dependents);
-            todo.extend(
-                dependents.map(|(no, _)| *no).filter(|no| {
-                    self.tasks.get(no).is_some_and(|task| ended_because_of(task, &id))
-                }),
-            );
-        }
-        for no in reopened.into_iter().rev() {
-            self.settle(no, at);
-        }
-    }
-
-    fn forget_run(&mut self, no: RunNo) {
-        let Some(run) = self.runs.remove(&no) else { return };
-        self.run_names.remove(&run.id);
-        if let Some(ended) = run.ended {
-            self.runs_ended.remove(&(ended, no));
-        }
-        for task in run.tasks.values() {
-            if let Some(Phase::Ended { at, .. }) = self.tasks.remove(task).map(|task| task.phase) {
-                self.stream_ended.remove(&(at, *task));
-            }
-        }
-    }
-
-    fn forget_task(&mut self, no: TaskNo) {
-        let Some(task) = self.tasks.remove(&no) else { return };
-        if let Phase::Ended { at, .. } = task.phase {
-            self.stream_ended.remove(&(at, no));
-        }
-        if let Some(run) = self.runs.get_mut(&task.run) {
-            run.tasks.remove(&task.spec.id);
-        }
-    }
-
-    /// Rebuilds what is derived from runs and tasks.
-    pub(super) fn derive(&mut self) {
-        self.run_names = self.runs.iter().map(|(no, run)| (run.id.clone(), *no)).collect();
-        for (no, run) in &self.runs {
-            if let Some(ended) = run.ended {
-                self.runs_ended.insert((ended, *no));
-            } else if run.sealed && run.counts.ended() == run.counts.total {
-                self.finished.insert(*no);
-            }
-        }
-        for (no, task) in &self.tasks {
-            match &task.phase {
-                Phase::Ready { downstream, .. } => {
-                    let class = Class::of(task.run, &task.spec);
-                    self.queues.insert(class, place(*no, &task.spec, *downstream));
-                }
-                Phase::Retrying { due } => {
-                    self.retries.insert((*due, *no));
-                }
-                Phase::Ended { at, .. } => {
-                    if self.runs.get(&task.run).is_some_and(|run| run.opening.stream) {
-                        self.stream_ended.insert((*at, *no));
-                    }
-                }
-                Phase::Held | Phase::Waiting { .. } | Phase::Assigned { .. } => {}
-            }
-            if let Some(deadline) = task.deadline.filter(|_| !task.has_ended()) {
-                self.deadlines.insert((deadline, *no));
-            }
-        }
-    }
-}
-
-fn ended_because_of(task: &Task, id: &orkestra_runtime::id::TaskId) -> bool {
-    match &task.phase {
-        Phase::Ended { ending: Ending::Failed(FailReason::DependencyFailed { on }), .. } => {
-            on == id
-        }
-        Phase::Ended {
-            ending:
-                Ending::Cancelled(
-                    CancelReason::DependencyCancelled { on } | CancelReason::ConditionNotMet { on },
-                ),
-            ..
-        } => on == id,
-        Phase::Ended { .. }
-        | Phase::Held
-        | Phase::Waiting { .. }
-        | Phase::Ready { .. }
-        | Phase::Retrying { .. }
-        | Phase::Assigned { .. } => false,
     }
 }

@@ -16,7 +16,7 @@ use crate::task::{
     assign::SCHEDULE_MAX,
     command::{Decision, Ended, Reply, Round},
     event::{CancelReason, FailReason, TaskEvent, Then},
-    live::{Lease, Live},
+    live::{Lease, Live, Loss},
     machine::TaskMachine,
     queue::{Class, place},
     retry,
@@ -25,6 +25,8 @@ use crate::task::{
 
 /// How many deadlines one internal command looks at.
 const DEADLINES_MAX: usize = 200;
+/// How many attempts one internal command ends, so that a step stays small.
+const LEASES_MAX: usize = 300;
 
 impl TaskMachine {
     /// Rebuilds what is volatile with fresh terms.
@@ -39,6 +41,7 @@ impl TaskMachine {
                     incarnation: None,
                     until,
                     began: now.moment,
+                    lost: None,
                 };
                 self.live.leases.insert(*no, lease);
             }
@@ -62,6 +65,7 @@ impl TaskMachine {
                     incarnation: self.live.joined.get(&agent).copied(),
                     until: now.moment + self.settings.lease,
                     began: now.moment,
+                    lost: None,
                 };
                 self.live.leases.insert(*task, lease);
                 self.set_sweep(now);
@@ -150,7 +154,10 @@ impl TaskMachine {
                     task.attempt == lease.attempt && matches!(task.phase, Phase::Assigned { .. })
                 })
             });
-            self.live.sweep = None;
+            let over = |lease: &&Lease| lease.is_over(now.moment);
+            // What one sweep does not end, the next ends at once.
+            let more = self.live.leases.values().filter(over).count() > LEASES_MAX;
+            self.live.sweep = more.then_some(now.moment);
             self.set_sweep(now);
         }
     }
@@ -169,7 +176,11 @@ impl TaskMachine {
     }
 
     pub(super) fn expire_leases(&self, round: &mut Round<'_>) {
+        let mut ended = 0;
         for (no, lease) in &self.live.leases {
+            if ended >= LEASES_MAX {
+                break;
+            }
             let Some(task) = self.task(*no).filter(|task| task.attempt == lease.attempt) else {
                 continue;
             };
@@ -178,8 +189,11 @@ impl TaskMachine {
                 continue;
             }
             if let Some(failure) = self.verdict_on(task, lease, round.now) {
-                self.tell_to_stop(*no, "its term is over", round.out);
+                if lease.lost.is_none() {
+                    self.tell_to_stop(*no, "its term is over", round.out);
+                }
                 self.fail_attempt((*no, task), failure, round);
+                ended += 1;
             }
         }
     }
@@ -187,6 +201,12 @@ impl TaskMachine {
     /// Why an attempt must end now, if it must.
     fn verdict_on(&self, task: &Task, lease: &Lease, now: Now) -> Option<Failure> {
         let term = self.settings.lease;
+        match lease.lost {
+            Some(Loss::WithNode) => return Some(retry::lost_with_node()),
+            Some(Loss::WithWorker) => return Some(retry::lost_with_worker()),
+            Some(Loss::HandedBack) => return Some(retry::left_with_worker()),
+            None => {}
+        }
         if lease.until <= now.moment {
             return Some(retry::lease_ran_out(term));
         }

@@ -22,6 +22,26 @@ pub(super) struct Lease {
     pub(super) incarnation: Option<Incarnation>,
     pub(super) until: Moment,
     pub(super) began: Moment,
+    /// Why it is over before its time, if it is.
+    pub(super) lost: Option<Loss>,
+}
+
+/// Why an attempt is over though nobody reported its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// The node that held it went down.
+    WithNode,
+    /// Its worker was started anew without it.
+    WithWorker,
+    /// Its worker stopped in order.
+    HandedBack,
+}
+
+impl Lease {
+    /// Whether the attempt must end, for whatever reason.
+    pub(super) fn is_over(&self, now: Moment) -> bool {
+        self.lost.is_some() || self.until <= now
+    }
 }
 
 /// Everything volatile.

@@ -62,6 +62,11 @@ pub(super) fn lost_with_worker() -> Failure {
     Failure::new(FailureKind::Lost, "its worker was started anew without it")
 }
 
+/// An attempt whose worker stopped in order.
+pub(super) fn left_with_worker() -> Failure {
+    Failure::new(FailureKind::HandedBack, "its worker stopped in order")
+}
+
 /// An attempt whose worker was silent for a whole lease.
 pub(super) fn lease_ran_out(lease: Duration) -> Failure {
     Failure::new(

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fmt, fs,
     path::Path,
 };
 
@@ -72,7 +72,6 @@ impl Story {
 }
 
 /// Figures of a history, for people.
-#[derive(Debug)]
 pub(crate) struct Figures {
     /// How many events there are.
     pub(crate) events: u64,
@@ -84,6 +83,17 @@ pub(crate) struct Figures {
     pub(crate) executed: usize,
     /// How many tasks left more than one.
     pub(crate) executed_again: usize,
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { events, reigns, attempts, executed, executed_again } = self;
+        write!(
+            f,
+            "{reigns} reigns, {events} events, {attempts} attempts, {executed} of them executed, \
+             {executed_again} tasks more than once"
+        )
+    }
 }
 
 /// Holds the record against what was said and done.
@@ -119,7 +129,8 @@ fn check_states(desk: &Desk, told: &Told, stories: &BTreeMap<String, Story>) {
     for view in listed {
         let (id, state) = (view["id"].as_str().unwrap(), view["state"].as_str().unwrap());
         let story = &stories[id];
-        let (ended, attempt) = story.ended.clone().unwrap_or_else(|| panic!("{id} never ended"));
+        assert!(story.ended.is_some(), "{id} never ended");
+        let (ended, attempt) = story.ended.clone().unwrap();
         assert_eq!(ended, state, "{id}");
         assert_eq!(view["attempt"].as_u64(), story.assigned.last().copied(), "{id}");
         assert_eq!(attempt, story.assigned.last().copied(), "{id}");

@@ -156,6 +156,6 @@ async fn two_hundred_kills_lose_nothing_that_was_said_and_record_nothing_twice()
     assert!(figures.executed_again > 0, "no kill ever hit between doing and recording");
     assert!(figures.reigns > amidst);
     eprintln!(
-        "{KILLS} kills, {amidst} amidst; {said_before} endings told before the last; {figures:?}"
+        "{KILLS} kills, {amidst} amidst; {said_before} endings told before the last; {figures}"
     );
 }

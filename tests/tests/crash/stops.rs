@@ -59,6 +59,6 @@ async fn who_stops_in_order_finishes_what_it_holds_and_does_nothing_twice() {
     told.listen(&said);
 
     let figures = check(&desk, &told, TASKS).await;
-    assert_eq!(traced(&desk).len(), TASKS, "an attempt was cut off and done again: {figures:?}");
-    eprintln!("{STOPS} stops; {before} endings told before the last; {figures:?}");
+    assert_eq!(traced(&desk).len(), TASKS, "an attempt was cut off and done again: {figures}");
+    eprintln!("{STOPS} stops; {before} endings told before the last; {figures}");
 }

@@ -189,3 +189,16 @@ fn an_attempt_handed_back_does_not_count_as_a_failure() {
     assert_eq!(script.sent(), ["ann<ack×1", "ann<a#2"]);
     assert_eq!(script.view("a").failures, 0);
 }
+
+#[test]
+fn a_worker_that_held_thousands_and_is_started_anew_loses_them_step_by_step() {
+    let tasks: Vec<_> = (0..1_000).map(|n| task(&format!("t{n}"), &[])).collect();
+    let mut script = Script::default();
+    script.join(profile("ann", 1_000), 1).graph(&tasks);
+    let before = script.steps;
+    script.join(profile("ann", 1_000), 2);
+    assert!(script.largest_step <= 1_100, "{}", script.largest_step);
+    assert!(script.steps - before >= 4);
+    let lost = tasks.iter().filter(|spec| script.view(spec.id.as_str()).failures == 1);
+    assert_eq!(lost.count(), 1_000);
+}

@@ -60,6 +60,8 @@ pub(super) struct Script {
     pub(super) machine: TaskMachine,
     pub(super) journal: Vec<(Wall, TaskEvent)>,
     pub(super) effects: Vec<TaskEffect>,
+    pub(super) steps: usize,
+    pub(super) largest_step: usize,
     chance: Chance,
     pub(super) now: Now,
 }
@@ -76,6 +78,8 @@ impl Script {
             machine: TaskMachine::new(settings),
             journal: Vec::new(),
             effects: Vec::new(),
+            steps: 0,
+            largest_step: 0,
             chance: Chance::from_seed(7),
             now: Now { moment: Moment::from_ms(0), wall: Wall::from_ms(START) },
         }
@@ -89,6 +93,7 @@ impl Script {
     }
 
     fn step(&mut self, command: TaskCommand) {
+        let before = self.journal.len();
         let mut queue = std::collections::VecDeque::from([command]);
         while let Some(command) = queue.pop_front() {
             self.machine.hear(self.now, &command);
@@ -103,6 +108,8 @@ impl Script {
             self.effects.extend(decision.effects);
             queue.extend(decision.then);
         }
+        self.steps += 1;
+        self.largest_step = self.largest_step.max(self.journal.len() - before);
     }
 
     pub(super) fn settle(&mut self) {

@@ -1,0 +1,65 @@
+//! What leaves memory, and what is derived anew when a snapshot comes back.
+
+use orkestra_runtime::id::TaskNo;
+
+use crate::task::{
+    queue::{Class, place},
+    state::{Durable, Phase, RunNo},
+};
+
+impl Durable {
+    pub(super) fn forget_run(&mut self, no: RunNo) {
+        let Some(run) = self.runs.remove(&no) else { return };
+        self.run_names.remove(&run.id);
+        if let Some(ended) = run.ended {
+            self.runs_ended.remove(&(ended, no));
+        }
+        for task in run.tasks.values() {
+            if let Some(Phase::Ended { at, .. }) = self.tasks.remove(task).map(|task| task.phase) {
+                self.stream_ended.remove(&(at, *task));
+            }
+        }
+    }
+
+    pub(super) fn forget_task(&mut self, no: TaskNo) {
+        let Some(task) = self.tasks.remove(&no) else { return };
+        if let Phase::Ended { at, .. } = task.phase {
+            self.stream_ended.remove(&(at, no));
+        }
+        if let Some(run) = self.runs.get_mut(&task.run) {
+            run.tasks.remove(&task.spec.id);
+        }
+    }
+
+    /// Rebuilds what is derived from runs and tasks.
+    pub(super) fn derive(&mut self) {
+        self.run_names = self.runs.iter().map(|(no, run)| (run.id.clone(), *no)).collect();
+        for (no, run) in &self.runs {
+            if let Some(ended) = run.ended {
+                self.runs_ended.insert((ended, *no));
+            } else if run.sealed && run.counts.ended() == run.counts.total {
+                self.finished.insert(*no);
+            }
+        }
+        for (no, task) in &self.tasks {
+            match &task.phase {
+                Phase::Ready { downstream, .. } => {
+                    let class = Class::of(task.run, &task.spec);
+                    self.queues.insert(class, place(*no, &task.spec, *downstream));
+                }
+                Phase::Retrying { due } => {
+                    self.retries.insert((*due, *no));
+                }
+                Phase::Ended { at, .. } => {
+                    if self.runs.get(&task.run).is_some_and(|run| run.opening.stream) {
+                        self.stream_ended.insert((*at, *no));
+                    }
+                }
+                Phase::Held | Phase::Waiting { .. } | Phase::Assigned { .. } => {}
+            }
+            if let Some(deadline) = task.deadline.filter(|_| !task.has_ended()) {
+                self.deadlines.insert((deadline, *no));
+            }
+        }
+    }
+}
