@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::Blobs,
+    fabric::{BlobName, Blobs},
     id::{Incarnation, RunId, TaskId, TaskNo},
     machine::ReplyTo,
     protocol::{
@@ -58,6 +58,22 @@ impl Tasks {
             Reply::Opened { existed, sealed } => Ok((existed, sealed)),
             reply => Err(odd(&reply)),
         }
+    }
+
+    /// Begins a run of these tasks and lets them go: opens it, submits the graph, seals it.
+    ///
+    /// Where the run is there already it goes on where it was; with other tasks than it began with
+    /// it is refused.
+    pub async fn begin(&self, run: &RunId, tasks: Vec<TaskSpec>) -> Result<()> {
+        let count = tasks.len() as u64;
+        let input_hash = hash_of(&tasks)?;
+        let opening = RunOpening { input_hash, ..RunOpening::default() };
+        let (_, sealed) = self.open(run, opening).await?;
+        if !sealed {
+            self.submit(run, tasks.into_iter().map(Arc::new).collect()).await?;
+            self.seal(run, count).await?;
+        }
+        Ok(())
     }
 
     /// Submits tasks, in parts where they are many; answers their numbers in the same order.
@@ -214,16 +230,11 @@ impl Tasks {
                     RefusalCode::RunConflict | RefusalCode::TaskConflict => ErrorKind::Conflict,
                     _ => ErrorKind::Invalid,
                 };
-                Err(Error::new(kind, refusal.message.clone()).because(refusal_of(&refusal)))
+                Err(Error::new(kind, refusal.message))
             }
             reply => Ok(reply),
         }
     }
-}
-
-/// The refusal itself is the error's source for programs; the sentence is not said twice.
-fn refusal_of(refusal: &crate::task::Refusal) -> String {
-    format!("{:?}", refusal.code)
 }
 
 impl fmt::Debug for Tasks {
@@ -266,6 +277,12 @@ fn unanswered(error: &ShardError) -> Error {
 
 fn odd(reply: &Reply) -> Error {
     Error::new(ErrorKind::Fault, format!("the shard answered something else: {reply:?}"))
+}
+
+/// What tells a graph of tasks from another.
+fn hash_of(tasks: &[TaskSpec]) -> Result<String> {
+    let json = Json::of(tasks)?;
+    Ok(BlobName::of(json.as_str().as_bytes()).to_string())
 }
 
 /// Cuts tasks into parts that fit a step.

@@ -228,7 +228,7 @@ pub(super) struct AuditArgs {
 pub(super) enum SupervisionCommand {
     /// Show the supervision log.
     #[command(
-        after_help = "Examples:\n  orkestra supervision log\n  orkestra supervision log --child agents/secrets"
+        after_help = "Examples:\n  orkestra supervision log\n  orkestra supervision log --child agents/secrets\n  orkestra supervision log --follow --limit 20"
     )]
     Log {
         /// Only of children whose path contains this.
@@ -237,8 +237,11 @@ pub(super) enum SupervisionCommand {
         /// Only the last so many.
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
+        /// Go on with what is added, until interrupted.
+        #[arg(short, long)]
+        follow: bool,
     },
-    /// Show the supervision tree with states and restart counts.
+    /// Show the supervision tree of the latest start with states and restart counts.
     Tree,
 }
 

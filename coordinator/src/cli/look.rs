@@ -42,7 +42,7 @@ impl<'a> Looking<'a> {
         Ok(Self { console, inspection, now })
     }
 
-    fn run(&self, choice: &RunChoice) -> Result<RunId> {
+    pub(super) fn run(&self, choice: &RunChoice) -> Result<RunId> {
         if let Some(name) = &choice.run {
             return RunId::new(name);
         }
@@ -51,7 +51,7 @@ impl<'a> Looking<'a> {
         })
     }
 
-    fn answer(&self, query: &Query) -> Answer {
+    pub(super) fn answer(&self, query: &Query) -> Answer {
         self.inspection.tasks().answer(self.now, query)
     }
 
@@ -77,7 +77,7 @@ impl<'a> Looking<'a> {
         Ok(Exit::Done)
     }
 
-    fn check_run(&self, run: &RunId) -> Result<()> {
+    pub(super) fn check_run(&self, run: &RunId) -> Result<()> {
         if let Answer::Run(Some(_)) = self.answer(&Query::Run(run.clone())) {
             return Ok(());
         }
@@ -168,7 +168,7 @@ impl<'a> Looking<'a> {
     }
 }
 
-fn no_task(run: &RunId, id: &TaskId) -> Error {
+pub(super) fn no_task(run: &RunId, id: &TaskId) -> Error {
     let message = format!("run {run:?} has no task {id:?}: `orkestra task list` shows all");
     Error::new(ErrorKind::NotFound, message)
 }

@@ -4,12 +4,15 @@
 //! fault of the user's is told with its place and with what to do.
 
 mod args;
+mod change;
 mod failure;
 mod files;
 mod look;
+mod parse;
 mod run;
 mod settings;
 mod show;
+mod supervision;
 mod when;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -18,12 +21,15 @@ use orkestra_runtime::time::{Clock as _, SystemClock};
 use crate::{
     cli::{
         args::{AgentCommand, AuditCommand, Cli, Command, Common, TaskCommand},
+        change::Change,
         failure::Failure,
         look::Looking,
         settings::Settings,
     },
     output::{Console, Exit, Format},
 };
+
+pub use parse::parses;
 
 /// Runs the command that this process was started with.
 pub fn main() -> Exit {
@@ -92,6 +98,13 @@ async fn serve(
         Command::Task(TaskCommand::Get { task, run }) => {
             Looking::at(data_dir, console, now).await?.task_get(&task, &run)?
         }
+        Command::Task(TaskCommand::Cancel { task, run, reason }) => {
+            let change = Change::Cancel { reason: &reason };
+            change.make((&task, &run), settings, console, clock).await?
+        }
+        Command::Task(TaskCommand::Retry { task, run }) => {
+            Change::Retry.make((&task, &run), settings, console, clock).await?
+        }
         Command::Why { task, run } => {
             Looking::at(data_dir, console, now).await?.why(&task, &run)?
         }
@@ -106,6 +119,7 @@ async fn serve(
             looking.audit_export(&filter, dir.as_deref()).await?
         }
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
+        Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,
         Command::Run(args) => return run::run(&args, settings, console).await,
         _ => Exit::Invalid,
     };

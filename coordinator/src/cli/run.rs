@@ -14,6 +14,8 @@ use orkestra_runtime::{
     time::{Clock, SystemClock},
 };
 
+use self::watch::Interruptions;
+pub(super) use self::watch::interrupted;
 use crate::{
     cli::{args::RunArgs, failure::Failure, files, settings::Settings},
     output::{Console, Exit},
@@ -65,7 +67,7 @@ fn prepare(args: &RunArgs, data_dir: &Path, console: &mut Console) -> Result<Pre
     Ok(scenario.prepare(&inputs)?)
 }
 
-fn open(data_dir: &Path) -> Result<Embedded> {
+pub(super) fn open(data_dir: &Path) -> Result<Embedded> {
     Embedded::open(data_dir).map_err(|error| {
         let message = format!("cannot use the data directory {}", data_dir.display());
         Error::new(error.kind(), message).because(error)
@@ -78,12 +80,12 @@ async fn in_fabric(
     (settings, fabric, clock): (&Settings, &Arc<dyn Fabric>, Arc<SystemClock>),
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let mut interruptions = watch::Interruptions::listen()?;
+    let mut interruptions = Interruptions::listen()?;
     let log = SupervisionLog::open(settings.data_dir().join(SUPERVISION_LOG))?;
     let spec = spec(prepared, settings, Arc::clone(fabric), (log, Arc::clone(&clock)))?;
     let system = System::start(spec).await?;
-    let ran =
-        on_system(prepared, args, (&system, clock.as_ref(), &mut interruptions), console).await;
+    let told: Told<'_> = (&system, settings, clock.as_ref());
+    let ran = on_system(prepared, args, (told, &mut interruptions), console).await;
     if let Ok(watch::Watched::Interrupted) = ran {
         console.say("stopping: agents finish or hand back; once more aborts")?;
     }
@@ -103,27 +105,31 @@ async fn in_fabric(
     }
 }
 
+/// What a run is told with.
+type Told<'a> = (&'a System, &'a Settings, &'a dyn Clock);
+
 async fn on_system(
     prepared: &Prepared,
     args: &RunArgs,
-    (system, clock, interruptions): (&System, &dyn Clock, &mut watch::Interruptions),
+    ((system, settings, clock), interruptions): (Told<'_>, &mut Interruptions),
     console: &mut Console,
 ) -> Result<watch::Watched, Failure> {
     let tasks = system.tasks();
     let run = choose::choose(prepared, args.fresh, tasks, console).await?;
     let watched = watch::watch(&run, (system, clock), interruptions, console).await?;
     let watch::Seen::Ended(summary) = watched else { return Ok(watch::Watched::Interrupted) };
-    let exit = ending::tell(prepared, args, (system, &summary, clock), console).await?;
+    let exit = ending::tell(prepared, args, (system, &summary, settings), console).await?;
     Ok(watch::Watched::Ended(exit))
 }
 
 fn spec(
     prepared: &Prepared,
-    Settings { config }: &Settings,
+    settings: &Settings,
     fabric: Arc<dyn Fabric>,
     (log, clock): (SupervisionLog, Arc<SystemClock>),
 ) -> Result<SystemSpec> {
-    let mut spec = SystemSpec::new(fabric, config.data_dir.clone())?;
+    let config = &settings.config;
+    let mut spec = bare_spec(settings, fabric, clock)?;
     let threads = |most: std::num::NonZeroU32| usize::try_from(most.get()).unwrap_or(usize::MAX);
     let shared = team::Shared {
         pool: BlockingPool::with_lost_max(
@@ -135,6 +141,17 @@ fn spec(
     };
     spec.members =
         prepared.agents.iter().map(|agent| team::member(agent, &shared)).collect::<Result<_>>()?;
+    spec.log = log;
+    Ok(spec)
+}
+
+/// A node as it is configured, without agents, whose starts and ends are told nowhere.
+pub(super) fn bare_spec(
+    Settings { config }: &Settings,
+    fabric: Arc<dyn Fabric>,
+    clock: Arc<SystemClock>,
+) -> Result<SystemSpec> {
+    let mut spec = SystemSpec::new(fabric, config.data_dir.clone())?;
     let tasks = &mut spec.settings.tasks;
     tasks.lease = config.tasks_lease;
     tasks.poison_after = config.tasks_poison_after.get();
@@ -149,7 +166,6 @@ fn spec(
         period: config.supervision_period,
     };
     spec.drain_within = config.shutdown_drain_within;
-    spec.log = log;
     spec.seed = clock.now().wall.as_ms();
     spec.clock = clock;
     Ok(spec)

@@ -6,6 +6,7 @@ use std::{
 };
 
 use orkestra_runtime::{Error, ErrorKind, Result};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use serde::Serialize;
 
 use super::Table;
@@ -26,9 +27,12 @@ pub enum Format {
 
 /// What the command runs in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all mix freely")]
 pub struct Surroundings {
     /// The standard error is a terminal.
     pub talk_is_terminal: bool,
+    /// The standard output is a terminal.
+    pub data_is_terminal: bool,
     /// `NO_COLOR` is set and not empty.
     pub no_color: bool,
     /// `CI` is set and not empty.
@@ -41,10 +45,30 @@ impl Surroundings {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         Self {
             talk_is_terminal: io::stderr().is_terminal(),
+            data_is_terminal: io::stdout().is_terminal(),
             no_color: is_set("NO_COLOR"),
             ci: is_set("CI"),
         }
     }
+
+    /// Whether talk may be coloured.
+    pub const fn colours_talk(self) -> bool {
+        self.talk_is_terminal && !self.no_color && !self.ci
+    }
+
+    /// Whether data for people may be coloured.
+    pub const fn colours_data(self) -> bool {
+        self.data_is_terminal && !self.no_color && !self.ci
+    }
+}
+
+/// Whether whoever reads the standard output of this process has gone away: one who waits for news
+/// would else find out only when there are some.
+pub fn is_reader_gone() -> bool {
+    let out = io::stdout();
+    let mut asked = [PollFd::new(&out, PollFlags::empty())];
+    let told = rustix::event::poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    told.is_ok() && asked.iter().any(|out| out.revents().contains(PollFlags::ERR))
 }
 
 /// The two streams of a command: data for whoever asked, talk for whoever watches.
@@ -187,8 +211,7 @@ impl Console {
     }
 
     fn painted(&self, word: &str, colour: &str) -> String {
-        let Surroundings { talk_is_terminal, no_color, ci, .. } = self.surroundings;
-        if talk_is_terminal && !no_color && !ci {
+        if self.surroundings.colours_talk() {
             format!("\u{1b}[1;{colour}m{word}\u{1b}[0m")
         } else {
             word.to_owned()

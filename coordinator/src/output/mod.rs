@@ -11,7 +11,7 @@ mod log;
 mod progress;
 mod table;
 
-pub use console::{Console, Format, Surroundings};
+pub use console::{Console, Format, Surroundings, is_reader_gone};
 pub use exit::Exit;
 pub use human::{age, duration, size};
 pub use log::begin_log;

@@ -24,10 +24,25 @@ pub struct Snapshot {
     pub total: u64,
     /// How many have completed.
     pub done: u64,
-    /// How many have ended otherwise.
+    /// How many have failed.
     pub failed: u64,
+    /// How many were cancelled.
+    pub cancelled: u64,
     /// What goes on.
     pub running: Vec<Running>,
+}
+
+impl Snapshot {
+    const fn ended(&self) -> u64 {
+        self.done + self.failed + self.cancelled
+    }
+
+    /// What did not come to a good end, if anything; as it is said.
+    fn losses(&self) -> Vec<String> {
+        let counts = [(self.failed, "failed"), (self.cancelled, "cancelled")];
+        let some = counts.into_iter().filter(|(count, _)| *count > 0);
+        some.map(|(count, how)| format!("{count} {how}")).collect()
+    }
 }
 
 /// An attempt that goes on.
@@ -99,8 +114,8 @@ impl Progress {
                 let is_due = match last {
                     None => true,
                     Some((at, shown)) => {
-                        let has_moved = (shown.done, shown.failed) != (state.done, state.failed);
-                        let has_ended = state.done + state.failed == state.total && has_moved;
+                        let has_moved = shown.ended() != state.ended();
+                        let has_ended = state.ended() == state.total && has_moved;
                         has_ended || now.since(*at) >= LINE_EVERY
                     }
                 };
@@ -140,9 +155,7 @@ struct Event<'a> {
 
 fn line(state: &Snapshot) -> String {
     let mut parts = vec![format!("{} of {} tasks done", state.done, state.total)];
-    if state.failed > 0 {
-        parts.push(format!("{} failed", state.failed));
-    }
+    parts.extend(state.losses());
     if let Some(Running { task, agent, since, .. }) = state.running.first() {
         let (running, since) = (state.running.len(), human::duration(*since));
         parts.push(format!("{running} running ({task} by {agent} for {since})"));
@@ -168,10 +181,8 @@ impl Bars {
 
     fn show(&mut self, state: &Snapshot) {
         self.total.set_length(state.total);
-        self.total.set_position(state.done + state.failed);
-        let failed =
-            if state.failed > 0 { format!("{} failed", state.failed) } else { String::new() };
-        self.total.set_message(failed);
+        self.total.set_position(state.ended());
+        self.total.set_message(state.losses().join(", "));
         let shown = state.running.len().min(SHOWN_MAX);
         while self.who.len() > shown {
             if let Some(bar) = self.who.pop() {
@@ -217,7 +228,7 @@ mod tests {
             message: String::new(),
         };
         let running = if done + failed < 4 { vec![running] } else { Vec::new() };
-        Snapshot { total: 4, done, failed, running }
+        Snapshot { total: 4, done, failed, cancelled: 0, running }
     }
 
     #[test]
@@ -240,6 +251,15 @@ mod tests {
     }
 
     #[test]
+    fn what_was_cancelled_is_not_called_failed() {
+        let state = Snapshot { cancelled: 1, ..state(2, 1) };
+        assert_eq!(
+            line(&Snapshot { running: Vec::new(), ..state }),
+            "2 of 4 tasks done, 1 failed, 1 cancelled"
+        );
+    }
+
+    #[test]
     fn programs_read_a_line_for_each_change() {
         let (mut console, out, _) = console(Format::Ndjson);
         let mut progress = Progress::on(&console);
@@ -248,8 +268,8 @@ mod tests {
         }
         assert_eq!(
             out.text(),
-            "{\"event\":\"progress\",\"total\":4,\"done\":1,\"failed\":0,\"running\":[{\"task\":\"secrets\",\"agent\":\"a\",\"running_ms\":12000,\"message\":\"\"}]}\n\
-             {\"event\":\"progress\",\"total\":4,\"done\":4,\"failed\":0,\"running\":[]}\n"
+            "{\"event\":\"progress\",\"total\":4,\"done\":1,\"failed\":0,\"cancelled\":0,\"running\":[{\"task\":\"secrets\",\"agent\":\"a\",\"running_ms\":12000,\"message\":\"\"}]}\n\
+             {\"event\":\"progress\",\"total\":4,\"done\":4,\"failed\":0,\"cancelled\":0,\"running\":[]}\n"
         );
     }
 }

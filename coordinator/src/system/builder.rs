@@ -83,3 +83,51 @@ impl Builder {
         System::start(spec).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use orkestra_runtime::{
+        ErrorKind,
+        id::{RunId, TaskId},
+        protocol::task::TaskSpec,
+    };
+
+    use super::*;
+
+    async fn echo(work: Work, _: Context) -> Result<Json, Failure> {
+        Ok(work.input)
+    }
+
+    fn graph(word: &str) -> Vec<TaskSpec> {
+        let said = TaskSpec::named("said").unwrap().given(word).unwrap();
+        let after = TaskSpec::named("after").unwrap().needs(["said"]).unwrap();
+        vec![said, after.only("echo").unwrap()]
+    }
+
+    #[tokio::test]
+    async fn a_run_that_is_begun_again_goes_on_and_with_other_tasks_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunId::new("r").unwrap();
+        for _ in 0..2 {
+            let builder = System::builder().data_dir(folder.path()).unwrap();
+            let system = builder.function("echo", 1, echo).unwrap().start().await.unwrap();
+            system.tasks().begin(&run, graph("hello")).await.unwrap();
+            let ended = system.tasks().wait(&run).await.unwrap();
+            assert_eq!((ended.counts.completed, ended.attempts), (2, 2));
+            let said = system.tasks().output(&run, &TaskId::new("said").unwrap()).await.unwrap();
+            assert_eq!(said.unwrap().as_str(), "\"hello\"");
+            let other = system.tasks().begin(&run, graph("goodbye")).await.unwrap_err();
+            assert_eq!(other.kind(), ErrorKind::Conflict);
+            system.stop().await.unwrap();
+        }
+    }
+
+    #[test]
+    fn an_input_that_is_too_large_to_travel_is_refused_with_advice() {
+        let large = "x".repeat(orkestra_runtime::limits::PAYLOAD_INLINE_BYTES_MAX);
+        let refused = TaskSpec::named("t").unwrap().given(&large).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Invalid);
+        assert!(refused.to_string().contains("keep it in a blob"), "{refused}");
+        assert!(TaskSpec::named("").is_err());
+    }
+}

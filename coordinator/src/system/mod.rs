@@ -3,6 +3,11 @@
 //! Promises: it is up when [`System::start`] returns; what a failed start had begun is stopped;
 //! [`System::stop`] lets agents finish or hand back, makes everything durable, and leaves no task
 //! and no process behind.
+//!
+//! It does not promise that a worker's unheard outcomes outlive the process: the next start begins
+//! those attempts anew.
+//!
+//! Begin with [`System::builder`], go on with [`Tasks`]; [`tree`] shows how it is supervised.
 
 mod builder;
 mod hands;

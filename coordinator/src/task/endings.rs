@@ -96,7 +96,7 @@ impl Durable {
     /// Begins a task anew, and with it all that ended because of how it had ended.
     pub(super) fn reopen(&mut self, no: TaskNo, at: Wall) {
         let mut todo = vec![no];
-        let mut reopened = Vec::new();
+        let (mut reopened, mut waiting) = (Vec::new(), Vec::new());
         while let Some(no) = todo.pop() {
             let Some(task) = self.tasks.get_mut(&no) else { continue };
             let id = task.spec.id.clone();
@@ -123,13 +123,21 @@ impl Durable {
             self.set_phase(no, Phase::Held);
             reopened.push(no);
             let dependents = self.tasks.get(&no).into_iter().flat_map(|task| &task.dependents);
-            todo.extend(
-                dependents.map(|(no, _)| *no).filter(|no| {
-                    self.tasks.get(no).is_some_and(|task| ended_because_of(task, &id))
-                }),
-            );
+            for (no, _) in dependents {
+                let Some(task) = self.tasks.get(no) else { continue };
+                match &task.phase {
+                    // It counted this one as ended: now that is to come again.
+                    Phase::Waiting { .. } => waiting.push(*no),
+                    _ if ended_because_of(task, &id) => todo.push(*no),
+                    _ => {}
+                }
+            }
         }
         for no in reopened.into_iter().rev() {
+            self.settle(no, at);
+        }
+        for no in waiting {
+            self.doomed.remove(&no);
             self.settle(no, at);
         }
     }

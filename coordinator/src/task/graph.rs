@@ -1,6 +1,9 @@
 //! Dependencies: which allow a task to begin, and whether they form a cycle.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use orkestra_runtime::{
     id::TaskId,
@@ -64,6 +67,59 @@ pub(super) fn cycle<'a>(tasks: &BTreeMap<&'a TaskId, &'a TaskSpec>) -> Option<Ve
     };
     let by_parent = |spec: &'a TaskSpec, next: usize| spec.parent.as_ref().filter(|_| next == 0);
     search(tasks, by_dependency).or_else(|| search(tasks, by_parent))
+}
+
+/// Those of a batch at these places, each after what it depends on and after its parent. Where a
+/// parent depends on its own child, only dependencies count.
+pub(super) fn in_order(specs: &[Arc<TaskSpec>], fresh: &BTreeSet<usize>) -> Vec<usize> {
+    let places: BTreeMap<&TaskId, usize> =
+        fresh.iter().filter_map(|place| Some((&specs.get(*place)?.id, *place))).collect();
+    let dependency = |spec: &TaskSpec, next: usize| {
+        let on = &spec.dependencies.get(next)?.on;
+        Some(places.get(on).copied())
+    };
+    let either = |spec: &TaskSpec, next: usize| {
+        let parent = || spec.parent.as_ref().filter(|_| next == spec.dependencies.len());
+        dependency(spec, next).or_else(|| parent().map(|parent| places.get(parent).copied()))
+    };
+    let order = after_all(specs, fresh, either);
+    let turn: BTreeMap<usize, usize> = order.iter().copied().zip(0..).collect();
+    let stands_after = |place: &usize| {
+        let spec = specs.get(*place);
+        let needs = spec.into_iter().flat_map(|spec| &spec.dependencies);
+        let mut needs = needs.filter_map(|need| places.get(&need.on));
+        needs.all(|need| turn.get(need) < turn.get(place))
+    };
+    if order.iter().all(stands_after) { order } else { after_all(specs, fresh, dependency) }
+}
+
+/// Depth-first, without recursion: each place after those that its edges lead to. An edge that leads
+/// out of the batch is `Some(None)`.
+fn after_all(
+    specs: &[Arc<TaskSpec>],
+    fresh: &BTreeSet<usize>,
+    edge: impl Fn(&TaskSpec, usize) -> Option<Option<usize>>,
+) -> Vec<usize> {
+    let (mut order, mut seen) = (Vec::with_capacity(fresh.len()), BTreeSet::new());
+    for start in fresh {
+        let mut path = Vec::new();
+        if seen.insert(*start) {
+            path.push((*start, 0));
+        }
+        while let Some((place, next)) = path.last_mut() {
+            let target = specs.get(*place).and_then(|spec| edge(spec, *next));
+            *next += 1;
+            match target {
+                Some(Some(target)) if seen.insert(target) => path.push((target, 0)),
+                Some(_) => {}
+                None => {
+                    order.push(*place);
+                    path.pop();
+                }
+            }
+        }
+    }
+    order
 }
 
 /// Depth-first search without recursion, so that a long chain cannot exhaust the stack.

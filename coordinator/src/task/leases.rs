@@ -80,10 +80,21 @@ impl TaskMachine {
             }
             TaskEvent::Completed { task, .. }
             | TaskEvent::Failed { task, .. }
-            | TaskEvent::Cancelled { task, .. }
-            | TaskEvent::Retried { task, .. } => {
-                self.drop_lease(*task);
-                self.unripen(*task);
+            | TaskEvent::Retried { task, .. } => self.forget_attempt(*task),
+            TaskEvent::Cancelled { task, .. } => {
+                let mut todo = vec![*task];
+                while let Some(no) = todo.pop() {
+                    self.forget_attempt(no);
+                    todo.extend(self.task(no).into_iter().flat_map(|task| &task.children));
+                }
+            }
+            TaskEvent::RunCancelled { run, .. } => {
+                let run = self.durable.runs.get(run);
+                let tasks: Vec<TaskNo> =
+                    run.into_iter().flat_map(|run| run.tasks.values().copied()).collect();
+                for no in tasks {
+                    self.forget_attempt(no);
+                }
             }
             TaskEvent::RunEnded { run, .. } => {
                 self.live.run_waiters.remove(run);
@@ -96,7 +107,6 @@ impl TaskMachine {
             | TaskEvent::TasksForgotten { .. }
             | TaskEvent::Submitted { .. }
             | TaskEvent::RunSealed { .. }
-            | TaskEvent::RunCancelled { .. }
             | TaskEvent::AgentDescribed { .. } => self.live.settled = false,
         }
     }
@@ -105,6 +115,12 @@ impl TaskMachine {
         self.live.settled = false;
         self.live.leases.remove(&task);
         self.live.progress.remove(&task);
+    }
+
+    /// Forgets what is in mind of a task that nobody works on any more.
+    fn forget_attempt(&mut self, task: TaskNo) {
+        self.drop_lease(task);
+        self.unripen(task);
     }
 
     fn ripen(&mut self, no: TaskNo) {

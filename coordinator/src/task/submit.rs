@@ -65,7 +65,15 @@ impl TaskMachine {
         };
         match self.check_submission(found, tasks) {
             Err(refusal) => out.reply(to, Reply::Refused(refusal)),
-            Ok(fresh) => Self::submit_checked(to, no, tasks, &fresh, out),
+            // In a stream a task is linked to what stands before it, at once.
+            Ok(fresh) => {
+                let order = if found.opening.stream {
+                    graph::in_order(tasks, &fresh)
+                } else {
+                    fresh.into_iter().collect()
+                };
+                Self::submit_checked((to, no), tasks, &order, out);
+            }
         }
     }
 
@@ -118,10 +126,9 @@ impl TaskMachine {
     }
 
     fn submit_checked(
-        to: ReplyTo,
-        run: RunNo,
+        (to, run): (ReplyTo, RunNo),
         tasks: &[Arc<TaskSpec>],
-        fresh: &BTreeSet<usize>,
+        fresh: &[usize],
         out: &mut Decision,
     ) {
         for index in fresh {

@@ -5,8 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    error::{Error, ErrorKind, Result},
     id::{AgentId, Capability, TaskId},
-    protocol::payload::Payload,
+    limits::PAYLOAD_INLINE_BYTES_MAX,
+    protocol::payload::{Json, Payload},
 };
 
 /// How much a task matters. As numbers (accepted wherever a name is): 1 to 4.
@@ -171,6 +173,42 @@ impl TaskSpec {
             deadline_ms: None,
         }
     }
+
+    /// A task whose name is checked here, with defaults for the rest.
+    pub fn named(id: impl AsRef<str>) -> Result<Self> {
+        TaskId::new(id).map(Self::new)
+    }
+
+    /// The same task, which begins only when all of these are completed.
+    pub fn needs<T: AsRef<str>>(mut self, tasks: impl IntoIterator<Item = T>) -> Result<Self> {
+        for task in tasks {
+            let on = TaskId::new(task)?;
+            self.dependencies.push(Dependency { on, kind: DependencyKind::Hard });
+        }
+        Ok(self)
+    }
+
+    /// The same task, on which only this agent may work, and those named before.
+    pub fn only(mut self, agent: impl AsRef<str>) -> Result<Self> {
+        self.agents.push(AgentId::new(agent)?);
+        Ok(self)
+    }
+
+    /// The same task with this input, which must be small enough to travel with it (64 KiB).
+    pub fn given<T: Serialize + ?Sized>(mut self, input: &T) -> Result<Self> {
+        let json = Json::of(input)?;
+        let bytes = json.as_str().len();
+        if bytes > PAYLOAD_INLINE_BYTES_MAX {
+            let message = format!(
+                "the input of task {:?} has {bytes} bytes, and at most {PAYLOAD_INLINE_BYTES_MAX} \
+                 travel with a task: keep it in a blob, and name that as its input",
+                self.id
+            );
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        self.input = Payload::Inline(json);
+        Ok(self)
+    }
 }
 
 /// Why an attempt ended without a result.
@@ -287,6 +325,13 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+impl From<Error> for Failure {
+    /// What an agent met at work becomes what it reports, so that `?` works there.
+    fn from(error: Error) -> Self {
+        Self::error(error.to_string())
+    }
+}
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

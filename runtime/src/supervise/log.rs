@@ -6,6 +6,7 @@
 //! becomes a line of its own. Each line is handed to the operating system before the next; a run
 //! that is killed leaves at most one torn line, and the next run begins a new one after it.
 
+mod reader;
 mod record;
 mod writer;
 
@@ -21,8 +22,11 @@ use std::{
 
 use tokio::sync::{broadcast, oneshot};
 
-pub use self::record::{Mood, Record, span};
 use self::writer::Order;
+pub use self::{
+    reader::Reader,
+    record::{Mood, Record, span},
+};
 use super::event::Note;
 use crate::{
     error::{Error, ErrorKind, Result},

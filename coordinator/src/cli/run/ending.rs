@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use orkestra_runtime::{Error, ErrorKind, Result, supervise::Tree, time::Clock};
+use orkestra_runtime::{Error, ErrorKind, Result, supervise::Tree};
 use serde_json::Value;
 
 use crate::{
-    cli::args::RunArgs,
+    cli::{args::RunArgs, settings::Settings},
     client::Tasks,
+    config::Origin,
     output::{self, Console, Exit, Format},
     scenario::{Place, Prepared},
     system::System,
@@ -18,10 +19,9 @@ use crate::{
 pub(super) async fn tell(
     prepared: &Prepared,
     args: &RunArgs,
-    (system, summary, clock): (&System, &RunSummary, &dyn Clock),
+    (system, summary, settings): (&System, &RunSummary, &Settings),
     console: &mut Console,
 ) -> Result<Exit> {
-    let _ = clock;
     let tasks = system.tasks();
     let verdict = match &prepared.verdict {
         Some(place) => found(tasks, summary, place).await?,
@@ -46,6 +46,7 @@ pub(super) async fn tell(
             summary.attempts,
             output::duration(took),
         ))?;
+        tell_where(settings, console)?;
         if let Some(verdict) = &verdict {
             let word = if verdict == &Value::Bool(true) { "yes" } else { "no" };
             console.text(&format!("{}: {word}", question(prepared)))?;
@@ -62,6 +63,23 @@ pub(super) async fn tell(
         }))?;
     }
     Ok(exit)
+}
+
+/// Says where the journal is, and what can be read there.
+fn tell_where(settings: &Settings, console: &mut Console) -> Result<()> {
+    // What the environment or a file says of it holds for the next command as well.
+    let origin = settings.config.explain("data_dir").map(|explained| explained.origin);
+    let was_typed = matches!(origin, Ok(Origin::Flag));
+    console.say(whereabouts(settings.data_dir(), was_typed))
+}
+
+fn whereabouts(data_dir: &Path, was_typed: bool) -> String {
+    let dir = data_dir.display();
+    let flag = if was_typed { format!(" --data-dir {dir}") } else { String::new() };
+    format!(
+        "journal in {dir}: `orkestra task list{flag}` shows what became of each task, \
+         `orkestra supervision log{flag}` who was restarted and why"
+    )
 }
 
 fn question(prepared: &Prepared) -> &str {
@@ -118,4 +136,20 @@ async fn tell_failures(tasks: &Tasks, summary: &RunSummary, console: &mut Consol
 
 fn restarts(tree: &Tree) -> u32 {
     tree.restarts + tree.children.iter().map(restarts).sum::<u32>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_commands_find_the_journal_that_was_written() {
+        assert_eq!(
+            whereabouts(Path::new(".orkestra"), false),
+            "journal in .orkestra: `orkestra task list` shows what became of each task, \
+             `orkestra supervision log` who was restarted and why"
+        );
+        let typed = whereabouts(Path::new("/tmp/d"), true);
+        assert!(typed.contains("`orkestra supervision log --data-dir /tmp/d`"), "{typed}");
+    }
 }

@@ -1,12 +1,16 @@
 //! Shows how far a run is, until it has ended or somebody interrupts.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use orkestra_runtime::{Error, ErrorKind, Result, id::RunId, time::Clock};
-
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use orkestra_runtime::{Error, ErrorKind, Result, id::RunId, supervise::log::Record, time::Clock};
+use serde::Serialize;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::broadcast::{self, error::RecvError},
+};
 
 use crate::{
+    cli::supervision::{is_of_interest, painted},
     client::Tasks,
     output::{Console, Exit, Format, Progress, Running, Snapshot},
     system::System,
@@ -15,6 +19,9 @@ use crate::{
 
 /// How often the state of a run is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How wide the names of children are, in lines that come one at a time.
+const WHO_WIDTH: usize = 28;
 
 /// How watching ended.
 #[derive(Debug)]
@@ -63,6 +70,14 @@ impl Interruptions {
     }
 }
 
+/// Waits for the next interruption from now on.
+pub(in crate::cli) async fn interrupted() {
+    match Interruptions::listen() {
+        Ok(mut interruptions) => interruptions.next().await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
 pub(super) async fn watch(
     run: &RunId,
     (system, clock): (&System, &dyn Clock),
@@ -71,6 +86,7 @@ pub(super) async fn watch(
 ) -> Result<Seen> {
     let tasks = system.tasks();
     let mut progress = Progress::on(console);
+    let mut news = system.log().watch();
     let mut following = tasks.follow(run).await?;
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -82,6 +98,7 @@ pub(super) async fn watch(
             Some(ended) = following.next() => tell_ended(&ended, console)?,
             summary = &mut ended => break Seen::Ended(summary?),
             () = interruptions.next() => break Seen::Interrupted,
+            Some(record) = next(&mut news) => tell_supervision(&record, &progress, console)?,
             () = system.gave_up() => {
                 progress.finish();
                 let message = "the node gave up: see `orkestra supervision log`";
@@ -102,9 +119,40 @@ pub(super) async fn watch(
     {
         progress.show(console, clock.now().moment, &snapshot)?;
     }
+    while let Ok(record) = news.try_recv() {
+        tell_supervision(&record, &progress, console)?;
+    }
     progress.finish();
     following.stop().await;
     Ok(seen)
+}
+
+/// The next line of the supervision log. Lines that were missed stand in its file.
+async fn next(news: &mut broadcast::Receiver<Arc<Record>>) -> Option<Arc<Record>> {
+    loop {
+        match news.recv().await {
+            Ok(record) => return Some(record),
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return None,
+        }
+    }
+}
+
+/// What happens to agents, as far as whoever watches wants to know it at once.
+fn tell_supervision(record: &Record, progress: &Progress, console: &mut Console) -> Result<()> {
+    #[derive(Serialize)]
+    struct Event<'a> {
+        event: &'static str,
+        #[serde(flatten)]
+        record: &'a Record,
+    }
+    if !is_of_interest(record.what) {
+        return Ok(());
+    }
+    if console.format() == Format::Ndjson {
+        return console.line(&Event { event: "supervision", record });
+    }
+    progress.say(console, painted(record, WHO_WIDTH, console.surroundings().colours_talk()))
 }
 
 /// For programs, each ending is an event: it is told once it is durable.
@@ -137,7 +185,8 @@ async fn look(run: &RunId, tasks: &Tasks, clock: &dyn Clock) -> Result<Option<Sn
     Ok(Some(Snapshot {
         total: counts.total,
         done: counts.completed,
-        failed: counts.failed + counts.cancelled,
+        failed: counts.failed,
+        cancelled: counts.cancelled,
         running: view
             .running
             .iter()
@@ -154,3 +203,6 @@ async fn look(run: &RunId, tasks: &Tasks, clock: &dyn Clock) -> Result<Option<Sn
             .collect(),
     }))
 }
+
+#[cfg(test)]
+mod tests;

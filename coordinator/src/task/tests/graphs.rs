@@ -235,3 +235,30 @@ fn ended_runs_and_stream_tasks_leave_memory() {
     assert!(script.machine.durable.tasks.len() <= 110, "{}", script.machine.durable.tasks.len());
     script.restart();
 }
+
+#[test]
+fn a_retried_dependency_counts_again_for_who_waits_for_others_still() {
+    let mut failing = task("a", &[]);
+    failing.retry.retries_max = 0;
+    let mut waiting = task("c", &["a", "b"]);
+    waiting.dependencies[0].kind = DependencyKind::Soft;
+    let mut script = Script::default();
+    script.join(profile("ann", 9), 1).graph(&[failing, task("b", &[]), waiting]);
+    script.fail("ann", "a", 1).retry("a").complete("ann", "a", 2);
+    assert_eq!(script.states(&["a", "b", "c"]), "a:completed b:running c:waiting");
+    script.complete("ann", "b", 1);
+    assert_eq!(script.states(&["c"]), "c:running");
+}
+
+#[test]
+fn in_a_stream_a_task_may_name_one_that_stands_after_it_in_the_same_batch() {
+    let mut script = Script::default();
+    let mut child = task("child", &[]);
+    child.parent = Some(task_id("late"));
+    script.join(profile("ann", 9), 1).stream(&[child, task("early", &["late"]), task("late", &[])]);
+    assert_eq!(script.states(&["early", "late"]), "early:waiting late:running");
+    script.complete("ann", "late", 1);
+    assert_eq!(script.states(&["early"]), "early:running");
+    let parent = &script.machine.durable.tasks[&script.no("late")];
+    assert_eq!(parent.children, [script.no("child")]);
+}

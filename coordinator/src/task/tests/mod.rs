@@ -1,6 +1,7 @@
 //! The task machine, by stories and by chance.
 
 mod agents;
+mod cancels;
 mod graphs;
 mod retries;
 mod script;

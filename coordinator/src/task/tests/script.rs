@@ -7,7 +7,7 @@ use orkestra_runtime::{
     id::{AgentId, Attempt, Capability, Incarnation, Number, RunId, TaskId, TaskNo},
     machine::ReplyTo,
     protocol::{
-        agent::{AgentProfile, Availability, FromAgent, Report, ToAgent},
+        agent::{AgentProfile, Availability, FromAgent, Progress, Report, ToAgent},
         payload::{Json, Payload},
         task::{Dependency, DependencyKind, Failure, Outcome, RetryPolicy, TaskSpec},
     },
@@ -181,6 +181,13 @@ impl Script {
             incarnation: Incarnation(life),
             held,
         }))
+    }
+
+    pub(super) fn progress(&mut self, agent: &str, name: &str, n: u32) -> &mut Self {
+        let progress = Progress { percent: 50, message: "half".to_owned() };
+        let (agent, task) = (AgentId::new(agent).unwrap(), self.no(name));
+        let attempt = Attempt(n);
+        self.tell(TaskCommand::Heard(FromAgent::Progressed { agent, task, attempt, progress }))
     }
 
     pub(super) fn report(

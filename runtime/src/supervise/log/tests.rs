@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Mood, Reading, Record, SupervisionLog, read, span};
+use super::{Mood, Reader, Reading, Record, SupervisionLog, read, span};
 use crate::{
     id::Incarnation,
     supervise::event::{Note, What},
@@ -23,6 +23,34 @@ fn note(child: &str, what: What) -> Note {
         took: None,
         delay: None,
     }
+}
+
+fn line_of(child: &str) -> String {
+    let record = Record::new("node", &note(child, What::Started), AT);
+    serde_json::to_string(&record).unwrap() + "\n"
+}
+
+#[test]
+fn a_reader_goes_on_where_it_was_and_leaves_a_line_until_it_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let mut reader = Reader::of(&path);
+    assert_eq!(reader.read_on().unwrap_err().kind(), crate::error::ErrorKind::NotFound);
+
+    let read_on = |reader: &mut Reader| {
+        let Reading { records, unreadable } = reader.read_on().unwrap();
+        let who: Vec<String> = records.into_iter().map(|record| record.who).collect();
+        (who.join(" "), unreadable, reader.has_rest())
+    };
+    let (first, second) = (line_of("a") + "{torn\n", line_of("b"));
+    let (begun, ended) = second.split_at(20);
+    std::fs::write(&path, format!("{first}{begun}")).unwrap();
+    assert_eq!(read_on(&mut reader), ("node/a".to_owned(), 1, true));
+    assert_eq!(read_on(&mut reader), (String::new(), 0, true));
+    std::fs::write(&path, format!("{first}{begun}{ended}")).unwrap();
+    assert_eq!(read_on(&mut reader), ("node/b".to_owned(), 0, false));
+    std::fs::write(&path, line_of("c")).unwrap();
+    assert_eq!(read_on(&mut reader), ("node/c".to_owned(), 0, false));
 }
 
 const AT: Wall = Wall::from_ms(1_795_262_624_120);
