@@ -62,7 +62,7 @@ pub const ALL: [Demo; 6] = [
     },
     Demo {
         name: "demo-trace",
-        description: "waits for `ms` milliseconds and appends a line to the file `trace`",
+        description: "waits for `ms` milliseconds, appends a line to the file `trace`, and fails the first `times` attempts",
         play: |work, context| trace(work, context).boxed(),
     },
 ];
@@ -121,7 +121,7 @@ async fn trace(work: Work, context: Context) -> Result<Json, Failure> {
     let file = std::fs::OpenOptions::new().append(true).create(true).open(&trace);
     file.and_then(|mut file| file.write_all(line.as_bytes()))
         .map_err(|error| Failure::error(format!("cannot write {}: {error}", trace.display())))?;
-    done(&work)
+    fail(&work)
 }
 
 /// A demonstration by name.

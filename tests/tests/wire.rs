@@ -92,6 +92,7 @@ fn from_agent() -> Vec<(&'static str, FromAgent)> {
         ("progressed", FromAgent::Progressed { agent: agent(), task, attempt, progress }),
         ("ended", FromAgent::Ended { agent: agent(), incarnation, reports }),
         ("left", FromAgent::Left { agent: agent(), incarnation }),
+        ("leaving", FromAgent::Leaving { agent: agent(), incarnation }),
     ]
 }
 

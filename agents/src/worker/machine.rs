@@ -97,6 +97,11 @@ impl WorkerMachine {
         Effect::Say(FromAgent::Beat { agent, incarnation, held })
     }
 
+    pub(super) fn leaving(&self) -> Effect {
+        let (agent, incarnation) = (self.profile.id.clone(), self.incarnation);
+        Effect::Say(FromAgent::Leaving { agent, incarnation })
+    }
+
     pub(super) fn left(&self) -> Effect {
         let (agent, incarnation) = (self.profile.id.clone(), self.incarnation);
         Effect::Say(FromAgent::Left { agent, incarnation })
@@ -304,6 +309,9 @@ impl Machine for WorkerMachine {
             }
             Event::AskedWhoIsThere => {
                 effects.extend([self.joined(), self.beat()]);
+                if matches!(self.stage, Stage::Draining { .. }) {
+                    effects.push(self.leaving());
+                }
                 if !self.unacknowledged.is_empty() {
                     effects.push(self.ended(self.unacknowledged.values().cloned().collect()));
                 }

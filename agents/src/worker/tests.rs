@@ -318,6 +318,7 @@ async fn draining_ends_the_worker_at_its_limit_and_drops_what_runs() {
     let mut hired = bench(1, deaf(&dropped)).hire().await;
     hired.assign(vec![assignment(1)]);
     hired.worker.send(WorkerMail::Drain { within: Duration::from_secs(3) }).unwrap();
+    assert!(matches!(hired.said.recv().await, Some(FromAgent::Leaving { .. })));
     assert_eq!(hired.failure().await.kind, FailureKind::HandedBack);
     assert!(matches!(hired.said.recv().await, Some(FromAgent::Left { .. })));
     hired.end.await.unwrap();

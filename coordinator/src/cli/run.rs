@@ -14,6 +14,7 @@ use orkestra_runtime::{
     time::{Clock, SystemClock},
 };
 
+use self::watch::Interruptions;
 pub(super) use self::watch::interrupted;
 use crate::{
     cli::{args::RunArgs, failure::Failure, files, settings::Settings},
@@ -79,16 +80,18 @@ async fn in_fabric(
     (settings, fabric, clock): (&Settings, &Arc<dyn Fabric>, Arc<SystemClock>),
     console: &mut Console,
 ) -> Result<Exit, Failure> {
+    let mut interruptions = Interruptions::listen()?;
     let log = SupervisionLog::open(settings.data_dir().join(SUPERVISION_LOG))?;
     let spec = spec(prepared, settings, Arc::clone(fabric), (log, Arc::clone(&clock)))?;
     let system = System::start(spec).await?;
-    let ran = on_system(prepared, args, (&system, settings, clock.as_ref()), console).await;
+    let told: Told<'_> = (&system, settings, clock.as_ref());
+    let ran = on_system(prepared, args, (told, &mut interruptions), console).await;
     if let Ok(watch::Watched::Interrupted) = ran {
         console.say("stopping: agents finish or hand back; once more aborts")?;
     }
     let stopped = tokio::select! {
         stopped = system.stop() => stopped,
-        () = interrupted() => return Ok(Exit::Interrupted),
+        () = interruptions.next() => return Ok(Exit::Interrupted),
     };
     match ran? {
         watch::Watched::Interrupted => {
@@ -102,15 +105,18 @@ async fn in_fabric(
     }
 }
 
+/// What a run is told with.
+type Told<'a> = (&'a System, &'a Settings, &'a dyn Clock);
+
 async fn on_system(
     prepared: &Prepared,
     args: &RunArgs,
-    (system, settings, clock): (&System, &Settings, &dyn Clock),
+    ((system, settings, clock), interruptions): (Told<'_>, &mut Interruptions),
     console: &mut Console,
 ) -> Result<watch::Watched, Failure> {
     let tasks = system.tasks();
     let run = choose::choose(prepared, args.fresh, tasks, console).await?;
-    let watched = watch::watch(&run, system, clock, console).await?;
+    let watched = watch::watch(&run, (system, clock), interruptions, console).await?;
     let watch::Seen::Ended(summary) = watched else { return Ok(watch::Watched::Interrupted) };
     let exit = ending::tell(prepared, args, (system, &summary, settings), console).await?;
     Ok(watch::Watched::Ended(exit))

@@ -28,6 +28,9 @@ impl TaskMachine {
             FromAgent::Joined { profile, incarnation } => {
                 let Some(no) = self.durable.roster.no(&profile.id) else { return };
                 let known = self.live.joined.get(&no);
+                if known.is_none_or(|known| known < incarnation) {
+                    self.live.leaving.remove(&no);
+                }
                 if known.is_none_or(|known| known <= incarnation) {
                     self.live.joined.insert(no, *incarnation);
                     self.live.settled = false;
@@ -55,8 +58,14 @@ impl TaskMachine {
             FromAgent::Left { agent, incarnation } => {
                 let Some(no) = self.current(agent, *incarnation) else { return };
                 self.live.joined.remove(&no);
+                self.live.leaving.remove(&no);
                 let of_it = |_, lease: &Lease| lease.incarnation == Some(*incarnation);
                 self.lose(now, no, of_it, Loss::HandedBack);
+            }
+            FromAgent::Leaving { agent, incarnation } => {
+                if let Some(no) = self.current(agent, *incarnation) {
+                    self.live.leaving.insert(no);
+                }
             }
             FromAgent::Ended { .. } => {}
         }
@@ -108,7 +117,7 @@ impl TaskMachine {
             }
             FromAgent::Ended { agent, reports, .. } => self.decide_ended(agent, reports, round),
             FromAgent::Beat { .. } | FromAgent::Left { .. } => {}
-            FromAgent::Progressed { .. } => return,
+            FromAgent::Leaving { .. } | FromAgent::Progressed { .. } => return,
         }
         round.out.then.push(TaskCommand::Sweep);
     }

@@ -49,6 +49,8 @@ impl Lease {
 pub(super) struct Live {
     /// Which life of each agent's worker is there.
     pub(super) joined: BTreeMap<AgentNo, Incarnation>,
+    /// Which of them are about to go, and are given nothing more.
+    pub(super) leaving: BTreeSet<AgentNo>,
     pub(super) leases: BTreeMap<TaskNo, Lease>,
     pub(super) progress: BTreeMap<TaskNo, Progress>,
     /// When the leases are looked through next: coarse, so that a renewal costs nothing.

@@ -226,6 +226,9 @@ fn ready(machine: &TaskMachine, no: TaskNo, task: &Task) -> (Vec<Blocker>, Strin
         } else if !machine.live.joined.contains_key(&agent_no) {
             let reason = "its worker is not there".to_owned();
             blockers.push(Blocker::AgentUnavailable { agent, reason });
+        } else if machine.live.leaving.contains(&agent_no) {
+            let reason = "its worker is stopping".to_owned();
+            blockers.push(Blocker::AgentUnavailable { agent, reason });
         } else if record.outstanding >= profile.capacity {
             let (outstanding, capacity) = (record.outstanding, profile.capacity);
             blockers.push(Blocker::AgentBusy { agent, outstanding, capacity });

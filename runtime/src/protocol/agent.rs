@@ -162,4 +162,11 @@ pub enum FromAgent {
         /// Which life.
         incarnation: Incarnation,
     },
+    /// It is about to go: what it holds it still finishes, and what it is given it hands back.
+    Leaving {
+        /// Who.
+        agent: AgentId,
+        /// Which life.
+        incarnation: Incarnation,
+    },
 }

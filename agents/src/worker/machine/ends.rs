@@ -186,6 +186,8 @@ impl WorkerMachine {
             Stage::Working | Stage::Over => now + within,
         };
         self.stage = Stage::Draining { until };
+        // Before anything is handed back, or it would be given again and again.
+        effects.push(self.leaving());
         let why = "the agent is stopping";
         let waited = std::mem::take(&mut self.waiting).into_iter();
         let reports =

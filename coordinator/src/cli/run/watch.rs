@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use orkestra_runtime::{Error, ErrorKind, Result, id::RunId, supervise::log::Record, time::Clock};
 use serde::Serialize;
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::broadcast::{self, error::RecvError},
+};
 
 use crate::{
     cli::supervision::{is_of_interest, painted},
@@ -38,26 +41,47 @@ pub(super) enum Watched {
     Interrupted,
 }
 
-/// Waits for Ctrl-C, or for being asked to end.
-pub(in crate::cli) async fn interrupted() {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => if result.is_err() {
+/// Ctrl-C, and being asked to end. Listens from the moment it is made, so that nothing which is
+/// asked between two looks is missed.
+#[derive(Debug)]
+pub(super) struct Interruptions {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interruptions {
+    pub(super) fn listen() -> Result<Self> {
+        let failed = |error| Error::new(ErrorKind::Io, "cannot listen for signals").because(error);
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+        })
+    }
+
+    /// Waits for the next; dropping it loses none.
+    pub(super) async fn next(&mut self) {
+        let asked = tokio::select! {
+            asked = self.interrupt.recv() => asked,
+            asked = self.terminate.recv() => asked,
+        };
+        if asked.is_none() {
             std::future::pending::<()>().await;
-        },
-        () = terminated => {}
+        }
+    }
+}
+
+/// Waits for the next interruption from now on.
+pub(in crate::cli) async fn interrupted() {
+    match Interruptions::listen() {
+        Ok(mut interruptions) => interruptions.next().await,
+        Err(_) => std::future::pending().await,
     }
 }
 
 pub(super) async fn watch(
     run: &RunId,
-    system: &System,
-    clock: &dyn Clock,
+    (system, clock): (&System, &dyn Clock),
+    interruptions: &mut Interruptions,
     console: &mut Console,
 ) -> Result<Seen> {
     let tasks = system.tasks();
@@ -68,15 +92,12 @@ pub(super) async fn watch(
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let ended = tasks.wait(run);
     tokio::pin!(ended);
-    // One listener for the whole time: a signal that comes between two must not be lost.
-    let stopped = interrupted();
-    tokio::pin!(stopped);
     let seen = loop {
         tokio::select! {
             biased;
             Some(ended) = following.next() => tell_ended(&ended, console)?,
             summary = &mut ended => break Seen::Ended(summary?),
-            () = &mut stopped => break Seen::Interrupted,
+            () = interruptions.next() => break Seen::Interrupted,
             Some(record) = next(&mut news) => tell_supervision(&record, &progress, console)?,
             () = system.gave_up() => {
                 progress.finish();

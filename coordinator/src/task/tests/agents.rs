@@ -142,6 +142,20 @@ fn a_worker_that_leaves_in_order_hands_back_and_another_goes_on() {
 }
 
 #[test]
+fn a_worker_that_is_about_to_leave_is_given_nothing_more_and_finishes_what_it_holds() {
+    let mut script = Script::default();
+    script.join(profile("ann", 1), 1).graph(&[task("a", &[]), task("b", &[])]);
+    assert_eq!(script.sent(), ["ann<a#1"]);
+    let agent = AgentId::new("ann").unwrap();
+    script.tell(TaskCommand::Heard(FromAgent::Leaving { agent, incarnation: Incarnation(1) }));
+    script.complete("ann", "a", 1);
+    assert_eq!(script.sent(), ["ann<ack×1"]);
+    assert_eq!(script.states(&["a", "b"]), "a:completed b:ready");
+    script.join(profile("ann", 1), 2);
+    assert_eq!(script.sent(), ["ann<b#1"]);
+}
+
+#[test]
 fn an_agent_that_cannot_work_is_never_chosen() {
     let mut broken = profile("ann", 1);
     broken.availability = Availability::Unavailable { reason: "no program".to_owned() };

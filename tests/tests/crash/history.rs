@@ -1,0 +1,189 @@
+//! What the record says in the end, held against what was said and what was done.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, fs,
+    path::Path,
+};
+
+use orkestra_runtime::{
+    fabric::{Fabric as _, Sequence, embedded::Embedded},
+    id::ShardId,
+    journal::Journal,
+    record::{Kind, decode},
+};
+use orkestra_tests::command::Desk;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use crate::Told;
+
+/// How a task's story ends.
+const TERMINAL: [&str; 4] = ["task_completed", "task_failed", "task_poison_pill", "task_cancelled"];
+
+/// The audit of a folder, line by line as it is exported.
+pub(crate) fn exported(desk: &Desk) -> String {
+    desk.run(&["audit", "export", "--data-dir", "data", "-o", "ndjson"]).expect(0).out
+}
+
+/// Which attempts left their trace outside: task and attempt, in order.
+pub(crate) fn traced(desk: &Desk) -> Vec<(String, u64)> {
+    let text = fs::read_to_string(desk.path("trace")).unwrap_or_default();
+    let parts = |line: &str| {
+        let mut words = line.split(' ').map(str::to_owned);
+        (words.next().unwrap(), words.next().unwrap().parse().unwrap())
+    };
+    assert!(text.is_empty() || text.ends_with('\n'), "a trace was written in part");
+    text.lines().map(parts).collect()
+}
+
+/// The story of one task, as the record tells it.
+#[derive(Debug, Default)]
+struct Story {
+    assigned: Vec<u64>,
+    open: Option<u64>,
+    ended: Option<(String, Option<u64>)>,
+}
+
+impl Story {
+    fn tell(&mut self, event: &Value) {
+        let what = event["event_type"].as_str().unwrap();
+        assert_eq!(self.ended, None, "something follows the end: {event}");
+        let attempt = event["details"]["attempt"].as_u64();
+        match what {
+            "task_submitted" => return,
+            "task_assigned" => {
+                assert_eq!(self.open, None, "given while it was given: {event}");
+                let next = self.assigned.last().map_or(1, |last| last + 1);
+                assert_eq!(attempt, Some(next), "attempts do not rise one by one: {event}");
+                self.assigned.push(next);
+                self.open = attempt;
+                return;
+            }
+            _ => {}
+        }
+        if attempt.is_some() {
+            assert_eq!(self.open.take(), attempt, "an attempt ended that was not open: {event}");
+        }
+        if TERMINAL.contains(&what) {
+            self.ended = Some((what.trim_start_matches("task_").to_owned(), attempt));
+        }
+    }
+}
+
+/// Figures of a history, for people.
+pub(crate) struct Figures {
+    /// How many events there are.
+    pub(crate) events: u64,
+    /// How many reigns there were.
+    pub(crate) reigns: usize,
+    /// How many attempts were given.
+    pub(crate) attempts: usize,
+    /// How many attempts left a trace.
+    pub(crate) executed: usize,
+    /// How many tasks left more than one.
+    pub(crate) executed_again: usize,
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { events, reigns, attempts, executed, executed_again } = self;
+        write!(
+            f,
+            "{reigns} reigns, {events} events, {attempts} attempts, {executed} of them executed, \
+             {executed_again} tasks more than once"
+        )
+    }
+}
+
+/// Holds the record against what was said and done.
+pub(crate) async fn check(desk: &Desk, told: &Told, tasks: usize) -> Figures {
+    let export = exported(desk);
+    let mut stories: BTreeMap<String, Story> = BTreeMap::new();
+    let mut events = 0;
+    for line in export.lines() {
+        let event: Value = serde_json::from_str(line).unwrap();
+        events += 1;
+        assert_eq!(event["number"].as_u64(), Some(events), "numbers have a gap: {event}");
+        if let Some(task) = event["task_id"].as_str() {
+            stories.entry(task.to_owned()).or_default().tell(&event);
+        }
+    }
+    assert_eq!(stories.len(), tasks);
+    check_states(desk, told, &stories);
+    let (executed, executed_again) = check_traces(desk, &stories);
+    Figures {
+        events,
+        reigns: reigns(&desk.path("data"), events).await,
+        attempts: stories.values().map(|story| story.assigned.len()).sum(),
+        executed,
+        executed_again,
+    }
+}
+
+/// Every task ended once, and as it was said.
+fn check_states(desk: &Desk, told: &Told, stories: &BTreeMap<String, Story>) {
+    let listed = desk.run(&["task", "list", "--data-dir", "data", "-o", "json"]).expect(0).json();
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), stories.len());
+    for view in listed {
+        let (id, state) = (view["id"].as_str().unwrap(), view["state"].as_str().unwrap());
+        let story = &stories[id];
+        assert!(story.ended.is_some(), "{id} never ended");
+        let (ended, attempt) = story.ended.clone().unwrap();
+        assert_eq!(ended, state, "{id}");
+        assert_eq!(view["attempt"].as_u64(), story.assigned.last().copied(), "{id}");
+        assert_eq!(attempt, story.assigned.last().copied(), "{id}");
+        if let Some(said) = told.states.get(id) {
+            assert_eq!(said, state, "{id} was said to have ended in another way");
+        }
+    }
+    for task in told.states.keys() {
+        assert!(stories.contains_key(task), "{task} was said to have ended and is lost");
+    }
+}
+
+/// What completed was done, and nothing was done that was not given, or twice as one attempt.
+fn check_traces(desk: &Desk, stories: &BTreeMap<String, Story>) -> (usize, usize) {
+    let traced = traced(desk);
+    let distinct: BTreeSet<(String, u64)> = traced.iter().cloned().collect();
+    assert_eq!(distinct.len(), traced.len(), "one attempt was executed twice");
+    let mut by_task: BTreeMap<&str, usize> = BTreeMap::new();
+    for (task, attempt) in &distinct {
+        assert!(stories[task].assigned.contains(attempt), "{task} {attempt} was never given");
+        *by_task.entry(task).or_default() += 1;
+    }
+    for (task, story) in stories {
+        if let Some((how, Some(attempt))) = &story.ended
+            && how == "completed"
+        {
+            let done = distinct.contains(&(task.clone(), *attempt));
+            assert!(done, "{task} completed with attempt {attempt}, which left no trace");
+        }
+    }
+    (traced.len(), by_task.values().filter(|times| **times > 1).count())
+}
+
+/// Reads the journal itself: reigns rise, events belong to the reign that wrote them.
+async fn reigns(data: &Path, events: u64) -> usize {
+    let fabric = Embedded::open_read_only(data).unwrap();
+    let journal = Journal::of(&fabric, ShardId(0)).unwrap();
+    let entries = fabric.logs().read(journal.log(), Sequence(1), usize::MAX).await.unwrap();
+    let (mut epochs, mut last, mut at) = (Vec::new(), 0, None);
+    for entry in entries {
+        let record = decode::<IgnoredAny>(&entry.record).unwrap();
+        if record.kind == Kind::Epoch {
+            assert!(epochs.last() < Some(&record.head.epoch), "{:?}", record.head);
+            epochs.push(record.head.epoch);
+        } else {
+            assert_eq!(epochs.last(), Some(&record.head.epoch), "{:?}", record.head);
+            assert_eq!(record.head.first.0, last + 1, "{:?}", record.head);
+            last = record.head.last.0;
+        }
+        assert!(at <= Some(record.head.at), "time goes back: {:?}", record.head);
+        at = Some(record.head.at);
+    }
+    assert_eq!(last, events);
+    fabric.close().await;
+    epochs.len()
+}
