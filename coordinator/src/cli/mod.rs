@@ -4,6 +4,7 @@
 //! fault of the user's is told with its place and with what to do.
 
 mod args;
+mod bench;
 mod failure;
 mod files;
 mod look;
@@ -74,7 +75,6 @@ async fn serve(
     settings: &Settings,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let _ = common;
     let clock = SystemClock::start();
     let now = clock.now();
     let data_dir = settings.data_dir();
@@ -100,6 +100,9 @@ async fn serve(
             looking.audit_export(&filter, dir.as_deref()).await?
         }
         Command::Run(args) => return run::run(&args, settings, console).await,
+        Command::Bench { only, part } => {
+            return bench::run(only.as_deref(), part, common, console).await;
+        }
         _ => Exit::Invalid,
     };
     Ok(exit)
