@@ -143,7 +143,8 @@ impl TaskMachine {
             self.ripen(no);
         }
         self.live.ripe_until = self.live.ripe_until.max(now.wall);
-        if self.live.sweep.is_some_and(|at| at <= now.moment) {
+        self.live.looks_through = self.live.sweep.is_some_and(|at| at <= now.moment);
+        if self.live.looks_through {
             let tasks = &self.durable.tasks;
             self.live.leases.retain(|no, lease| {
                 tasks.get(no).is_some_and(|task| {
@@ -169,6 +170,9 @@ impl TaskMachine {
     }
 
     pub(super) fn expire_leases(&self, round: &mut Round<'_>) {
+        if !self.live.looks_through {
+            return;
+        }
         for (no, lease) in &self.live.leases {
             let Some(task) = self.task(*no).filter(|task| task.attempt == lease.attempt) else {
                 continue;
