@@ -1,5 +1,6 @@
 //! Shared parts of the tests.
 
 pub mod contract;
+pub mod faulty;
 pub mod sim;
 pub mod store;

@@ -102,6 +102,11 @@ impl WorkerMachine {
         Effect::Say(FromAgent::Left { agent, incarnation })
     }
 
+    fn leaving(&self) -> Effect {
+        let (agent, incarnation) = (self.profile.id.clone(), self.incarnation);
+        Effect::Say(FromAgent::Leaving { agent, incarnation })
+    }
+
     fn ended(&self, reports: Vec<Report>) -> Effect {
         let (agent, incarnation) = (self.profile.id.clone(), self.incarnation);
         Effect::Say(FromAgent::Ended { agent, incarnation, reports })
@@ -304,6 +309,9 @@ impl Machine for WorkerMachine {
             }
             Event::AskedWhoIsThere => {
                 effects.extend([self.joined(), self.beat()]);
+                if let Stage::Draining { .. } = self.stage {
+                    effects.push(self.leaving());
+                }
                 if !self.unacknowledged.is_empty() {
                     effects.push(self.ended(self.unacknowledged.values().cloned().collect()));
                 }

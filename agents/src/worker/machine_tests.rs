@@ -266,7 +266,8 @@ fn it_beats_while_it_holds_something_and_then_no_more() {
 fn draining_takes_nothing_new_and_leaves_when_all_was_heard() {
     let mut worker = Script::new(2, quiet());
     worker.at(0, Event::Assigned(vec![of(1, 1)]));
-    assert_eq!(worker.at(1, Event::DrainAsked(Duration::from_secs(9))), []);
+    let leaving = Effect::Say(FromAgent::Leaving { agent: agent(), incarnation: LIFE });
+    assert_eq!(worker.at(1, Event::DrainAsked(Duration::from_secs(9))), [leaving]);
     let back = failed(FailureKind::HandedBack, "the agent is stopping");
     assert_eq!(worker.at(2, Event::Assigned(vec![of(2, 1)])), [ended([(2, 1, back, 0)])]);
     assert_eq!(worker.at(3, end_of(1, 1, done())), [ended([(1, 1, done(), 3)])]);

@@ -29,6 +29,9 @@ impl TaskMachine {
                 let Some(no) = self.durable.roster.no(&profile.id) else { return };
                 let known = self.live.joined.get(&no);
                 if known.is_none_or(|known| known <= incarnation) {
+                    if known != Some(incarnation) {
+                        self.live.leaving.remove(&no);
+                    }
                     self.live.joined.insert(no, *incarnation);
                     self.live.settled = false;
                 }
@@ -49,7 +52,11 @@ impl TaskMachine {
             FromAgent::Left { agent, incarnation } => {
                 if let Some(no) = self.current(agent, *incarnation) {
                     self.live.joined.remove(&no);
+                    self.live.leaving.remove(&no);
                 }
+            }
+            FromAgent::Leaving { agent, incarnation } => {
+                self.live.leaving.extend(self.current(agent, *incarnation));
             }
             FromAgent::Ended { .. } => {}
         }
@@ -98,7 +105,7 @@ impl TaskMachine {
                 let lost = |_, lease: &Lease| lease.incarnation == Some(*incarnation);
                 self.lose(no, lost, &failure, round);
             }
-            FromAgent::Progressed { .. } => return,
+            FromAgent::Progressed { .. } | FromAgent::Leaving { .. } => return,
         }
         if !round.out.events.is_empty() || matches!(news, FromAgent::Joined { .. }) {
             round.out.then.push(TaskCommand::Sweep);

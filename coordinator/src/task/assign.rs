@@ -92,7 +92,7 @@ impl TaskMachine {
 
     /// Agents that are there, can work and have room.
     fn candidates(&self) -> Vec<Candidate<'_>> {
-        let joined = self.live.joined.keys();
+        let joined = self.live.joined.keys().filter(|no| !self.live.leaving.contains(no));
         let records = joined.filter_map(|no| Some((*no, self.durable.roster.get(*no)?)));
         records
             .filter(|(_, record)| record.profile.availability == Availability::Available)

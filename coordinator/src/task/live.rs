@@ -29,6 +29,8 @@ pub(super) struct Lease {
 pub(super) struct Live {
     /// Which life of each agent's worker is there.
     pub(super) joined: BTreeMap<AgentNo, Incarnation>,
+    /// Whose worker finishes what it holds and takes nothing more.
+    pub(super) leaving: BTreeSet<AgentNo>,
     pub(super) leases: BTreeMap<TaskNo, Lease>,
     pub(super) progress: BTreeMap<TaskNo, Progress>,
     /// When the leases are looked through next: coarse, so that a renewal costs nothing.

@@ -162,4 +162,11 @@ pub enum FromAgent {
         /// Which life.
         incarnation: Incarnation,
     },
+    /// It finishes what it holds and takes nothing more; `Left` follows.
+    Leaving {
+        /// Who.
+        agent: AgentId,
+        /// Which life.
+        incarnation: Incarnation,
+    },
 }

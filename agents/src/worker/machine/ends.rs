@@ -185,6 +185,10 @@ impl WorkerMachine {
             Stage::Draining { until } => until.min(now + within),
             Stage::Working | Stage::Over => now + within,
         };
+        if !(self.held.is_empty() && self.waiting.is_empty()) {
+            // Said first, so that what ends or is handed back now makes no room for something new.
+            effects.push(self.leaving());
+        }
         self.stage = Stage::Draining { until };
         let why = "the agent is stopping";
         let waited = std::mem::take(&mut self.waiting).into_iter();

@@ -1,0 +1,194 @@
+//! Stories of a whole node in one process: real supervision, real shard, real workers, and a
+//! journal that fails when it is told to. Time is paused where a story has to wait for it.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use orkestra_agents::{
+    Context, DynAgent, Work, kinds::function::FunctionAgent, worker::AgentFactory,
+};
+use orkestra_coordinator::{
+    system::{Member, System, SystemSpec},
+    task::{Answer, Query, RunOpening, view::TaskView},
+};
+use orkestra_runtime::{
+    fabric::{Fabric, embedded::Embedded},
+    id::{AgentId, RunId, TaskId},
+    protocol::{
+        payload::Json,
+        task::{Dependency, DependencyKind, Failure, TaskSpec},
+    },
+};
+use orkestra_tests::faulty::{Fate, Faulty};
+use tokio::sync::watch;
+
+/// What the agents of a story do: a task `held…` ends when its gate is opened, `panics…` panics at
+/// its first attempt, any other ends at once.
+#[derive(Clone)]
+struct Play {
+    begun: watch::Sender<Vec<String>>,
+    open: watch::Sender<BTreeSet<String>>,
+}
+
+impl Play {
+    fn new() -> Self {
+        Self { begun: watch::Sender::default(), open: watch::Sender::default() }
+    }
+
+    /// Lets a held task end.
+    fn open(&self, name: &str) {
+        self.open.send_modify(|open| {
+            open.insert(name.to_owned());
+        });
+    }
+
+    /// Waits until an attempt has begun: `name#attempt`.
+    async fn begun(&self, attempt: &str) {
+        let mut begun = self.begun.subscribe();
+        begun.wait_for(|begun| begun.iter().any(|one| one == attempt)).await.unwrap();
+    }
+
+    /// All attempts that have begun, in the order of their names.
+    fn all_begun(&self) -> Vec<String> {
+        let mut begun = self.begun.borrow().clone();
+        begun.sort();
+        begun
+    }
+
+    async fn work(self, work: Work, _: Context) -> Result<Json, Failure> {
+        let name = work.id.to_string();
+        self.begun.send_modify(|begun| begun.push(format!("{name}#{}", work.attempt)));
+        if name.starts_with("held") {
+            let mut open = self.open.subscribe();
+            let _ = open.wait_for(|open| open.contains(&name)).await;
+        }
+        assert!(!(name.starts_with("panics") && work.attempt.0 == 1), "as the story goes");
+        Ok(Json::null())
+    }
+
+    fn member(&self, name: &str, capacity: u32) -> Member {
+        let play = self.clone();
+        let agent: Arc<dyn DynAgent> =
+            Arc::new(FunctionAgent::new(move |work, context| play.clone().work(work, context)));
+        let factory: AgentFactory = Arc::new(move || Arc::clone(&agent));
+        Member::new(AgentId::new(name).unwrap(), "function", capacity, factory)
+    }
+}
+
+/// A node over a fabric, with one agent.
+async fn node(fabric: &Faulty, play: &Play, capacity: u32) -> System {
+    let mut spec = SystemSpec::new(Arc::new(fabric.clone()), std::env::temp_dir()).unwrap();
+    spec.members = vec![play.member("ann", capacity)];
+    System::start(spec).await.unwrap()
+}
+
+fn memory() -> Faulty {
+    Faulty::over(Arc::new(Embedded::memory()))
+}
+
+fn run() -> RunId {
+    RunId::new("run").unwrap()
+}
+
+fn id(name: &str) -> TaskId {
+    TaskId::new(name).unwrap()
+}
+
+fn task(name: &str, needs: &[&str]) -> Arc<TaskSpec> {
+    let mut spec = TaskSpec::new(id(name));
+    let need = |on: &&str| Dependency { on: id(on), kind: DependencyKind::Hard };
+    spec.dependencies = needs.iter().map(need).collect();
+    Arc::new(spec)
+}
+
+async fn begin(system: &System, tasks: Vec<Arc<TaskSpec>>) {
+    let count = tasks.len() as u64;
+    system.tasks().open(&run(), RunOpening::default()).await.unwrap();
+    system.tasks().submit(&run(), tasks).await.unwrap();
+    system.tasks().seal(&run(), count).await.unwrap();
+}
+
+async fn view(system: &System, name: &str) -> TaskView {
+    let answer = system.tasks().query(Query::Task(run(), id(name))).await.unwrap();
+    let Answer::Task(Some(view)) = answer else { panic!("no task {name}") };
+    *view
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_stops_gives_its_agents_nothing_new_and_sets_nothing_aside() {
+    let (fabric, play) = (memory(), Play::new());
+    let system = node(&fabric, &play, 2).await;
+    begin(&system, vec![task("held-1", &[]), task("held-2", &[]), task("later", &[])]).await;
+    play.begun("held-1#1").await;
+    play.begun("held-2#1").await;
+    let tasks = system.tasks().clone();
+    let stopping = tokio::spawn(system.stop());
+    let drained = async {
+        play.open("held-1");
+        for _ in 0..400 {
+            tokio::task::yield_now().await;
+            let answer = tasks.query(Query::Task(run(), id("later"))).await.unwrap();
+            let Answer::Task(Some(view)) = answer else { panic!("no task") };
+            assert!(view.attempt.0 <= 1, "given out again and again: {view:?}");
+        }
+        play.open("held-2");
+    };
+    drained.await;
+    stopping.await.unwrap().unwrap();
+    assert_eq!(play.all_begun(), ["held-1#1", "held-2#1"]);
+
+    let system = node(&fabric, &play, 2).await;
+    let summary = system.tasks().wait(&run()).await.unwrap();
+    assert_eq!(summary.counts.completed, 3);
+    system.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_panics_is_started_anew_and_its_other_work_is_not_blamed() {
+    let (fabric, play) = (memory(), Play::new());
+    let system = node(&fabric, &play, 2).await;
+    begin(&system, vec![task("held", &[]), task("panics", &["t"]), task("t", &[])]).await;
+    play.begun("panics#2").await;
+    play.open("held");
+    let summary = system.tasks().wait(&run()).await.unwrap();
+    assert_eq!(summary.counts.completed, 3);
+    assert_eq!(view(&system, "held").await.failures, 0);
+    assert_eq!(view(&system, "panics").await.failures, 1);
+    system.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_start_that_fails_leaves_the_folder_to_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let play = Play::new();
+    let start = |member: Member| async {
+        let fabric: Arc<dyn Fabric> = Arc::new(Embedded::open(folder.path()).unwrap());
+        let mut spec = SystemSpec::new(Arc::clone(&fabric), folder.path().to_owned()).unwrap();
+        spec.members = vec![play.member("ann", 1), member];
+        (System::start(spec).await, fabric)
+    };
+    let mut broken = play.member("bob", 1);
+    let calls = Arc::new(Mutex::new(0));
+    let called = Arc::clone(&calls);
+    broken.factory = Arc::new(move || {
+        *called.lock().unwrap() += 1;
+        panic!("as the story goes")
+    });
+    let (failed, fabric) = start(broken).await;
+    assert!(failed.unwrap_err().to_string().contains("bob"));
+    fabric.close().await;
+    drop(fabric);
+    assert_eq!(*calls.lock().unwrap(), 1);
+    for _ in 0..2 {
+        let (system, fabric) = start(play.member("bob", 1)).await;
+        let system = system.unwrap();
+        begin(&system, vec![task("t", &[])]).await;
+        system.tasks().wait(&run()).await.unwrap();
+        system.stop().await.unwrap();
+        fabric.close().await;
+    }
+    assert_eq!(play.all_begun(), ["t#1"]);
+}
