@@ -147,6 +147,53 @@ async fn a_node_that_stops_gives_its_agents_nothing_new_and_sets_nothing_aside()
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_crash_what_was_held_begins_again_at_once_and_nobody_is_blamed() {
+    let (store, play): (Arc<dyn Fabric>, _) = (Arc::new(Embedded::memory()), Play::new());
+    let (first, second) = (Faulty::over(Arc::clone(&store)), Faulty::over(store));
+    let dead = node(&first, &play, 1).await;
+    begin(&dead, vec![task("held", &[])]).await;
+    play.begun("held#1").await;
+    first.always(Fate::Dead);
+
+    let began = tokio::time::Instant::now();
+    let system = node(&second, &play, 1).await;
+    play.begun("held#2").await;
+    assert!(began.elapsed() < Duration::from_secs(2), "it took {:?}", began.elapsed());
+    assert_eq!(view(&system, "held").await.failures, 0);
+    play.open("held");
+    assert_eq!(system.tasks().wait(&run()).await.unwrap().counts.completed, 1);
+    system.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_stops_writing_and_not_the_run() {
+    let (fabric, play) = (memory(), Play::new());
+    let system = node(&fabric, &play, 2).await;
+    begin(&system, vec![task("held-1", &[]), task("held-2", &[]), task("after", &["held-2"])])
+        .await;
+    play.begun("held-1#1").await;
+    play.begun("held-2#1").await;
+    fabric.always(Fate::Full);
+    play.open("held-1");
+    play.open("held-2");
+    let mut others = (0..).map(|n| RunId::new(format!("other-{n}")).unwrap());
+    let refused = loop {
+        let other = others.next().unwrap();
+        let opened = system.tasks().open(&other, RunOpening::default());
+        match tokio::time::timeout(Duration::from_secs(1), opened).await {
+            Ok(opened) => break opened.unwrap_err().to_string(),
+            Err(_) => assert_eq!(view(&system, "after").await.state, "waiting"),
+        }
+    };
+    assert!(refused.contains("the journal is full"), "{refused}");
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    fabric.always(Fate::Made);
+    assert_eq!(system.tasks().wait(&run()).await.unwrap().counts.completed, 3);
+    assert_eq!(play.all_begun(), ["after#1", "held-1#1", "held-2#1"]);
+    system.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_agent_that_panics_is_started_anew_and_its_other_work_is_not_blamed() {
     let (fabric, play) = (memory(), Play::new());
     let system = node(&fabric, &play, 2).await;
