@@ -166,6 +166,60 @@ async fn after_a_crash_what_was_held_begins_again_at_once_and_nobody_is_blamed()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lost_word_of_the_journal_in_mid_run_costs_nobody_anything() {
+    for fate in [Fate::Lost, Fate::Unheard] {
+        let (fabric, play) = (memory(), Play::new());
+        let system = node(&fabric, &play, 4).await;
+        let names: Vec<String> = (0..20).map(|n| format!("t{n:02}")).collect();
+        let mut tasks = vec![task("held", &[])];
+        tasks.extend(names.iter().map(|name| task(name, &["held"])));
+        begin(&system, tasks).await;
+        play.begun("held#1").await;
+        let waiting = tokio::spawn({
+            let tasks = system.tasks().clone();
+            async move { tasks.wait(&run()).await }
+        });
+        tokio::task::yield_now().await;
+        fabric.next([fate, Fate::Made, Fate::Made, fate, Fate::Made, Fate::Made, fate]);
+        play.open("held");
+        let summary = waiting.await.unwrap().unwrap();
+        assert_eq!((fabric.left(), summary.counts.completed), (0, 21), "{fate:?}");
+        let begun = play.all_begun();
+        let each_once: BTreeSet<&str> =
+            begun.iter().filter_map(|one| one.split('#').next()).collect();
+        assert_eq!(each_once.len(), begun.len(), "begun twice: {begun:?}");
+        system.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_follows_a_run_sees_every_ending_or_the_end_of_his_stream() {
+    let (fabric, play) = (memory(), Play::new());
+    let system = node(&fabric, &play, 1).await;
+    begin(&system, vec![task("held", &[])]).await;
+    play.begun("held#1").await;
+    let mut following = system.tasks().follow(&run()).await.unwrap();
+    fabric.next([Fate::Lost]);
+    play.open("held");
+    system.tasks().wait(&run()).await.unwrap();
+    let next = tokio::time::timeout(Duration::from_mins(5), following.next());
+    assert!(next.await.is_ok(), "followed a reign that is over, and was not told");
+    system.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_follows_a_run_that_is_not_there_is_not_kept_waiting() {
+    let system = node(&memory(), &Play::new(), 1).await;
+    let followed = async {
+        let mut following = system.tasks().follow(&run()).await.ok()?;
+        following.next().await
+    };
+    let followed = tokio::time::timeout(Duration::from_mins(5), followed);
+    assert_eq!(followed.await.ok(), Some(None));
+    system.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_disk_stops_writing_and_not_the_run() {
     let (fabric, play) = (memory(), Play::new());
     let system = node(&fabric, &play, 2).await;
@@ -190,6 +244,34 @@ async fn a_full_disk_stops_writing_and_not_the_run() {
     fabric.always(Fate::Made);
     assert_eq!(system.tasks().wait(&run()).await.unwrap().counts.completed, 3);
     assert_eq!(play.all_begun(), ["after#1", "held-1#1", "held-2#1"]);
+    system.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_first_came_while_the_disk_was_full_is_given_work_afterwards() {
+    let (fabric, play) = (memory(), Play::new());
+    let system = node(&fabric, &play, 1).await;
+    system.tasks().open(&run(), RunOpening::default()).await.unwrap();
+    system.stop().await.unwrap();
+    // The reign's own record fits; the first word of the new agent does not.
+    fabric.next([Fate::Made]);
+    fabric.always(Fate::Full);
+    let mut spec = SystemSpec::new(Arc::new(fabric.clone()), std::env::temp_dir()).unwrap();
+    spec.members = vec![play.member("bob", 1), play.member("cid", 1)];
+    let system = System::start(spec).await.unwrap();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    fabric.always(Fate::Made);
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let tasks: Vec<_> = ["bob", "cid"]
+        .map(|name| {
+            let mut spec = TaskSpec::new(id(name));
+            spec.agents = vec![AgentId::new(name).unwrap()];
+            Arc::new(spec)
+        })
+        .into();
+    begin(&system, tasks).await;
+    let ended = tokio::time::timeout(Duration::from_mins(5), system.tasks().wait(&run())).await;
+    assert_eq!(ended.expect("nobody works on them").unwrap().counts.completed, 2);
     system.stop().await.unwrap();
 }
 
