@@ -321,3 +321,23 @@ async fn a_start_that_fails_leaves_the_folder_to_the_next() {
     }
     assert_eq!(play.all_begun(), ["t#1"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_while_the_reign_changes_is_answered_by_the_next() {
+    let (fabric, play) = (memory(), Play::new());
+    let system = node(&fabric, &play, 1).await;
+    // Each of the three appends of a beginning is lost once, and with it whoever asks meanwhile.
+    fabric.next([Fate::Lost, Fate::Made, Fate::Unheard, Fate::Made, Fate::Lost]);
+    let asked = async {
+        let mut runs = 0;
+        while runs == 0 {
+            let answer = system.tasks().query(Query::Runs).await.unwrap();
+            let Answer::Runs(found) = answer else { panic!("not what was asked") };
+            runs = found.len();
+        }
+    };
+    tokio::join!(begin(&system, vec![task("t", &[])]), asked);
+    assert_eq!(system.tasks().wait(&run()).await.unwrap().counts.completed, 1);
+    assert_eq!((fabric.left(), play.all_begun()), (0, vec!["t#1".to_owned()]));
+    system.stop().await.unwrap();
+}
