@@ -53,8 +53,10 @@ impl Tasks {
 
     /// Opens a run, or finds it open with the same scenario and input; says whether it was.
     pub async fn open(&self, run: &RunId, opening: RunOpening) -> Result<(bool, bool)> {
-        let run = run.clone();
-        match self.command(|to| TaskCommand::Open { to, run, opening }, WITHIN).await? {
+        match self
+            .repeated(|to| TaskCommand::Open { to, run: run.clone(), opening: opening.clone() })
+            .await?
+        {
             Reply::Opened { existed, sealed } => Ok((existed, sealed)),
             reply => Err(odd(&reply)),
         }
@@ -82,8 +84,8 @@ impl Tasks {
     pub async fn submit(&self, run: &RunId, tasks: Vec<Arc<TaskSpec>>) -> Result<Vec<TaskNo>> {
         let mut numbers = Vec::with_capacity(tasks.len());
         for tasks in parts(tasks) {
-            let run = run.clone();
-            match self.command(|to| TaskCommand::Submit { to, run, tasks }, WITHIN).await? {
+            let submit = |to| TaskCommand::Submit { to, run: run.clone(), tasks: tasks.clone() };
+            match self.repeated(submit).await? {
                 Reply::Submitted { tasks, .. } => numbers.extend(tasks),
                 reply => return Err(odd(&reply)),
             }
@@ -93,8 +95,7 @@ impl Tasks {
 
     /// Completes a graph of so many tasks and lets it begin.
     pub async fn seal(&self, run: &RunId, tasks: u64) -> Result<()> {
-        let run = run.clone();
-        match self.command(|to| TaskCommand::Seal { to, run, tasks }, WITHIN).await? {
+        match self.repeated(|to| TaskCommand::Seal { to, run: run.clone(), tasks }).await? {
             Reply::Sealed => Ok(()),
             reply => Err(odd(&reply)),
         }
@@ -164,12 +165,17 @@ impl Tasks {
 
     /// Asks something that changes nothing.
     pub async fn query(&self, query: Query) -> Result<Answer> {
-        let read = self
-            .shard
-            .query(ShardQuery::Task(query), WITHIN)
-            .await
-            .map_err(|error| unanswered(&error))?;
-        let ShardAnswer::Task(answer) = read.answer;
+        let asked = async {
+            loop {
+                match self.shard.query(ShardQuery::Task(query.clone()), WITHIN).await {
+                    // The reign that was asked has ended: the next one knows.
+                    Err(ShardError::NoAnswer) if !self.shard.is_closed() => {}
+                    asked => break asked,
+                }
+            }
+        };
+        let read = tokio::time::timeout(WITHIN, asked).await.unwrap_or(Err(ShardError::NoAnswer));
+        let ShardAnswer::Task(answer) = read.map_err(|error| unanswered(&error))?.answer;
         Ok(answer)
     }
 
@@ -223,17 +229,35 @@ impl Tasks {
         make: impl FnOnce(ReplyTo) -> TaskCommand + Send,
         within: Duration,
     ) -> Result<Reply> {
-        match self.ask(make, within).await.map_err(|error| unanswered(&error))? {
-            Reply::Refused(refusal) => {
-                let kind = match refusal.code {
-                    RefusalCode::RunNotFound | RefusalCode::TaskNotFound => ErrorKind::NotFound,
-                    RefusalCode::RunConflict | RefusalCode::TaskConflict => ErrorKind::Conflict,
-                    _ => ErrorKind::Invalid,
-                };
-                Err(Error::new(kind, refusal.message))
+        answered(self.ask(make, within).await)
+    }
+
+    /// A command that may be done twice without effect: asked again when a reign ends with it.
+    async fn repeated(&self, make: impl Fn(ReplyTo) -> TaskCommand + Send + Sync) -> Result<Reply> {
+        let asked = async {
+            loop {
+                match self.ask(&make, WITHIN).await {
+                    Err(ShardError::NoAnswer) if !self.shard.is_closed() => {}
+                    asked => break asked,
+                }
             }
-            reply => Ok(reply),
+        };
+        let asked = tokio::time::timeout(WITHIN, asked).await;
+        answered(asked.unwrap_or(Err(ShardError::NoAnswer)))
+    }
+}
+
+fn answered(asked: Result<Reply, ShardError>) -> Result<Reply> {
+    match asked.map_err(|error| unanswered(&error))? {
+        Reply::Refused(refusal) => {
+            let kind = match refusal.code {
+                RefusalCode::RunNotFound | RefusalCode::TaskNotFound => ErrorKind::NotFound,
+                RefusalCode::RunConflict | RefusalCode::TaskConflict => ErrorKind::Conflict,
+                _ => ErrorKind::Invalid,
+            };
+            Err(Error::new(kind, refusal.message))
         }
+        reply => Ok(reply),
     }
 }
 

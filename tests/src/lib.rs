@@ -2,5 +2,6 @@
 
 pub mod command;
 pub mod contract;
+pub mod faulty;
 pub mod sim;
 pub mod store;

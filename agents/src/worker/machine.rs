@@ -277,7 +277,8 @@ impl WorkerMachine {
         if self.unacknowledged.is_empty() {
             self.redelivery = None;
         }
-        if self.held.is_empty() && self.waiting.is_empty() {
+        // An outcome that nobody acknowledges is held still, or it would count as lost.
+        if self.held.is_empty() && self.waiting.is_empty() && self.unacknowledged.is_empty() {
             self.beat_at = None;
         } else {
             self.beat_at.get_or_insert(now + self.terms.beat_every);
@@ -298,7 +299,9 @@ impl Machine for WorkerMachine {
         match event {
             Event::Started => {
                 self.look_later(now);
-                effects.push(self.joined());
+                // With what it holds, which is nothing: so what a dead life held under a leader that
+                // is gone too is given out again at once.
+                effects.extend([self.joined(), self.beat()]);
             }
             Event::Assigned(batch) => self.assigned(now, batch, effects),
             Event::CancelAsked(key) => self.cancel(now, key, effects),

@@ -79,6 +79,8 @@ impl Bench {
         let Self { spec, blobs, mut said, folder } = self;
         let (worker, end) = spawn(spec).await.unwrap();
         assert!(matches!(said.recv().await, Some(FromAgent::Joined { .. })));
+        // What a dead life held is lost at once.
+        assert!(matches!(said.recv().await, Some(FromAgent::Beat { held, .. }) if held.is_empty()));
         Hired { worker, end, said, blobs, folder }
     }
 }

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use orkestra_runtime::{
-    address::Ref, directory::Directory, id::AgentId, machine::ReplyTo, protocol::agent::ToAgent,
+    address::Ref,
+    directory::Directory,
+    id::{AgentId, Incarnation},
+    machine::ReplyTo,
+    protocol::agent::ToAgent,
 };
 use tokio::sync::mpsc;
 
@@ -31,13 +35,22 @@ pub struct TeamHands {
 impl TeamHands {
     /// The hands of a new reign; asks every worker who is there.
     pub(super) fn new(workers: Workers, followers: Followers) -> Self {
-        for name in workers.names() {
-            if let Some(worker) = workers.find(&name) {
+        // Nobody is followed by a new reign: who followed the old one sees the stream end.
+        for follower in followers.names() {
+            followers.leave(&follower, Incarnation(0));
+        }
+        let hands = Self { workers, followers };
+        hands.ask_who_is_there();
+        hands
+    }
+
+    fn ask_who_is_there(&self) {
+        for name in self.workers.names() {
+            if let Some(worker) = self.workers.find(&name) {
                 // A worker that is gone will say `Joined` when its successor starts.
                 let _ = worker.tell(ToAgent::WhoIsThere);
             }
         }
-        Self { workers, followers }
     }
 }
 
@@ -51,12 +64,15 @@ impl ShardHands<ShardMachine> for TeamHands {
                 if let Some(follower) = self.followers.find(&to) {
                     // One who falls behind by a whole buffer is cut off, and sees the stream end.
                     if follower.try_send(ended).is_err() {
-                        self.followers.leave(&to, orkestra_runtime::id::Incarnation(0));
+                        self.followers.leave(&to, Incarnation(0));
                     }
                 }
             }
             TaskEffect::Reply { to, reply } => {
-                ports.answer(to, reply);
+                if !ports.answer(to, reply) {
+                    // Who wanted to follow what is not there sees the stream end.
+                    self.followers.leave(&to, Incarnation(0));
+                }
             }
             TaskEffect::Tell { agent, message } => {
                 if let Some(worker) = self.workers.find(&agent) {
@@ -73,6 +89,8 @@ impl ShardHands<ShardMachine> for TeamHands {
             tracing::error!("the journal is full: nothing is taken until there is room");
         } else {
             tracing::warn!("the journal has room again");
+            // What workers said meanwhile and would have been written was refused.
+            self.ask_who_is_there();
         }
     }
 }

@@ -103,6 +103,7 @@ impl SystemSpec {
 
 /// A node that runs.
 pub struct System {
+    fabric: Arc<dyn Fabric>,
     tree: SupervisorHandle,
     tasks: Tasks,
     log: SupervisionLog,
@@ -154,7 +155,13 @@ impl System {
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
         let tasks = Tasks::new(handle, followers, spec.fabric.blobs());
-        Ok(Self { tree, tasks, log: spec.log, drain_within: spec.drain_within })
+        Ok(Self {
+            fabric: spec.fabric,
+            tree,
+            tasks,
+            log: spec.log,
+            drain_within: spec.drain_within,
+        })
     }
 
     /// Begins a node step by step.
@@ -182,10 +189,12 @@ impl System {
         self.tree.ended().await;
     }
 
-    /// Stops in order: agents finish or hand back, then everything that was taken is durable.
+    /// Stops in order: agents finish or hand back, then everything that was taken is durable, then
+    /// the fabric is closed.
     pub async fn stop(self) -> Result<()> {
         let stopped = self.tree.stop(self.drain_within + STOP_WITHIN).await;
         self.log.flush().await;
+        self.fabric.close().await;
         stopped
     }
 }

@@ -185,9 +185,11 @@ impl WorkerMachine {
             Stage::Draining { until } => until.min(now + within),
             Stage::Working | Stage::Over => now + within,
         };
+        if !(self.held.is_empty() && self.waiting.is_empty()) {
+            // Said first, so that what ends or is handed back now makes no room for something new.
+            effects.push(self.leaving());
+        }
         self.stage = Stage::Draining { until };
-        // Before anything is handed back, or it would be given again and again.
-        effects.push(self.leaving());
         let why = "the agent is stopping";
         let waited = std::mem::take(&mut self.waiting).into_iter();
         let reports =

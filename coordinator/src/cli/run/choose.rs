@@ -32,7 +32,7 @@ pub(super) async fn choose(
             let old = &open.summary.run;
             tasks.cancel_run(old, "orkestra run", "--fresh began another").await?;
             console.say(format!("run {old} was cancelled, since --fresh begins anew"))?;
-            next_name(prepared, of_scenario.len())?
+            next_name(&prepared.name, of_scenario.iter().map(|run| &run.summary.run))?
         }
         Some(open) => {
             check_same(&open.opening, &opening, &open.summary.run)?;
@@ -45,7 +45,7 @@ pub(super) async fn choose(
             ))?;
             open.summary.run.clone()
         }
-        None => next_name(prepared, of_scenario.len())?,
+        None => next_name(&prepared.name, of_scenario.iter().map(|run| &run.summary.run))?,
     };
     let (_, sealed) = tasks.open(&run, opening).await?;
     if !sealed {
@@ -67,8 +67,13 @@ fn opening(prepared: &Prepared) -> Result<RunOpening> {
     })
 }
 
-fn next_name(prepared: &Prepared, before: usize) -> Result<RunId> {
-    RunId::new(format!("{}-{}", prepared.name, before + 1))
+/// The number after the highest that is known: earlier runs may be forgotten, and a name that is
+/// taken would answer with what that run came to.
+fn next_name<'a>(scenario: &str, taken: impl Iterator<Item = &'a RunId>) -> Result<RunId> {
+    let number =
+        |run: &RunId| run.as_str().strip_prefix(scenario)?.strip_prefix('-')?.parse::<u64>().ok();
+    let last = taken.filter_map(number).max().unwrap_or(0);
+    RunId::new(format!("{scenario}-{}", last.saturating_add(1)))
 }
 
 /// Refuses to go on with something else than what was begun.
@@ -88,4 +93,21 @@ fn check_same(before: &RunOpening, now: &RunOpening, run: &RunId) -> Result<()> 
         return Err(differs("input", &before.input_hash, &now.input_hash));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_run_never_takes_the_name_of_one_that_is_kept() {
+        let next = |taken: &[&str]| {
+            let taken: Vec<RunId> = taken.iter().map(|name| RunId::new(name).unwrap()).collect();
+            next_name("tidy", taken.iter()).unwrap().to_string()
+        };
+        assert_eq!(next(&[]), "tidy-1");
+        assert_eq!(next(&["tidy-1", "tidy-2"]), "tidy-3");
+        // The first ones were forgotten; another scenario's names say nothing.
+        assert_eq!(next(&["tidy-10", "tidy-9", "tidy-up-77"]), "tidy-11");
+    }
 }

@@ -97,11 +97,10 @@ impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
     ) -> Result<H::Reply, ShardError> {
         let mut sent = false;
         let asked = async {
-            let open = self.take_permit(pool).await?;
             let reply = self.token();
             let (port, answer) = oneshot::channel();
             let mail = Mail::Command { command: make(reply), port: Some((reply, port)), pool };
-            open.address.send(mail).map_err(|_| ShardError::NoOne)?;
+            self.send(mail, pool).await?;
             sent = true;
             answer.await.unwrap_or(Err(ShardError::NoAnswer))
         };
@@ -117,12 +116,9 @@ impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
         pool: Pool,
         within: Duration,
     ) -> Result<(), ShardError> {
-        let told = async {
-            let open = self.take_permit(pool).await?;
-            let mail = Mail::Command { command, port: None, pool };
-            open.address.send(mail).map_err(|_| ShardError::NoOne)
-        };
-        tokio::time::timeout(within, told).await.unwrap_or(Err(ShardError::NoOne))
+        let mail = Mail::Command { command, port: None, pool };
+        let told = tokio::time::timeout(within, self.send(mail, pool)).await;
+        told.unwrap_or(Err(ShardError::NoOne))
     }
 
     /// Asks what is, and waits for the answer for at most `within`.
@@ -132,10 +128,8 @@ impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
         within: Duration,
     ) -> Result<Read<M::Answer>, ShardError> {
         let asked = async {
-            let open = self.take_permit(Pool::Queries).await?;
             let (port, answer) = oneshot::channel();
-            let mail = Mail::Query { query, to: self.token(), port };
-            open.address.send(mail).map_err(|_| ShardError::NoOne)?;
+            self.send(Mail::Query { query, to: self.token(), port }, Pool::Queries).await?;
             answer.await.unwrap_or(Err(ShardError::NoAnswer))
         };
         tokio::time::timeout(within, asked).await.unwrap_or(Err(ShardError::NoAnswer))
@@ -172,6 +166,22 @@ impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
 
     fn token(&self) -> ReplyTo {
         ReplyTo(self.tokens.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Sends with a permit to the present reign, or to the next one if it has just ended.
+    async fn send(&self, mut mail: Mail<M, H::Reply>, pool: Pool) -> Result<(), ShardError> {
+        loop {
+            let open = self.take_permit(pool).await?;
+            let Err(unsent) = open.address.send(mail) else { return Ok(()) };
+            mail = unsent;
+            // The door of a reign that has ended is shut a moment later.
+            let ended = open.address.cell().get_id();
+            let is_other = |now: &Option<Open<M, H>>| {
+                now.as_ref().is_none_or(|now| now.address.cell().get_id() != ended)
+            };
+            let mut door = self.door.clone();
+            door.wait_for(is_other).await.map_err(|_| ShardError::NoOne)?;
+        }
     }
 
     /// Waits for a reign, and takes a permit of it, which comes back through the sequencer.
