@@ -1,6 +1,7 @@
 //! Keeps order: tasks, the shard that orders them, the supervision tree, and the `orkestra` command.
 
 pub mod audit;
+pub mod bench;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::output::{Exit, Format};
+use crate::{
+    bench::Part,
+    output::{Exit, Format},
+};
 
 /// Orkestra runs teams of agents: supervised, durable, and able to say why.
 #[derive(Debug, Parser)]
@@ -84,6 +87,9 @@ pub(super) enum Command {
         /// Only the figures of this name, or of names that begin with it.
         #[arg(long, value_name = "NAME")]
         only: Option<String>,
+        /// Measure one part in this process; its data stays in the data directory.
+        #[arg(long, hide = true, requires = "data_dir", conflicts_with = "only")]
+        part: Option<Part>,
     },
     /// Write a completion script for a shell.
     #[command(

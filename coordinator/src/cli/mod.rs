@@ -4,6 +4,7 @@
 //! fault of the user's is told with its place and with what to do.
 
 mod args;
+mod bench;
 mod change;
 mod failure;
 mod files;
@@ -86,7 +87,6 @@ async fn serve(
     settings: &Settings,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let _ = common;
     let clock = SystemClock::start();
     let now = clock.now();
     let data_dir = settings.data_dir();
@@ -121,6 +121,9 @@ async fn serve(
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
         Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,
         Command::Run(args) => return run::run(&args, settings, console).await,
+        Command::Bench { only, part } => {
+            return bench::run(only.as_deref(), part, common, console).await;
+        }
         _ => Exit::Invalid,
     };
     Ok(exit)

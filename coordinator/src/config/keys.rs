@@ -77,13 +77,9 @@ keys! {
     "tasks.beat_every", tasks_beat_every: Duration = "5s",
         "how often a worker gives a sign; at most a third of tasks.lease";
     "tasks.retain_count", tasks_retain_count: u64 = "100000",
-        "how many ended tasks are kept";
-    "tasks.retain_for", tasks_retain_for: Duration = "7days",
-        "how long ended tasks are kept";
+        "how many ended tasks of a stream are kept in memory";
     "tasks.poison_after", tasks_poison_after: NonZeroU32 = "5",
-        "after how many workers lost in a row a task is not tried again";
-    "limits.outside_permits", limits_outside_permits: NonZeroU32 = "1024",
-        "how many commands from outside may be under way; more are refused as full";
+        "after how many failures of any kind, over all its lives, a task is not tried again";
     "agents.blocking_threads", agents_blocking_threads: NonZeroU32 = "32",
         "how many threads run blocking functions";
     "agents.lost_threads_max", agents_lost_threads_max: NonZeroU32 = "8",
@@ -94,8 +90,6 @@ keys! {
         "how many restarts within supervision.period a supervisor bears";
     "supervision.period", supervision_period: Duration = "10s",
         "the window in which restarts are counted";
-    "supervision.log_max", supervision_log_max: NonZeroU32 = "10000",
-        "how many entries of the supervision log are kept in memory";
     "shutdown.drain_within", shutdown_drain_within: Duration = "30s",
         "how long running attempts may go on once a stop was asked for";
 }

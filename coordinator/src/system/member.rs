@@ -83,7 +83,6 @@ impl fmt::Debug for Member {
 }
 
 /// What all workers of a node share.
-#[derive(Clone)]
 pub(super) struct Common {
     pub(super) blobs: Arc<dyn Blobs>,
     pub(super) sink: Sink,
@@ -96,31 +95,33 @@ pub(super) struct Common {
 }
 
 /// A member as a child of its supervisor.
-pub(super) fn child(member: Member, common: Common) -> ChildSpec {
+pub(super) fn child(member: Member, common: &Arc<Common>) -> ChildSpec {
     let care = member.care.clone();
-    let id = member.profile.id.to_string();
     let drain_within = common.drain_within;
+    let id = member.profile.id.to_string();
     let terms = Arc::new(member.terms.clone());
     let folder = Arc::new(common.folder.join("attempts").join(&id));
+    // There may be very many agents: what they share is kept once.
+    let (member, common) = (Arc::new(member), Arc::clone(common));
     let mut spec = ChildSpec::worker(id.as_str(), move |starting: Starting| {
-        let (member, common) = (member.clone(), common.clone());
+        let (member, common) = (Arc::clone(&member), Arc::clone(&common));
         let (terms, folder) = (Arc::clone(&terms), Arc::clone(&folder));
         async move {
             let incarnation = Incarnation((common.boot << 32) | starting.incarnation.0);
             let introduce = introduce(&member.profile.id, incarnation, &common.workers);
             let spec = WorkerSpec {
-                profile: member.profile,
+                profile: member.profile.clone(),
                 incarnation,
-                factory: member.factory,
+                factory: Arc::clone(&member.factory),
                 terms,
                 folder,
-                blobs: common.blobs,
-                secrets: member.secrets,
-                sink: common.sink,
+                blobs: Arc::clone(&common.blobs),
+                secrets: member.secrets.clone(),
+                sink: Arc::clone(&common.sink),
                 introduce: Some(introduce),
                 // A worker never runs the agent's code, so it cannot hang with it.
                 heart: None,
-                clock: common.clock,
+                clock: Arc::clone(&common.clock),
             };
             let (address, _) = worker::spawn_linked(spec, starting.supervisor.clone()).await?;
             let drained = address.clone();

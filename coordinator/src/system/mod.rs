@@ -136,7 +136,7 @@ impl System {
             // The porter goes after the agents; what is said after it is for nobody.
             let _ = said.send(porter::Word::Said(news));
         });
-        let common = member::Common {
+        let common = Arc::new(member::Common {
             blobs: spec.fabric.blobs(),
             sink,
             workers,
@@ -144,16 +144,12 @@ impl System {
             clock: Arc::clone(&spec.clock),
             boot,
             drain_within: spec.drain_within,
-        };
+        });
         let parts = tree::Parts {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
             porter: porter_child((words, inbox), handle.clone(), Arc::clone(&spec.clock)),
-            agents: spec
-                .members
-                .into_iter()
-                .map(|member| member::child(member, common.clone()))
-                .collect(),
+            agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;

@@ -54,6 +54,9 @@ impl TaskMachine {
     }
 
     pub(super) fn decide_schedule(&self, out: &mut Decision) {
+        if self.durable.queues.is_empty() && self.live.ripe.is_empty() {
+            return;
+        }
         let mut candidates = self.candidates();
         if candidates.is_empty() {
             return;

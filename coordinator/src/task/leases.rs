@@ -163,7 +163,8 @@ impl TaskMachine {
             self.ripen(no);
         }
         self.live.ripe_until = self.live.ripe_until.max(now.wall);
-        if self.live.sweep.is_some_and(|at| at <= now.moment) {
+        self.live.looks_through = self.live.sweep.is_some_and(|at| at <= now.moment);
+        if self.live.looks_through {
             let tasks = &self.durable.tasks;
             self.live.leases.retain(|no, lease| {
                 tasks.get(no).is_some_and(|task| {
@@ -192,6 +193,9 @@ impl TaskMachine {
     }
 
     pub(super) fn expire_leases(&self, round: &mut Round<'_>) {
+        if !self.live.looks_through {
+            return;
+        }
         let mut ended = 0;
         for (no, lease) in &self.live.leases {
             if ended >= LEASES_MAX {

@@ -55,6 +55,8 @@ pub(super) struct Live {
     pub(super) progress: BTreeMap<TaskNo, Progress>,
     /// When the leases are looked through next: coarse, so that a renewal costs nothing.
     pub(super) sweep: Option<Moment>,
+    /// Whether the sweep that runs looks through the leases: that costs a look at each.
+    pub(super) looks_through: bool,
     pub(super) run_waiters: BTreeMap<RunNo, Vec<ReplyTo>>,
     pub(super) followers: BTreeMap<RunNo, BTreeSet<ReplyTo>>,
     /// Tasks whose time to retry has come.

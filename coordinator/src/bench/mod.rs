@@ -1,0 +1,171 @@
+//! `orkestra bench`: this machine, and Orkestra on it.
+//!
+//! Each figure stands beside a baseline that was measured in the same run, since machines differ
+//! and ratios do not. Nothing is asserted. Data lies in a temporary folder that is removed at the
+//! end. What is measured by memory or by the start of a process runs in a process of its own: this
+//! executable again, see [`Part`].
+
+mod baseline;
+mod child;
+mod figure;
+mod idle;
+mod pipeline;
+mod replay;
+mod restart;
+mod shell;
+mod start;
+mod tasks;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use orkestra_runtime::{
+    Error, ErrorKind, Result,
+    time::{Clock, SystemClock},
+};
+
+use baseline::Baselines;
+pub use figure::{Figure, table};
+
+/// All groups of figures, in the order in which they are measured.
+const GROUPS: [&str; 10] = [
+    "baseline",
+    "tasks.1",
+    "tasks.64",
+    "tasks.4096",
+    "pipeline",
+    "shell",
+    "restart",
+    "replay",
+    "agents.idle",
+    "start",
+];
+
+/// What is measured in a process of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Part {
+    /// A graph of ten thousand tasks.
+    Pipeline,
+    /// A million events, folded.
+    Replay,
+    /// Ten thousand idle agents.
+    AgentsIdle,
+    /// A node that starts, runs one task, and stops.
+    Start,
+}
+
+/// What every measurement is given.
+#[derive(Clone, Debug)]
+struct Place {
+    folder: PathBuf,
+    clock: Arc<dyn Clock>,
+}
+
+impl Place {
+    /// A folder of its own for one measurement.
+    fn room(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+/// Measures everything, or what has this name or a name that begins with it, in a folder below
+/// `at`. `tell` is told what is being measured.
+pub async fn measure(
+    only: Option<&str>,
+    at: &Path,
+    mut tell: impl FnMut(&str) -> Result<()>,
+) -> Result<Vec<Figure>> {
+    let groups: Vec<&str> = GROUPS.into_iter().filter(|group| is_wanted(group, only)).collect();
+    if groups.is_empty() {
+        let message = format!(
+            "there is no figure {:?}: use one of {}",
+            only.unwrap_or_default(),
+            GROUPS.join(", ")
+        );
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    let folder = tempfile::Builder::new().prefix("orkestra-bench-").tempdir_in(at);
+    let folder = folder.map_err(|error| cannot("make a folder for the bench", error))?;
+    let place = Place { folder: folder.path().to_owned(), clock: SystemClock::start() };
+    tell("baseline")?;
+    let baselines = baseline::measure(&place).await?;
+    let mut figures = Vec::new();
+    for group in groups {
+        if group != "baseline" {
+            tell(group)?;
+        }
+        figures.extend(measure_group(group, &place, &baselines).await?);
+    }
+    folder.close().map_err(|error| cannot("remove the folder of the bench", error))?;
+    let within = |figure: &Figure| {
+        only.is_none_or(|only| figure.name.starts_with(only) || GROUPS.contains(&only))
+    };
+    figures.retain(within);
+    Ok(figures)
+}
+
+/// Measures one part in this process, below a folder that is there.
+pub async fn measure_part(part: Part, folder: &Path) -> Result<Vec<Figure>> {
+    let place = Place { folder: folder.to_owned(), clock: SystemClock::start() };
+    match part {
+        Part::Pipeline => pipeline::measure(&place).await,
+        Part::Replay => replay::measure(&place).await,
+        Part::AgentsIdle => idle::measure(&place).await,
+        Part::Start => start::run_once(&place).await.map(|()| Vec::new()),
+    }
+}
+
+async fn measure_group(group: &str, place: &Place, baselines: &Baselines) -> Result<Vec<Figure>> {
+    match group {
+        "baseline" => Ok(baselines.figures()),
+        "tasks.1" => tasks::measure(1, place, baselines).await,
+        "tasks.64" => tasks::measure(64, place, baselines).await,
+        "tasks.4096" => tasks::measure(4_096, place, baselines).await,
+        "pipeline" => {
+            let figures = child::measure(Part::Pipeline, place).await?;
+            Ok(pipeline::beside(figures, baselines))
+        }
+        "shell" => shell::measure(place, baselines).await,
+        "restart" => restart::measure(place).await,
+        "replay" => child::measure(Part::Replay, place).await,
+        "agents.idle" => child::measure(Part::AgentsIdle, place).await,
+        _ => start::measure(place).await,
+    }
+}
+
+/// Whether a group may have figures that are asked for.
+fn is_wanted(group: &str, only: Option<&str>) -> bool {
+    only.is_none_or(|only| {
+        let below = only.strip_prefix(group).is_some_and(|rest| rest.starts_with('.'));
+        group.starts_with(only) || below
+    })
+}
+
+fn cannot(what: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::Io, format!("cannot {what}")).because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_or_its_beginning_chooses_groups() {
+        let chosen = |only| -> Vec<&str> {
+            GROUPS.into_iter().filter(|group| is_wanted(group, only)).collect()
+        };
+        assert_eq!(chosen(None).len(), GROUPS.len());
+        assert_eq!(chosen(Some("tasks")), ["tasks.1", "tasks.64", "tasks.4096"]);
+        assert_eq!(chosen(Some("tasks.1.p50")), ["tasks.1"]);
+        assert!(chosen(Some("nothing")).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_figure_that_is_not_there_is_refused_with_those_that_are() {
+        let refused = measure(Some("taks"), Path::new("."), |_| Ok(())).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Invalid);
+        assert!(refused.to_string().contains("tasks.4096"));
+    }
+}
