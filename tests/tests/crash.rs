@@ -12,9 +12,12 @@ mod kills;
 #[path = "crash/stops.rs"]
 mod stops;
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::collections::BTreeMap;
 
-use orkestra_runtime::chance::Chance;
+use orkestra_runtime::{
+    chance::Chance,
+    time::{Clock as _, SystemClock},
+};
 use orkestra_tests::command::{Desk, Said};
 use serde_json::Value;
 
@@ -27,9 +30,7 @@ fn desk() -> Desk {
 fn chance() -> Chance {
     let seed = match std::env::var("ORKESTRA_TEST_SEED") {
         Ok(seed) => seed.parse().unwrap(),
-        Err(_) => {
-            u64::from(std::process::id()) ^ SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
-        }
+        Err(_) => SystemClock::start().now().wall.as_ms(),
     };
     eprintln!("to repeat: ORKESTRA_TEST_SEED={seed}");
     Chance::from_seed(seed)

@@ -31,5 +31,7 @@ fn agents_that_crash_are_started_again_and_every_task_completes() {
             });
             assert_eq!(story.count(), 1, "{agent} {what}: {why}\n{log}");
         }
+        let told = desk.run(&["supervision", "log", "--child", agent]).expect(0);
+        told.shows(&[agent, "restarted", why]);
     }
 }

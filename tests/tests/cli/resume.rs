@@ -61,6 +61,19 @@ fn a_run_of_another_scenario_or_input_is_refused_and_a_fresh_one_begins() {
     assert!(cancelled.as_array().unwrap().len() >= 20, "{cancelled}");
 }
 
+#[test]
+fn who_asks_twice_does_not_wait_for_what_is_at_work() {
+    let desk = slow().env("ORKESTRA_SHUTDOWN__DRAIN_WITHIN", "100s");
+    let mut running = desk.start(&[&RUN_SLOW[..], &["--set", "ms=90000"]].concat());
+    running.await_line("\"task\":\"nap-0\"");
+    running.signal(Signal::INT);
+    running.signal(Signal::TERM);
+    let said = running.end().expect(130);
+    assert!(!said.err.contains("interrupted;"), "it waited: {}", said.err);
+    let said = said.says(&["stopping: agents finish or hand back; once more aborts"]);
+    assert!(!said.out.contains("task_ended"), "{}", said.out);
+}
+
 /// The message names both hashes and what to do.
 fn check_refusal(talk: &str, run: &str, what: &str) {
     assert!(talk.contains(&format!("run {run} was interrupted and began with {what} ")), "{talk}");

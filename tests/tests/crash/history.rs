@@ -187,3 +187,27 @@ async fn reigns(data: &Path, events: u64) -> usize {
     fabric.close().await;
     epochs.len()
 }
+
+#[test]
+fn a_story_that_cannot_be_is_seen() {
+    let event = |what: &str, attempt: Option<u64>| serde_json::json!({ "event_type": what, "details": { "attempt": attempt } });
+    let (given, done) = (event("task_assigned", Some(1)), event("task_completed", Some(1)));
+    let is_sound = |events: &[&Value]| {
+        let tell = || {
+            let mut story = Story::default();
+            for event in events {
+                story.tell(event);
+            }
+        };
+        std::panic::catch_unwind(tell).is_ok()
+    };
+    assert!(is_sound(&[&given, &event("task_retry", Some(1)), &event("task_assigned", Some(2))]));
+    assert!(is_sound(&[&given, &done]));
+    assert!(!is_sound(&[&given, &done, &done]), "two results");
+    assert!(!is_sound(&[&given, &done, &event("task_cancelled", None)]), "two ends");
+    assert!(!is_sound(&[&given, &done, &event("task_assigned", Some(2))]), "work after the end");
+    assert!(!is_sound(&[&done]), "a result of nobody");
+    assert!(!is_sound(&[&given, &event("task_completed", Some(2))]), "of another attempt");
+    assert!(!is_sound(&[&given, &event("task_assigned", Some(2))]), "given twice");
+    assert!(!is_sound(&[&event("task_assigned", Some(2))]), "an attempt was skipped");
+}
