@@ -25,6 +25,9 @@ use crate::{
     time::{Clock, Moment},
 };
 
+/// A buffer for so many effects is not kept between two steps.
+const SMALL: usize = 4;
+
 /// How one component's machine touches the world.
 pub trait Hands: Send + Sized + 'static {
     /// The machine whose effects these hands carry out.
@@ -277,7 +280,10 @@ impl<H: Hands> State<H> {
                 tracing::trace!(?effect, "effect");
                 self.hands.carry_out(effect, &mut self.outbox);
             }
-            self.effects = effects;
+            // One that is this small is made anew at little cost; idle actors are many.
+            if effects.capacity() > SMALL {
+                self.effects = effects;
+            }
             if self.outbox.events.is_empty() {
                 break;
             }

@@ -90,11 +90,12 @@ pub async fn measure(
     let folder = folder.map_err(|error| cannot("make a folder for the bench", error))?;
     let place = Place { folder: folder.path().to_owned(), clock: SystemClock::start() };
     tell("baseline")?;
-    let baselines = baseline::measure(&place).await?;
+    let mut baselines = baseline::measure(&place).await?;
     let mut figures = Vec::new();
     for group in groups {
         if group != "baseline" {
             tell(group)?;
+            baselines = baselines.with_appends_of_now(&place).await?;
         }
         figures.extend(measure_group(group, &place, &baselines).await?);
     }

@@ -94,35 +94,48 @@ pub(super) struct Common {
     pub(super) drain_within: Duration,
 }
 
-/// A member as a child of its supervisor.
+/// What each life of a worker begins with.
+struct Lives {
+    profile: AgentProfile,
+    factory: AgentFactory,
+    secrets: Option<Arc<dyn Secrets>>,
+    terms: Arc<Terms>,
+    folder: Arc<PathBuf>,
+    common: Arc<Common>,
+}
+
+impl Lives {
+    fn next(&self, starting: &Starting) -> WorkerSpec {
+        let common = &self.common;
+        let incarnation = Incarnation((common.boot << 32) | starting.incarnation.0);
+        WorkerSpec {
+            profile: self.profile.clone(),
+            incarnation,
+            factory: Arc::clone(&self.factory),
+            terms: Arc::clone(&self.terms),
+            folder: Arc::clone(&self.folder),
+            blobs: Arc::clone(&common.blobs),
+            secrets: self.secrets.clone(),
+            sink: Arc::clone(&common.sink),
+            introduce: Some(introduce(&self.profile.id, incarnation, &common.workers)),
+            // A worker never runs the agent's code, so it cannot hang with it.
+            heart: None,
+            clock: Arc::clone(&common.clock),
+        }
+    }
+}
+
+/// A member as a child of its supervisor. There may be very many: what they share is kept once.
 pub(super) fn child(member: Member, common: &Arc<Common>) -> ChildSpec {
-    let care = member.care.clone();
+    let Member { profile, factory, terms, secrets, care } = member;
     let drain_within = common.drain_within;
-    let id = member.profile.id.to_string();
-    let terms = Arc::new(member.terms.clone());
+    let id = profile.id.to_string();
     let folder = Arc::new(common.folder.join("attempts").join(&id));
-    // There may be very many agents: what they share is kept once.
-    let (member, common) = (Arc::new(member), Arc::clone(common));
+    let (terms, common) = (Arc::new(terms), Arc::clone(common));
+    let lives = Arc::new(Lives { profile, factory, secrets, terms, folder, common });
     let mut spec = ChildSpec::worker(id.as_str(), move |starting: Starting| {
-        let (member, common) = (Arc::clone(&member), Arc::clone(&common));
-        let (terms, folder) = (Arc::clone(&terms), Arc::clone(&folder));
+        let spec = lives.next(&starting);
         async move {
-            let incarnation = Incarnation((common.boot << 32) | starting.incarnation.0);
-            let introduce = introduce(&member.profile.id, incarnation, &common.workers);
-            let spec = WorkerSpec {
-                profile: member.profile.clone(),
-                incarnation,
-                factory: Arc::clone(&member.factory),
-                terms,
-                folder,
-                blobs: Arc::clone(&common.blobs),
-                secrets: member.secrets.clone(),
-                sink: Arc::clone(&common.sink),
-                introduce: Some(introduce),
-                // A worker never runs the agent's code, so it cannot hang with it.
-                heart: None,
-                clock: Arc::clone(&common.clock),
-            };
             let (address, _) = worker::spawn_linked(spec, starting.supervisor.clone()).await?;
             let drained = address.clone();
             let running = Running::new(address.cell()).drained_by(move || {

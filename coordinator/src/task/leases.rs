@@ -309,9 +309,15 @@ impl TaskMachine {
 
     pub(super) fn tell_followers(&self, out: &mut Decision) {
         for (run, ended) in std::mem::take(&mut out.notices) {
-            for to in self.live.followers.get(&run).into_iter().flatten() {
+            let Some((last, others)) =
+                self.live.followers.get(&run).and_then(|tokens| Some((tokens.last()?, tokens)))
+            else {
+                continue;
+            };
+            for to in others.range(..last) {
                 out.reply(*to, Reply::TasksEnded(ended.clone()));
             }
+            out.reply(*last, Reply::TasksEnded(ended));
         }
     }
 }
