@@ -155,6 +155,8 @@ pub(super) fn bare_spec(
     let tasks = &mut spec.settings.tasks;
     tasks.lease = config.tasks_lease;
     tasks.poison_after = config.tasks_poison_after.get();
+    tasks.retain_for = config.tasks_retain_for;
+    tasks.retain_runs = config.tasks_retain_runs.get();
     tasks.retain_tasks = u32::try_from(config.tasks_retain_count).unwrap_or(u32::MAX);
     spec.node = config.node_name.clone();
     spec.pace = ShardPace {

@@ -76,6 +76,10 @@ keys! {
         "how long an attempt is believed to go on without a sign of its worker";
     "tasks.beat_every", tasks_beat_every: Duration = "5s",
         "how often a worker gives a sign; at most a third of tasks.lease";
+    "tasks.retain_for", tasks_retain_for: Duration = "7days",
+        "how long ended runs, and ended tasks of a stream, are kept in memory";
+    "tasks.retain_runs", tasks_retain_runs: NonZeroU32 = "100",
+        "how many ended runs are kept in memory";
     "tasks.retain_count", tasks_retain_count: u64 = "100000",
         "how many ended tasks of a stream are kept in memory";
     "tasks.poison_after", tasks_poison_after: NonZeroU32 = "5",

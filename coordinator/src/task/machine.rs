@@ -117,11 +117,12 @@ impl TaskMachine {
 
     /// When it next has something to do by itself.
     pub fn wakeup(&self, now: Now) -> Option<Moment> {
-        if self.can_schedule() || self.has_certain_ends() {
+        if self.can_schedule() || self.has_certain_ends(now) {
             return Some(now.moment);
         }
         let walls = [self.next_retry(), self.durable.deadlines.first()];
-        let due = walls.into_iter().flatten().map(|(wall, _)| *wall).min();
+        let walls = walls.into_iter().flatten().map(|(wall, _)| *wall);
+        let due = walls.chain(self.next_forgetting()).min();
         let due = due.map(|wall| now.moment + wall.since(now.wall));
         [due, self.live.sweep].into_iter().flatten().min()
     }
@@ -134,7 +135,7 @@ impl TaskMachine {
         let reached = |entry: Option<&(Wall, TaskNo)>| entry.is_some_and(|(at, _)| *at <= now.wall);
         let swept = self.live.sweep.is_some_and(|at| at <= now.moment);
         let any = swept
-            || self.has_certain_ends()
+            || self.has_certain_ends(now)
             || reached(self.next_retry())
             || reached(self.durable.deadlines.first());
         any.then_some(TaskCommand::Sweep)
@@ -178,10 +179,10 @@ impl TaskMachine {
         self.durable.tasks.get(&no)
     }
 
-    fn has_certain_ends(&self) -> bool {
+    fn has_certain_ends(&self, now: Now) -> bool {
         !self.durable.doomed.is_empty()
             || !self.durable.finished.is_empty()
-            || self.must_forget().is_some()
+            || self.must_forget(now.wall)
     }
 
     /// Ends at a pace what must end: those whose dependencies failed, those whose time is up, runs
@@ -201,7 +202,7 @@ impl TaskMachine {
         for run in &self.durable.finished {
             self.end_run(*run, round);
         }
-        round.out.events.extend(self.must_forget());
+        round.out.events.extend(self.forget(round.now.wall));
         round.out.then.push(TaskCommand::Schedule);
     }
 
@@ -329,28 +330,5 @@ impl TaskMachine {
 
     pub(super) fn refuse_run(to: ReplyTo, run: &RunId, out: &mut Decision) {
         out.refuse(to, RefusalCode::RunNotFound, format!("there is no run {run:?}"));
-    }
-
-    /// What must leave memory, if anything must: the oldest beyond what is retained.
-    fn must_forget(&self) -> Option<TaskEvent> {
-        let stream = self.durable.stream_ended.len();
-        let keep = self.settings.retain_tasks as usize;
-        // By hundreds, so that forgetting costs one event for many tasks.
-        if stream >= keep + 100 {
-            let tasks: Vec<TaskNo> = self
-                .durable
-                .stream_ended
-                .iter()
-                .take((stream - keep).min(SWEEP_MAX))
-                .map(|(_, no)| *no)
-                .collect();
-            return Some(TaskEvent::TasksForgotten { tasks });
-        }
-        let ended = self.durable.runs_ended.len();
-        if ended > self.settings.retain_runs as usize {
-            let (_, run) = self.durable.runs_ended.first()?;
-            return Some(TaskEvent::RunForgotten { run: *run });
-        }
-        None
     }
 }

@@ -23,6 +23,7 @@ mod assign;
 mod command;
 mod endings;
 mod event;
+mod forgetting;
 mod graph;
 mod keeping;
 mod leases;

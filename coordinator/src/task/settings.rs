@@ -19,6 +19,8 @@ pub struct TaskSettings {
     pub retain_runs: u32,
     /// How many ended tasks of a stream are kept in memory.
     pub retain_tasks: u32,
+    /// How long ended runs, and ended tasks of streams, are kept in memory at most.
+    pub retain_for: Duration,
 }
 
 impl Default for TaskSettings {
@@ -30,6 +32,7 @@ impl Default for TaskSettings {
             losses_max: 100,
             retain_runs: 100,
             retain_tasks: 10_000,
+            retain_for: Duration::from_hours(7 * 24),
         }
     }
 }

@@ -262,3 +262,17 @@ fn in_a_stream_a_task_may_name_one_that_stands_after_it_in_the_same_batch() {
     let parent = &script.machine.durable.tasks[&script.no("late")];
     assert_eq!(parent.children, [script.no("child")]);
 }
+
+#[test]
+fn an_ended_run_leaves_memory_when_it_is_old_enough() {
+    let retain_for = std::time::Duration::from_mins(1);
+    let settings = crate::task::TaskSettings { retain_for, ..Default::default() };
+    let mut script = Script::with(settings);
+    script.join(profile("ann", 1), 1).graph(&[task("a", &[])]).complete("ann", "a", 1);
+    script.advance(std::time::Duration::from_secs(59));
+    assert_eq!(script.states(&["a"]), "a:completed");
+    script.advance(std::time::Duration::from_secs(1));
+    assert!(script.machine.durable.tasks.is_empty() && script.machine.durable.runs.is_empty());
+    assert!(matches!(script.journal.last(), Some((_, TaskEvent::RunForgotten { .. }))));
+    script.restart();
+}

@@ -168,7 +168,10 @@ impl World {
         }
         for _ in 0..500 {
             let held = self.held();
-            if held.is_empty() && self.script.machine.wakeup(self.script.now).is_none() {
+            // What is old is forgotten some day; until then there is nothing to do.
+            let soon = self.script.now.moment + Duration::from_hours(24);
+            let wakeup = self.script.machine.wakeup(self.script.now);
+            if held.is_empty() && wakeup.is_none_or(|at| at > soon) {
                 return;
             }
             for (no, attempt, agent) in held {
