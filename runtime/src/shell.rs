@@ -301,7 +301,9 @@ impl<H: Hands> State<H> {
     }
 
     fn start_tasks(&mut self, myself: &ActorRef<ShellMsg<H>>) {
-        while self.tasks.try_join_next().is_some() {}
+        if !self.tasks.is_empty() {
+            while self.tasks.try_join_next().is_some() {}
+        }
         for task in self.outbox.tasks.drain(..) {
             let myself = myself.clone();
             self.tasks.spawn(async move {

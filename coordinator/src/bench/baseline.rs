@@ -35,7 +35,7 @@ pub(super) struct Baselines {
     commit_rate: Figure,
     commit: [Figure; 2],
     pub(super) channel: Figure,
-    pub(super) ractor: Figure,
+    ractor: Figure,
 }
 
 impl Baselines {
@@ -170,7 +170,7 @@ impl Actor for Counter {
     }
 }
 
-async fn ractor(clock: &Arc<dyn Clock>) -> Result<Figure> {
+pub(super) async fn ractor(clock: &Arc<dyn Clock>) -> Result<Figure> {
     let (done, counted) = oneshot::channel();
     let spawned = Actor::spawn(None, Counter, done).await;
     let (actor, handle) = spawned.map_err(|error| cannot("start an actor", error))?;
