@@ -15,6 +15,7 @@ use orkestra_runtime::{
 use crate::{
     audit::{AuditRow, Auditor},
     shard::{
+        Mind as _,
         fold::Fold,
         machine::{Event, ShardMachine, ShardSettings},
     },
@@ -66,13 +67,25 @@ impl Inspection {
         self.machine.tasks()
     }
 
-    /// Hands on every event that the journal still has, oldest first, as a row.
+    /// Hands on every event of the journal, oldest first, as a row; where its beginning was trimmed,
+    /// every event after the oldest snapshot that is kept.
     pub async fn audit(&self, mut each: impl FnMut(AuditRow) + Send) -> Result<()> {
-        let mut auditor = Auditor::of_shard(self.journal.shard().0);
-        let mut position = Position::default();
+        let shard = self.journal.shard().0;
+        let (mut auditor, mut position) = (Auditor::of_shard(shard), Position::default());
         let hand_on = |number, at, event: &Event| each(auditor.row(number, at, event));
-        self.journal.read_on(&mut position, Sequence(u64::MAX), hand_on).await?;
-        Ok(())
+        let read = self.journal.read_on(&mut position, Sequence(u64::MAX), hand_on).await;
+        let trimmed = match read {
+            Err(error) if error.kind() == ErrorKind::NotFound => error,
+            read => return read.map(drop),
+        };
+        let marks = self.journal.snapshots().await?;
+        let Some(oldest) = marks.first() else { return Err(trimmed) };
+        let snapshot = self.journal.load(oldest).await?;
+        let machine = ShardMachine::restore(&snapshot.bytes)?;
+        let (mut auditor, mut position) =
+            (Auditor::knowing(shard, machine.tasks()), snapshot.position);
+        let hand_on = |number, at, event: &Event| each(auditor.row(number, at, event));
+        self.journal.read_on(&mut position, Sequence(u64::MAX), hand_on).await.map(drop)
     }
 
     /// Closes the directory.

@@ -27,7 +27,7 @@ pub enum Fate {
     Unheard,
     /// There is no room.
     Full,
-    /// It is not made, and no answer ever comes: as after a crash.
+    /// It is not made, and no answer comes while this is the fate of all: as after a crash.
     Dead,
 }
 
@@ -42,18 +42,20 @@ struct Plan {
 pub struct Faulty {
     inner: Arc<dyn Fabric>,
     plan: Arc<Mutex<Plan>>,
+    changed: Arc<tokio::sync::Notify>,
 }
 
 impl Faulty {
     /// Over a fabric, without a fault yet.
     pub fn over(inner: Arc<dyn Fabric>) -> Self {
         let plan = Plan { next: VecDeque::new(), then: Fate::Made };
-        Self { inner, plan: Arc::new(Mutex::new(plan)) }
+        Self { inner, plan: Arc::new(Mutex::new(plan)), changed: Arc::default() }
     }
 
     /// From now on every append has this fate.
     pub fn always(&self, fate: Fate) {
         self.plan().then = fate;
+        self.changed.notify_waiters();
     }
 
     /// The next appends have these fates, one each.
@@ -129,7 +131,19 @@ impl Logs for FaultyLogs {
                 append.map(move |_| unknown("unheard")).boxed()
             }
             Fate::Full => std::future::ready(Err(AppendError::Full)).boxed(),
-            Fate::Dead => std::future::pending().boxed(),
+            Fate::Dead => {
+                let faulty = self.faulty.clone();
+                async move {
+                    loop {
+                        let changed = faulty.changed.notified();
+                        if faulty.plan().then != Fate::Dead {
+                            return Err(AppendError::Unknown("dead".to_owned()));
+                        }
+                        changed.await;
+                    }
+                }
+                .boxed()
+            }
         }
     }
 

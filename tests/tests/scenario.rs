@@ -1,6 +1,12 @@
 //! Stories of a whole node in one process: real supervision, real shard, real workers, and a
 //! journal that fails when it is told to. Time is paused where a story has to wait for it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must end")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "each story awaits what it spawns, and measures time that is paused"
+)]
+
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
@@ -11,12 +17,15 @@ use orkestra_agents::{
     Context, DynAgent, Work, kinds::function::FunctionAgent, worker::AgentFactory,
 };
 use orkestra_coordinator::{
+    inspect::Inspection,
     system::{Member, System, SystemSpec},
     task::{Answer, Query, RunOpening, view::TaskView},
 };
 use orkestra_runtime::{
-    fabric::{Fabric, embedded::Embedded},
-    id::{AgentId, RunId, TaskId},
+    ErrorKind,
+    fabric::{Fabric, Sequence, embedded::Embedded},
+    id::{AgentId, RunId, ShardId, TaskId},
+    journal::{Journal, Position},
     protocol::{
         payload::Json,
         task::{Dependency, DependencyKind, Failure, TaskSpec},
@@ -163,6 +172,9 @@ async fn after_a_crash_what_was_held_begins_again_at_once_and_nobody_is_blamed()
     play.open("held");
     assert_eq!(system.tasks().wait(&run()).await.unwrap().counts.completed, 1);
     system.stop().await.unwrap();
+    // What is left of the dead must not outlive the story.
+    first.always(Fate::Lost);
+    drop(dead.stop().await);
 }
 
 #[tokio::test(start_paused = true)]
@@ -340,4 +352,42 @@ async fn who_asks_while_the_reign_changes_is_answered_by_the_next() {
     assert_eq!(system.tasks().wait(&run()).await.unwrap().counts.completed, 1);
     assert_eq!((fabric.left(), play.all_begun()), (0, vec!["t#1".to_owned()]));
     system.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_audit_of_a_trimmed_journal_begins_at_a_snapshot_and_knows_every_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let fabric: Arc<dyn Fabric> = Arc::new(Embedded::open(folder.path()).unwrap());
+    let play = Play::new();
+    let mut spec = SystemSpec::new(Arc::clone(&fabric), folder.path().to_owned()).unwrap();
+    spec.members = vec![play.member("ann", 2)];
+    spec.pace.snapshot_every = 3;
+    spec.pace.records_kept = 0;
+    let system = System::start(spec).await.unwrap();
+    begin(&system, vec![task("held", &[])]).await;
+    play.begun("held#1").await;
+    let journal = Journal::of(fabric.as_ref(), ShardId(0)).unwrap();
+    for round in 0..1_000 {
+        let run = RunId::new(format!("run-{round}")).unwrap();
+        system.tasks().open(&run, RunOpening::default()).await.unwrap();
+        let nothing = |_, _, _: &serde_json::Value| {};
+        let read = journal.read_on(&mut Position::default(), Sequence(1), nothing).await;
+        if read.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            break;
+        }
+        assert!(round < 999, "never trimmed");
+    }
+    play.open("held");
+    system.tasks().wait(&run()).await.unwrap();
+    system.stop().await.unwrap();
+    fabric.close().await;
+    drop((fabric, journal));
+    let inspection = Inspection::of(folder.path()).await.unwrap();
+    let mut rows = Vec::new();
+    inspection.audit(|row| rows.push(row)).await.unwrap();
+    inspection.close().await;
+    let completed = rows.iter().find(|row| row.event_type == "task_completed").unwrap();
+    assert_eq!(completed.run, Some(run()));
+    assert_eq!(completed.task_id, Some(id("held")));
+    assert_eq!(completed.agent_name.as_ref().unwrap().as_str(), "ann");
 }

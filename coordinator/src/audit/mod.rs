@@ -17,7 +17,7 @@ pub use row::AuditRow;
 
 use crate::{
     shard::machine::Event,
-    task::{RunNo, TaskEvent},
+    task::{RunNo, TaskEvent, TaskMachine},
 };
 
 /// What rows are wanted; what is `None` is not asked.
@@ -54,7 +54,7 @@ impl AuditFilter {
 }
 
 /// Turns events into rows. Events name runs and tasks by number, so it remembers names on the way:
-/// feed it a journal from its beginning.
+/// feed it a journal from its beginning, or from where a machine was folded to.
 #[derive(Debug, Default)]
 pub struct Auditor {
     shard: u16,
@@ -68,6 +68,17 @@ impl Auditor {
     /// An auditor of one shard.
     pub fn of_shard(shard: u16) -> Self {
         Self { shard, ..Self::default() }
+    }
+
+    /// An auditor who knows what a machine knows: for a journal whose beginning was trimmed.
+    pub fn knowing(shard: u16, machine: &TaskMachine) -> Self {
+        let mut auditor = Self::of_shard(shard);
+        auditor.runs = machine.runs_by_number().map(|(no, id)| (no, id.clone())).collect();
+        for (no, task, agent) in machine.tasks_by_number() {
+            auditor.tasks.insert(no, (task.run, task.spec.id.clone()));
+            auditor.held.extend(agent.map(|agent| (no, agent.clone())));
+        }
+        auditor
     }
 
     /// The row of the next event.

@@ -3,7 +3,7 @@
 use orkestra_runtime::{
     Result,
     chance::Chance,
-    id::{RunId, TaskId, TaskNo},
+    id::{AgentId, RunId, TaskId, TaskNo},
     machine::ReplyTo,
     time::{Moment, Now, Wall},
 };
@@ -177,6 +177,21 @@ impl TaskMachine {
     /// A task by number.
     pub fn task(&self, no: TaskNo) -> Option<&Task> {
         self.durable.tasks.get(&no)
+    }
+
+    /// All runs that are kept, for who must tell a number's name.
+    pub(crate) fn runs_by_number(&self) -> impl Iterator<Item = (RunNo, &RunId)> {
+        self.durable.runs.iter().map(|(no, run)| (*no, &run.id))
+    }
+
+    /// All tasks that are kept, each with its agent, or its last one.
+    pub(crate) fn tasks_by_number(
+        &self,
+    ) -> impl Iterator<Item = (TaskNo, &Task, Option<&AgentId>)> {
+        self.durable.tasks.iter().map(|(no, task)| {
+            let record = task.agent.and_then(|agent| self.durable.roster.get(agent));
+            (*no, task, record.map(|record| &record.profile.id))
+        })
     }
 
     fn has_certain_ends(&self, now: Now) -> bool {
