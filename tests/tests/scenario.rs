@@ -1,6 +1,12 @@
 //! Stories of a whole node in one process: real supervision, real shard, real workers, and a
 //! journal that fails when it is told to. Time is paused where a story has to wait for it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on must end")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "each story awaits what it spawns, and measures time that is paused"
+)]
+
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
