@@ -2,6 +2,7 @@
 
 mod choose;
 mod ending;
+mod endings;
 mod watch;
 
 use std::{path::Path, sync::Arc};

@@ -1,13 +1,14 @@
 //! How the effects of a shard are carried out: answers to whoever waits, words to workers.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
+use orkestra_agents::worker::Sink;
 use orkestra_runtime::{
     address::Ref,
     directory::Directory,
     id::{AgentId, Incarnation},
     machine::ReplyTo,
-    protocol::agent::ToAgent,
+    protocol::agent::{FromAgent, ToAgent},
 };
 use tokio::sync::mpsc;
 
@@ -26,20 +27,26 @@ pub(super) type Workers = Arc<Directory<AgentId, Ref<ToAgent>>>;
 pub(crate) type Followers = Arc<Directory<ReplyTo, mpsc::Sender<Vec<Ended>>>>;
 
 /// Carries out what a shard decides.
-#[derive(Debug)]
 pub struct TeamHands {
     workers: Workers,
     followers: Followers,
+    sink: Sink,
+}
+
+impl fmt::Debug for TeamHands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TeamHands").finish_non_exhaustive()
+    }
 }
 
 impl TeamHands {
     /// The hands of a new reign; asks every worker who is there.
-    pub(super) fn new(workers: Workers, followers: Followers) -> Self {
+    pub(super) fn new(workers: Workers, followers: Followers, sink: Sink) -> Self {
         // Nobody is followed by a new reign: who followed the old one sees the stream end.
         for follower in followers.names() {
             followers.leave(&follower, Incarnation(0));
         }
-        let hands = Self { workers, followers };
+        let hands = Self { workers, followers, sink };
         hands.ask_who_is_there();
         hands
     }
@@ -75,10 +82,14 @@ impl ShardHands<ShardMachine> for TeamHands {
                 }
             }
             TaskEffect::Tell { agent, message } => {
-                if let Some(worker) = self.workers.find(&agent) {
-                    // What a worker that is gone did not get, the next life of it makes up for:
-                    // its `Joined` ends what the old life held.
-                    drop(worker.tell(message));
+                let Some(worker) = self.workers.find(&agent) else { return };
+                let incarnation = self.workers.incarnation(&agent);
+                if worker.tell(message).is_err()
+                    && let Some(incarnation) = incarnation
+                {
+                    // It went without a word; said for it, so that it is given nothing more and
+                    // what it held goes on elsewhere.
+                    (self.sink)(FromAgent::Left { agent, incarnation });
                 }
             }
         }

@@ -117,19 +117,6 @@ impl System {
         let boot = next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
         let workers: hands::Workers = Arc::new(Directory::new());
         let followers: Followers = Arc::new(Directory::new());
-        let settings = spec.settings.clone();
-        let parts = ShardParts {
-            journal: Journal::of(spec.fabric.as_ref(), ShardId(0))?,
-            genesis: Arc::new(move || ShardMachine::new(settings.clone())),
-            hands: {
-                let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
-                Arc::new(move || TeamHands::new(Arc::clone(&workers), Arc::clone(&followers)))
-            },
-            clock: Arc::clone(&spec.clock),
-            chance: Chance::from_seed(spec.seed),
-            settings: spec.pace,
-        };
-        let (handle, runner) = shard(parts);
         let (words, inbox) = mpsc::unbounded_channel();
         let inbox: porter::Inbox = Arc::new(Mutex::new(inbox));
         let said = words.clone();
@@ -137,6 +124,23 @@ impl System {
             // The porter goes after the agents; what is said after it is for nobody.
             let _ = said.send(porter::Word::Said(news));
         });
+        let settings = spec.settings.clone();
+        let parts = ShardParts {
+            journal: Journal::of(spec.fabric.as_ref(), ShardId(0))?,
+            genesis: Arc::new(move || ShardMachine::new(settings.clone())),
+            hands: {
+                let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
+                let sink = Arc::clone(&sink);
+                Arc::new(move || {
+                    let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
+                    TeamHands::new(workers, followers, Arc::clone(&sink))
+                })
+            },
+            clock: Arc::clone(&spec.clock),
+            chance: Chance::from_seed(spec.seed),
+            settings: spec.pace,
+        };
+        let (handle, runner) = shard(parts);
         let common = Arc::new(member::Common {
             blobs: spec.fabric.blobs(),
             sink,

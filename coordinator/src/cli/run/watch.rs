@@ -10,11 +10,14 @@ use tokio::{
 };
 
 use crate::{
-    cli::supervision::{is_of_interest, painted},
+    cli::{
+        run::endings::Endings,
+        supervision::{is_of_interest, painted},
+    },
     client::Tasks,
     output::{Console, Exit, Format, Progress, Running, Snapshot},
     system::System,
-    task::{Answer, Ended, Ending, Query, RunSummary},
+    task::{Answer, Query, RunSummary},
 };
 
 /// How often the state of a run is looked at.
@@ -87,15 +90,21 @@ pub(super) async fn watch(
     let tasks = system.tasks();
     let mut progress = Progress::on(console);
     let mut news = system.log().watch();
-    let mut following = tasks.follow(run).await?;
+    let is_for_programs = console.format() == Format::Ndjson;
+    let mut endings = Endings::of(run, tasks);
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let ended = tasks.wait(run);
     tokio::pin!(ended);
     let seen = loop {
+        if is_for_programs {
+            endings.catch_up(console).await?;
+        }
         tokio::select! {
             biased;
-            Some(ended) = following.next() => tell_ended(&ended, console)?,
+            ended = endings.next(), if is_for_programs => {
+                endings.tell(&ended.unwrap_or_default(), console)?;
+            }
             summary = &mut ended => break Seen::Ended(summary?),
             () = interruptions.next() => break Seen::Interrupted,
             Some(record) = next(&mut news) => tell_supervision(&record, &progress, console)?,
@@ -123,7 +132,9 @@ pub(super) async fn watch(
         tell_supervision(&record, &progress, console)?;
     }
     progress.finish();
-    following.stop().await;
+    if is_for_programs {
+        endings.finish(console).await?;
+    }
     Ok(seen)
 }
 
@@ -153,27 +164,6 @@ fn tell_supervision(record: &Record, progress: &Progress, console: &mut Console)
         return console.line(&Event { event: "supervision", record });
     }
     progress.say(console, painted(record, WHO_WIDTH, console.surroundings().colours_talk()))
-}
-
-/// For programs, each ending is an event: it is told once it is durable.
-fn tell_ended(ended: &[Ended], console: &mut Console) -> Result<()> {
-    if console.format() != Format::Ndjson {
-        return Ok(());
-    }
-    for one in ended {
-        let (state, reason) = match &one.ending {
-            Ending::Completed(_) => ("completed", None),
-            Ending::Failed(reason) => ("failed", Some(reason.to_string())),
-            Ending::Cancelled(reason) => ("cancelled", Some(reason.to_string())),
-        };
-        console.line(&serde_json::json!({
-            "event": "task_ended",
-            "task": one.id,
-            "state": state,
-            "reason": reason,
-        }))?;
-    }
-    Ok(())
 }
 
 async fn look(run: &RunId, tasks: &Tasks, clock: &dyn Clock) -> Result<Option<Snapshot>> {
