@@ -78,6 +78,7 @@ impl Builder {
         let fabric = self.fabric.unwrap_or_else(|| Arc::new(Embedded::memory()));
         let folder = self.folder.unwrap_or_else(std::env::temp_dir);
         let mut spec = SystemSpec::new(fabric, folder)?;
+        spec.owns_fabric = true;
         spec.members = self.members;
         spec.log = self.log.unwrap_or_else(SupervisionLog::unkept);
         System::start(spec).await

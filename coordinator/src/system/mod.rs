@@ -60,6 +60,8 @@ pub struct SystemSpec {
     pub node: NodeId,
     /// What it talks and remembers with.
     pub fabric: Arc<dyn Fabric>,
+    /// Whether the fabric is closed with the node; otherwise whoever brought it closes it.
+    pub owns_fabric: bool,
     /// The folder below which attempts get theirs.
     pub folder: PathBuf,
     /// The team.
@@ -88,6 +90,7 @@ impl SystemSpec {
         Ok(Self {
             node: NodeId::new("local")?,
             fabric,
+            owns_fabric: false,
             folder,
             members: Vec::new(),
             settings: ShardSettings::default(),
@@ -103,7 +106,8 @@ impl SystemSpec {
 
 /// A node that runs.
 pub struct System {
-    fabric: Arc<dyn Fabric>,
+    /// To be closed with the node, if it is the node's own.
+    fabric: Option<Arc<dyn Fabric>>,
     tree: SupervisorHandle,
     tasks: Tasks,
     log: SupervisionLog,
@@ -160,7 +164,7 @@ impl System {
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
         let tasks = Tasks::new(handle, followers, spec.fabric.blobs());
         Ok(Self {
-            fabric: spec.fabric,
+            fabric: spec.owns_fabric.then_some(spec.fabric),
             tree,
             tasks,
             log: spec.log,
@@ -194,11 +198,13 @@ impl System {
     }
 
     /// Stops in order: agents finish or hand back, then everything that was taken is durable, then
-    /// the fabric is closed.
+    /// the fabric is closed if it is the node's own.
     pub async fn stop(self) -> Result<()> {
         let stopped = self.tree.stop(self.drain_within + STOP_WITHIN).await;
         self.log.flush().await;
-        self.fabric.close().await;
+        if let Some(fabric) = self.fabric {
+            fabric.close().await;
+        }
         stopped
     }
 }

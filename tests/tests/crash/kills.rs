@@ -99,7 +99,7 @@ fn live(desk: &Desk, moment: &Moment, told: &mut Told) -> usize {
         }
         Moment::Amidst(endings, span) => {
             for _ in 0..endings {
-                running.await_line("task_ended");
+                running.await_line("\"caught_up\":false");
             }
             let until = running.age() + span;
             running.hear(until, |_| false);
@@ -114,7 +114,7 @@ fn live(desk: &Desk, moment: &Moment, told: &mut Told) -> usize {
 /// How long the command takes to its first ending, which is also the first life.
 fn first_life(desk: &Desk, told: &mut Told) -> Duration {
     let mut running = desk.start(&RUN);
-    running.await_line("task_ended");
+    running.await_line("\"caught_up\":false");
     let took = running.age();
     told.listen(&running.kill());
     took

@@ -43,7 +43,7 @@ async fn who_stops_in_order_finishes_what_it_holds_and_does_nothing_twice() {
     for _ in 0..STOPS {
         let mut running = desk.start(&RUN);
         for _ in 0..=chance.below(20) {
-            running.await_line("task_ended");
+            running.await_line("\"caught_up\":false");
         }
         let signal = if chance.per_mille(500) { Signal::INT } else { Signal::TERM };
         running.signal(signal);
