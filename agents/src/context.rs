@@ -11,7 +11,7 @@ use orkestra_runtime::{
     fabric::{BlobName, Blobs},
     id::{Attempt, Incarnation, TaskNo},
     protocol::{
-        agent::Progress,
+        agent::{Artifact, Progress},
         task::{Failure, FailureKind},
     },
 };
@@ -32,6 +32,8 @@ pub(crate) type AttemptKey = (TaskNo, Attempt);
 pub(crate) trait Signs: Send + Sync + 'static {
     /// The attempt lives; with progress, it has come this far.
     fn sign(&self, of: AttemptKey, progress: Option<Progress>);
+    /// The attempt kept something.
+    fn kept(&self, of: AttemptKey, artifact: Artifact);
 }
 
 struct ToClosure(ProgressSink);
@@ -42,17 +44,8 @@ impl Signs for ToClosure {
             (self.0)(progress);
         }
     }
-}
 
-/// A file that an attempt made, kept as a blob.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Artifact {
-    /// What the agent calls it.
-    pub name: String,
-    /// Under which name its bytes are kept.
-    pub blob: BlobName,
-    /// How many they are.
-    pub bytes: u64,
+    fn kept(&self, _: AttemptKey, _: Artifact) {}
 }
 
 /// What is the same for all attempts of a worker.
@@ -196,7 +189,8 @@ impl Context {
         self.inner.folder.get().map(PathBuf::as_path)
     }
 
-    /// Keeps bytes as a blob and answers its name, which the output can tell. A failure when there
+    /// Keeps bytes as a blob and answers its name; the task's record tells of it, whatever becomes
+    /// of the attempt. A failure when there
     /// is no room for them, or too many of them.
     pub async fn artifact(
         &self,
@@ -217,6 +211,7 @@ impl Context {
             Failure::error(format!("cannot keep the artifact {name:?}: {error}"))
         })?;
         let artifact = Artifact { name, blob: blob.clone(), bytes: length };
+        self.inner.surroundings.signs.kept(self.inner.key, artifact.clone());
         self.inner.artifacts.lock().unwrap_or_else(PoisonError::into_inner).push(artifact);
         Ok(blob)
     }

@@ -12,5 +12,6 @@ mod testing;
 pub mod worker;
 
 pub use agent::{Agent, DynAgent, Work};
-pub use context::{Artifact, Context};
+pub use context::Context;
+pub use orkestra_runtime::protocol::agent::Artifact;
 pub use secret::{Secret, SecretSource, Secrets};

@@ -9,7 +9,9 @@ use orkestra_runtime::{
     id::{AgentId, Attempt, Capability, Incarnation, RunId, TaskId, TaskNo},
     limits::FRAME_BYTES_MAX,
     protocol::{
-        agent::{AgentProfile, Assignment, Availability, FromAgent, Progress, Report, ToAgent},
+        agent::{
+            AgentProfile, Artifact, Assignment, Availability, FromAgent, Progress, Report, ToAgent,
+        },
         payload::{Json, Payload},
         task::{Failure, FailureKind, Outcome},
     },
@@ -84,6 +86,8 @@ fn from_agent() -> Vec<(&'static str, FromAgent)> {
     let mut reports = vec![report(Outcome::Completed(Payload::null())), report(Outcome::Cancelled)];
     reports.extend(kinds.map(|kind| report(Outcome::Failed(Failure::new(kind, "m").for_good()))));
     let away = Availability::Unavailable { reason: "no".into() };
+    let blob = BlobName::of(b"abc");
+    let artifact = Artifact { name: "notes".into(), blob, bytes: 3 };
     let progress = Progress { percent: 50, message: "half".into() };
     vec![
         ("joined", FromAgent::Joined { profile: profile(Availability::Available), incarnation }),
@@ -93,6 +97,7 @@ fn from_agent() -> Vec<(&'static str, FromAgent)> {
         ("ended", FromAgent::Ended { agent: agent(), incarnation, reports }),
         ("left", FromAgent::Left { agent: agent(), incarnation }),
         ("leaving", FromAgent::Leaving { agent: agent(), incarnation }),
+        ("kept", FromAgent::Kept { agent: agent(), task, attempt, artifact }),
     ]
 }
 

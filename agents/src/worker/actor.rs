@@ -194,8 +194,9 @@ impl WorkerHands {
             // An idle worker keeps no room for attempts.
             self.running = HashMap::new();
         }
-        let (signs, ended) = (gathered.signs.into_iter().collect(), gathered.ended);
-        outbox.push(Event::Collected(Collected { signs, ended }));
+        let signs = gathered.signs.into_iter().collect();
+        let (kept, ended) = (gathered.kept, gathered.ended);
+        outbox.push(Event::Collected(Collected { signs, kept, ended }));
     }
 }
 

@@ -10,7 +10,10 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use orkestra_runtime::protocol::{agent::Progress, task::Outcome};
+use orkestra_runtime::protocol::{
+    agent::{Artifact, Progress},
+    task::Outcome,
+};
 
 use super::actor::{OwnMail, WorkerAddress, WorkerMail};
 use crate::context::{AttemptKey, Signs};
@@ -22,6 +25,8 @@ pub(super) struct Gathered {
     pub(super) ended: Vec<(AttemptKey, Option<Outcome>)>,
     /// Who gave a sign of life, with the newest progress.
     pub(super) signs: BTreeMap<AttemptKey, Option<Progress>>,
+    /// What attempts kept, in that order.
+    pub(super) kept: Vec<(AttemptKey, Artifact)>,
     /// Attempts that did not end at once and need a task of their own.
     pub(super) going: Vec<BoxFuture<'static, ()>>,
     woken: bool,
@@ -66,5 +71,9 @@ impl Signs for Inbox {
                 *newest = progress;
             }
         });
+    }
+
+    fn kept(&self, of: AttemptKey, artifact: Artifact) {
+        self.leave(|gathered| gathered.kept.push((of, artifact)));
     }
 }

@@ -213,6 +213,10 @@ impl WorkerMachine {
         for (key, progress) in collected.signs {
             self.heard(now, key, progress, effects);
         }
+        for ((task, attempt), artifact) in collected.kept {
+            let agent = self.profile.id.clone();
+            effects.push(Effect::Say(FromAgent::Kept { agent, task, attempt, artifact }));
+        }
         let (mut reports, mut look) = (Vec::with_capacity(collected.ended.len()), false);
         for (key, outcome) in collected.ended {
             look |= outcome.is_none();

@@ -107,13 +107,13 @@ fn ended(reports: impl IntoIterator<Item = (u64, u32, Outcome, u64)>) -> Effect 
 
 fn end_of(task: u64, attempt: u32, outcome: Outcome) -> Event {
     let ended = vec![(key(task, attempt), Some(outcome))];
-    Event::Collected(Collected { signs: Vec::new(), ended })
+    Event::Collected(Collected { ended, ..Collected::default() })
 }
 
 fn progress_of(task: u64, percent: u8) -> Event {
     let progress = Progress { percent, message: String::new() };
     let signs = vec![(key(task, 1), Some(progress))];
-    Event::Collected(Collected { signs, ended: Vec::new() })
+    Event::Collected(Collected { signs, ..Collected::default() })
 }
 
 fn progressed(task: u64, percent: u8) -> Effect {
@@ -165,7 +165,7 @@ fn a_cancelled_attempt_that_does_not_end_is_dropped_after_its_grace() {
         worker.woken_at(60),
         [Effect::Abandon(key(1, 1)), ended([(1, 1, Outcome::Cancelled, 60)])]
     );
-    let dropped = Collected { signs: Vec::new(), ended: vec![(key(1, 1), None)] };
+    let dropped = Collected { ended: vec![(key(1, 1), None)], ..Collected::default() };
     assert_eq!(worker.at(61, Event::Collected(dropped)), [Effect::Look]);
 }
 

@@ -294,6 +294,9 @@ async fn an_artifact_is_kept_and_named() {
     hired.assign(vec![assignment(1)]);
     let name = orkestra_runtime::fabric::BlobName::of(b"abc");
     let output = Payload::Inline(Json::of(&name).unwrap());
+    let said = hired.said.recv().await;
+    let Some(FromAgent::Kept { artifact, .. }) = said else { panic!("not told: {said:?}") };
+    assert_eq!((artifact.name.as_str(), artifact.bytes, &artifact.blob), ("notes", 3, &name));
     assert_eq!(hired.ended().await[0].outcome, Outcome::Completed(output));
     assert_eq!(hired.blobs.get(&name).await.unwrap().unwrap(), "abc");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use orkestra_runtime::protocol::{
-    agent::{Assignment, Availability, FromAgent, Progress},
+    agent::{Artifact, Assignment, Availability, FromAgent, Progress},
     task::Outcome,
 };
 
@@ -37,6 +37,8 @@ pub enum Event {
 pub struct Collected {
     /// Signs of life, with the newest progress.
     pub signs: Vec<(AttemptKey, Option<Progress>)>,
+    /// What attempts kept, in that order.
+    pub kept: Vec<(AttemptKey, Artifact)>,
     /// Ends; without an outcome where the attempt was dropped.
     pub ended: Vec<(AttemptKey, Option<Outcome>)>,
 }

@@ -149,7 +149,7 @@ impl World {
                 _ => Outcome::Failed(Failure::error("no")),
             };
             let ended = vec![(key, Some(outcome))];
-            self.happens(Event::Collected(Collected { signs: Vec::new(), ended }));
+            self.happens(Event::Collected(Collected { ended, ..Collected::default() }));
         }
     }
 

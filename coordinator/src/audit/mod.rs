@@ -133,7 +133,8 @@ impl Auditor {
             | TaskEvent::AttemptFailed { task, .. }
             | TaskEvent::Failed { task, .. }
             | TaskEvent::Cancelled { task, .. }
-            | TaskEvent::Retried { task, .. } => (None, Some(*task)),
+            | TaskEvent::Retried { task, .. }
+            | TaskEvent::ArtifactKept { task, .. } => (None, Some(*task)),
         }
     }
 }

@@ -58,6 +58,7 @@ pub(super) const fn type_of(event: &TaskEvent) -> &'static str {
         TaskEvent::Cancelled { .. } => "task_cancelled",
         TaskEvent::Retried { .. } => "task_retried_by_hand",
         TaskEvent::AgentDescribed { .. } => "agent_described",
+        TaskEvent::ArtifactKept { .. } => "task_artifact_kept",
     }
 }
 
@@ -101,6 +102,9 @@ pub(super) fn details_of(event: &TaskEvent) -> Value {
         TaskEvent::Failed { reason, .. } => json!({ "reason": reason.to_string() }),
         TaskEvent::Cancelled { reason, .. } => json!({ "reason": reason.to_string() }),
         TaskEvent::Retried { by, .. } => json!({ "by": by }),
+        TaskEvent::ArtifactKept { attempt, artifact, .. } => {
+            json!({ "attempt": attempt, "artifact": artifact })
+        }
         TaskEvent::AgentDescribed { profile } => json!({
             "kind": profile.kind,
             "capacity": profile.capacity,

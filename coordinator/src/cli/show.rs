@@ -58,6 +58,10 @@ pub(super) fn task(task: &TaskView) -> String {
     let needs: Vec<&str> = task.needs.iter().map(orkestra_runtime::id::TaskId::as_str).collect();
     line("needs", &needs.join(", "));
     line("input", &payload(&task.input));
+    for artifact in &task.artifacts {
+        let size = output::size(artifact.bytes);
+        line("artifact", &format!("{} ({size}, blob {})", artifact.name, artifact.blob));
+    }
     line("output", &task.output.as_ref().map(payload).unwrap_or_default());
     text
 }

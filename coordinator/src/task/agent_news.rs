@@ -67,7 +67,7 @@ impl TaskMachine {
                     self.live.leaving.insert(no);
                 }
             }
-            FromAgent::Ended { .. } => {}
+            FromAgent::Ended { .. } | FromAgent::Kept { .. } => {}
         }
     }
 
@@ -116,6 +116,14 @@ impl TaskMachine {
                 self.decide_joined(profile, *incarnation, round.out);
             }
             FromAgent::Ended { agent, reports, .. } => self.decide_ended(agent, reports, round),
+            FromAgent::Kept { agent, task, attempt, artifact } => {
+                let Some(no) = self.durable.roster.no(agent) else { return };
+                if self.held_by(*task, *attempt, no).is_some() {
+                    let (task, attempt, artifact) = (*task, *attempt, artifact.clone());
+                    round.out.events.push(TaskEvent::ArtifactKept { task, attempt, artifact });
+                }
+                return;
+            }
             FromAgent::Beat { .. } | FromAgent::Left { .. } => {}
             FromAgent::Leaving { .. } | FromAgent::Progressed { .. } => return,
         }

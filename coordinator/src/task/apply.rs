@@ -65,6 +65,11 @@ impl Durable {
             }
             TaskEvent::Cancelled { task, reason } => self.cancel(*task, at, reason),
             TaskEvent::Retried { task, .. } => self.reopen(*task, at),
+            TaskEvent::ArtifactKept { task, artifact, .. } => {
+                if let Some(task) = self.tasks.get_mut(task) {
+                    task.artifacts.push(artifact.clone());
+                }
+            }
             TaskEvent::AgentDescribed { profile } => self.roster.describe(profile.clone()),
         }
     }
@@ -117,6 +122,7 @@ impl Durable {
             dependents: Vec::new(),
             children: Vec::new(),
             agent: None,
+            artifacts: Vec::new(),
             deadline: spec.deadline_ms.map(|ms| at + std::time::Duration::from_millis(ms)),
         };
         if let Some(deadline) = task.deadline {

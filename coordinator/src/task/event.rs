@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use orkestra_runtime::{
     id::{AgentId, Attempt, RunId, TaskId, TaskNo},
     protocol::{
-        agent::AgentProfile,
+        agent::{AgentProfile, Artifact},
         payload::{Json, Payload},
         task::{Failure, TaskSpec},
     },
@@ -260,5 +260,14 @@ pub enum TaskEvent {
     AgentDescribed {
         /// What it says.
         profile: AgentProfile,
+    },
+    /// An attempt kept something as a blob.
+    ArtifactKept {
+        /// The task.
+        task: TaskNo,
+        /// Which try.
+        attempt: Attempt,
+        /// What.
+        artifact: Artifact,
     },
 }

@@ -103,6 +103,7 @@ impl TaskMachine {
                 self.live.run_waiters.remove(run);
                 self.live.followers.remove(run);
             }
+            TaskEvent::ArtifactKept { .. } => {}
             TaskEvent::RunOpened { .. }
             | TaskEvent::TasksForgotten { .. }
             | TaskEvent::Submitted { .. }

@@ -9,6 +9,7 @@ use std::{
 use orkestra_runtime::{
     id::{Attempt, RunId, TaskId, TaskNo},
     protocol::{
+        agent::Artifact,
         payload::Payload,
         task::{Failure, TaskSpec},
     },
@@ -114,6 +115,9 @@ pub struct Task {
     /// Who holds it, or held it last.
     #[serde(default)]
     pub agent: Option<AgentNo>,
+    /// What its attempts kept.
+    #[serde(default)]
+    pub artifacts: Vec<Artifact>,
     /// When it must have ended; none after a person retried it.
     pub deadline: Option<Wall>,
 }

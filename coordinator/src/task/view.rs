@@ -3,7 +3,7 @@
 use orkestra_runtime::{
     id::{AgentId, Attempt, RunId, TaskId},
     protocol::{
-        agent::{Availability, Progress},
+        agent::{Artifact, Availability, Progress},
         payload::{Json, Payload},
         task::Failure,
     },
@@ -83,6 +83,8 @@ pub struct TaskView {
     pub input: Payload,
     /// Its result.
     pub output: Option<Payload>,
+    /// What its attempts kept.
+    pub artifacts: Vec<Artifact>,
 }
 
 /// An agent.
@@ -204,6 +206,7 @@ fn task_view(machine: &TaskMachine, run: &Run, no: u64, task: &Task) -> TaskView
         needs: spec.dependencies.iter().map(|dependency| dependency.on.clone()).collect(),
         input: spec.input.clone(),
         output,
+        artifacts: task.artifacts.clone(),
     }
 }
 

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{AgentId, Attempt, Capability, Incarnation, RunId, TaskId, TaskNo},
-    protocol::{payload::Payload, task::Outcome},
+    protocol::{
+        payload::{BlobName, Payload},
+        task::Outcome,
+    },
 };
 
 /// One attempt, as its worker gets it.
@@ -57,6 +60,17 @@ pub struct Report {
     pub outcome: Outcome,
     /// How long the agent worked, in milliseconds.
     pub worked_ms: u64,
+}
+
+/// Something that an attempt made and that is kept as a blob.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// What the agent calls it.
+    pub name: String,
+    /// Under which name its bytes are kept.
+    pub blob: BlobName,
+    /// How many they are.
+    pub bytes: u64,
 }
 
 /// Whether an agent can work.
@@ -168,5 +182,16 @@ pub enum FromAgent {
         agent: AgentId,
         /// Which life.
         incarnation: Incarnation,
+    },
+    /// An attempt kept something, whatever becomes of the attempt.
+    Kept {
+        /// Who.
+        agent: AgentId,
+        /// The task.
+        task: TaskNo,
+        /// Which try.
+        attempt: Attempt,
+        /// What.
+        artifact: Artifact,
     },
 }

@@ -4,10 +4,8 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{
-    error::{Error, ErrorKind, Result},
-    fabric::BlobName,
-};
+use crate::error::{Error, ErrorKind, Result};
+pub use crate::fabric::BlobName;
 
 /// JSON text that was checked when it came in. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

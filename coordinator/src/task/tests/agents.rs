@@ -202,3 +202,23 @@ fn a_worker_that_held_thousands_and_is_started_anew_loses_them_step_by_step() {
     let lost = tasks.iter().filter(|spec| script.view(spec.id.as_str()).failures == 1);
     assert_eq!(lost.count(), 1_000);
 }
+
+#[test]
+fn what_an_attempt_kept_is_recorded_whatever_becomes_of_the_attempt() {
+    use orkestra_runtime::{fabric::BlobName, id::Attempt, protocol::agent::Artifact};
+    let mut script = Script::default();
+    script.join(profile("ann", 1), 1).graph(&[task("a", &[])]);
+    let blob = BlobName::of(b"abc");
+    let artifact = Artifact { name: "notes".to_owned(), blob, bytes: 3 };
+    let (no, kept) = (script.no("a"), artifact.clone());
+    let kept = |attempt| FromAgent::Kept {
+        agent: AgentId::new("ann").unwrap(),
+        task: no,
+        attempt: Attempt(attempt),
+        artifact: kept.clone(),
+    };
+    script.tell(TaskCommand::Heard(kept(1))).fail("ann", "a", 1);
+    script.advance(Duration::from_secs(1)).tell(TaskCommand::Heard(kept(1)));
+    assert_eq!(script.view("a").artifacts, [artifact]);
+    script.restart();
+}
