@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use orkestra_agents::{DynAgent, kinds::function::FunctionAgent};
 use orkestra_runtime::{Error, ErrorKind, Result, id::AgentId, protocol::payload::Json};
 
-use super::{Figure, Place, child::memory_kib};
+use super::{Figure, Place, bare, child::memory_kib};
 use crate::{
     system::{Builder, Member, System},
     task::{Answer, Query},
@@ -37,11 +37,31 @@ pub(super) async fn measure(place: &Place) -> Result<Vec<Figure>> {
         }
     }
     let bytes = f64::from(after.saturating_sub(before)) * 1_024.0 / f64::from(AGENTS);
+    // While the agents hold theirs, so that no room is given twice.
+    let bare = bare_bytes().await?;
     system.stop().await?;
-    Ok(vec![
-        Figure::new("agents.idle.memory", bytes, "B"),
-        Figure::new("agents.idle.per_gib", 1_073_741_824.0 / bytes, "agents"),
-    ])
+    let figures = |name: &str, bytes: f64| {
+        let per_gib = Figure::new(format!("{name}.per_gib"), 1_073_741_824.0 / bytes, "agents");
+        [Figure::new(format!("{name}.memory"), bytes, "B"), per_gib]
+    };
+    let bare = figures("bare ractor", bare);
+    let ours = figures("agents.idle", bytes).into_iter().zip(&bare);
+    Ok(ours.map(|(figure, bare)| figure.beside(bare)).collect())
+}
+
+/// What an actor of ractor's alone costs.
+async fn bare_bytes() -> Result<f64> {
+    let before = resident()?;
+    let mut actors = Vec::with_capacity(AGENTS as usize);
+    for _ in 0..AGENTS {
+        actors.push(bare::spawn().await?);
+    }
+    tokio::time::sleep(SETTLE).await;
+    let after = resident()?;
+    for actor in actors {
+        actor.kill();
+    }
+    Ok(f64::from(after.saturating_sub(before)) * 1_024.0 / f64::from(AGENTS))
 }
 
 fn add(builder: Builder, number: u32, agent: &Arc<dyn DynAgent>) -> Result<Builder> {

@@ -5,6 +5,7 @@
 //! end. What is measured by memory or by the start of a process runs in a process of its own: this
 //! executable again, see [`Part`].
 
+mod bare;
 mod baseline;
 mod child;
 mod figure;

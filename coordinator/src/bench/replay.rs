@@ -10,7 +10,7 @@ use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{Fabric as _, Sequence, embedded::Embedded},
     id::{AgentId, Attempt, Number, RunId, ShardId, TaskId, TaskNo},
-    journal::{Journal, Position},
+    journal::{Journal, Position, READ_BYTES},
     protocol::{
         agent::{AgentProfile, Availability},
         payload::{Json, Payload},
@@ -45,15 +45,30 @@ pub(super) async fn measure(place: &Place) -> Result<Vec<Figure>> {
     let took = place.clock.now().moment.since(began);
     let events = fold.position().number.0;
     drop(fold);
+    let bare = read_alone(&fabric, place).await?;
     fabric.close().await;
     if events < EVENTS {
         return Err(Error::new(ErrorKind::Fault, format!("only {events} events were folded")));
     }
     let each = number(bytes) / number(usize::try_from(events).unwrap_or(usize::MAX));
     Ok(vec![
-        Figure::new("replay.million", took.as_secs_f64(), "s"),
+        Figure::new("replay.million", took.as_secs_f64(), "s").beside(&bare),
         Figure::new("replay.event_bytes", each, "B"),
     ])
+}
+
+/// How long it takes to read the same records and do nothing with them.
+async fn read_alone(fabric: &Embedded, place: &Place) -> Result<Figure> {
+    let journal = Journal::of(fabric, ShardId(0))?;
+    let began = place.clock.now().moment;
+    let mut next = Sequence(1);
+    loop {
+        let entries = fabric.logs().read(journal.log(), next, READ_BYTES).await?;
+        let Some(last) = entries.last() else { break };
+        next = Sequence(last.sequence.0 + 1);
+    }
+    let took = place.clock.now().moment.since(began);
+    Ok(Figure::new("records read alone", took.as_secs_f64(), "s"))
 }
 
 /// Writes records as a sequencer does.

@@ -25,7 +25,7 @@ use orkestra_runtime::{
 };
 use tokio::sync::mpsc;
 
-use super::{Figure, Place, figure::Durations};
+use super::{Figure, Place, bare, figure::Durations};
 
 const CRASHES: u64 = 500;
 const SECOND: Duration = Duration::from_secs(1);
@@ -59,7 +59,21 @@ pub(super) async fn measure(place: &Place) -> Result<Vec<Figure>> {
         address = successor;
     }
     tree.stop(SECOND).await?;
-    Ok(away.figures("restart").into())
+    let bare = starts(place).await?.figures("a bare ractor start");
+    let figures = away.figures("restart").into_iter().zip(&bare);
+    Ok(figures.map(|(figure, bare)| figure.beside(bare)).collect())
+}
+
+/// How long ractor alone takes to start an actor.
+async fn starts(place: &Place) -> Result<Durations> {
+    let mut starts = Durations::default();
+    for _ in 0..CRASHES {
+        let began = place.clock.now().moment;
+        let actor = bare::spawn().await?;
+        starts.push(place.clock.now().moment.since(began));
+        actor.kill();
+    }
+    Ok(starts)
 }
 
 /// Waits for the next life.

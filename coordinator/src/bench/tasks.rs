@@ -52,7 +52,8 @@ pub(super) async fn measure(
     let [p50, p99] = latencies.figures(&name);
     if in_flight == 1 {
         let beyond = p50.value - 2.0 * baselines.append[0].value;
-        figures.push(Figure::new("tasks.1.beyond_two_appends", beyond, "ms"));
+        let figure = Figure::new("tasks.1.beyond_two_appends", beyond, "ms");
+        figures.push(figure.beside(&baselines.append[0]));
     }
     figures.push(p50.beside(&baselines.append[0]));
     figures.push(p99.beside(&baselines.append[1]));
