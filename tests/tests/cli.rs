@@ -6,6 +6,8 @@
 mod agents;
 #[path = "cli/examples.rs"]
 mod examples;
+#[path = "cli/kept.rs"]
+mod kept;
 #[path = "cli/looking.rs"]
 mod looking;
 #[path = "cli/repository.rs"]

@@ -81,8 +81,14 @@ impl ShardMachine {
     }
 }
 
-/// The version of snapshots that this program writes.
+/// The version of snapshots that this program writes; raised with that of any sub-machine.
 const SNAPSHOT_VERSION: u32 = 1;
+
+/// What every version of a snapshot says of itself.
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
 
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
@@ -97,6 +103,8 @@ impl Mind for ShardMachine {
     type Effect = Effect;
     type Query = Query;
     type Answer = Answer;
+
+    const SNAPSHOT_VERSION: u32 = SNAPSHOT_VERSION;
 
     fn decide(&self, now: Now, chance: &mut Chance, command: &Command, step: &mut Step<Self>) {
         match command {
@@ -165,18 +173,20 @@ impl Mind for ShardMachine {
     }
 
     fn restore(bytes: &[u8]) -> Result<Self> {
-        let Snapshot { v, tasks } = rmp_serde::from_slice(bytes).map_err(|error| {
+        let corrupt = |error| {
             Error::new(ErrorKind::Corrupt, "cannot read the snapshot of a shard").because(error)
-        })?;
+        };
+        let Version { v } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
         if v > SNAPSHOT_VERSION {
             return Err(Error::new(
-                ErrorKind::Corrupt,
+                ErrorKind::TooNew,
                 format!(
                     "the snapshot of this shard has version {v}, and this program reads up to \
                      {SNAPSHOT_VERSION}: use the newer program"
                 ),
             ));
         }
+        let Snapshot { tasks, .. } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
         Ok(Self { tasks: TaskMachine::restore(TaskSettings::default(), &tasks)? })
     }
 }

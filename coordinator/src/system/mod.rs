@@ -42,6 +42,7 @@ pub use member::{Care, Member};
 use crate::{
     client::Tasks,
     shard::{
+        Mind as _,
         actor::{Settings as ShardPace, ShardHandle, ShardParts, shard},
         machine::{ShardMachine, ShardSettings},
     },
@@ -122,6 +123,9 @@ impl System {
     /// Starts a node; it leads, and its agents are up, when this returns.
     pub async fn start(spec: SystemSpec) -> Result<Self> {
         member::check(&spec.members)?;
+        let journal = Journal::of(spec.fabric.as_ref(), ShardId(0))?;
+        // Before anything is changed.
+        journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
         let boot = next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
         let workers: hands::Workers = Arc::new(Directory::new());
         let followers: Followers = Arc::new(Directory::new());
@@ -134,7 +138,7 @@ impl System {
         });
         let settings = spec.settings.clone();
         let parts = ShardParts {
-            journal: Journal::of(spec.fabric.as_ref(), ShardId(0))?,
+            journal,
             genesis: Arc::new(move || ShardMachine::new(settings.clone())),
             hands: {
                 let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));

@@ -165,16 +165,19 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
     async fn reign(&mut self, written: &mut bool) -> Result<Ending> {
         let chance = self.parts.chance.fork();
         let ShardParts { journal, genesis, clock, settings, .. } = &self.parts;
-        let epoch = journal.next_epoch().await?;
         let (journal, genesis, wall) = (journal.clone(), Arc::clone(genesis), clock.now().wall);
         // Folding a long journal takes a while and no waiting: not on the runtime's threads.
         let fold = beside(async move {
-            let mut fold = Fold::restore(journal, genesis).await?;
+            let mut fold = Fold::restore(journal.clone(), genesis).await?;
+            // Whatever cannot be folded is found out before anything is written.
+            fold.read_on(Sequence(u64::MAX)).await?;
+            let epoch = journal.next_epoch().await?;
             fold.promote(epoch, wall).await?;
             Ok(fold)
         });
         let (mind, position) = fold.await?.into_parts();
-        tracing::info!(shard = self.parts.journal.shard().0, %epoch, at = %position.number, "leads");
+        let (shard, epoch) = (self.parts.journal.shard().0, position.epoch);
+        tracing::info!(shard, %epoch, at = %position.number, "leads");
 
         let (durable, follow) = watch::channel(position.sequence());
         let (ended, ending) = oneshot::channel();

@@ -73,7 +73,7 @@ impl Embedded {
     /// Opens a directory, and makes a store in it if it has none. Blocks while it does so.
     ///
     /// An error of kind `Conflict` names the process that holds the directory; `Corrupt` the file
-    /// that is damaged, missing or of a newer version.
+    /// that is damaged or missing, `TooNew` one that a newer program wrote.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(dir, &Settings::default())
     }

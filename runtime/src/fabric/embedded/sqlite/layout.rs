@@ -127,9 +127,10 @@ fn check_format(db: &Connection, file: &Path) -> Result<()> {
         .map_err(|error| explain(file, "read the version of the store", error))?;
     if format > FORMAT {
         return Err(Error::new(
-            ErrorKind::Corrupt,
+            ErrorKind::TooNew,
             format!(
-                "{} is a store of version {format}, and this program knows up to {FORMAT}: use a newer program",
+                "{} is a store of version {format}, and this program knows up to {FORMAT}: a newer program \
+                 wrote it; run that one again, or restore what was kept before it ran",
                 file.display()
             ),
         ));
