@@ -6,6 +6,8 @@
 mod agents;
 #[path = "cli/examples.rs"]
 mod examples;
+#[path = "cli/live.rs"]
+mod live;
 #[path = "cli/looking.rs"]
 mod looking;
 #[path = "cli/repository.rs"]

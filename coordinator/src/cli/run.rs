@@ -143,6 +143,7 @@ fn spec(
     spec.members =
         prepared.agents.iter().map(|agent| team::member(agent, &shared)).collect::<Result<_>>()?;
     spec.log = log;
+    spec.door = Some(config.data_dir.clone());
     Ok(spec)
 }
 
