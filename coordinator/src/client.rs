@@ -165,6 +165,12 @@ impl Tasks {
 
     /// Asks something that changes nothing.
     pub async fn query(&self, query: Query) -> Result<Answer> {
+        self.query_settled(query).await.map(|(answer, _)| answer)
+    }
+
+    /// The same, and whether everything that the answer shows is durable: it is, unless the journal
+    /// has no room now.
+    pub async fn query_settled(&self, query: Query) -> Result<(Answer, bool)> {
         let asked = async {
             loop {
                 match self.shard.query(ShardQuery::Task(query.clone()), WITHIN).await {
@@ -175,8 +181,9 @@ impl Tasks {
             }
         };
         let read = tokio::time::timeout(WITHIN, asked).await.unwrap_or(Err(ShardError::NoAnswer));
-        let ShardAnswer::Task(answer) = read.map_err(|error| unanswered(&error))?.answer;
-        Ok(answer)
+        let read = read.map_err(|error| unanswered(&error))?;
+        let ShardAnswer::Task(answer) = read.answer;
+        Ok((answer, read.settled))
     }
 
     /// The output of a completed task; none if it is not completed.

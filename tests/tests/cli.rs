@@ -8,6 +8,8 @@ mod agents;
 mod examples;
 #[path = "cli/kept.rs"]
 mod kept;
+#[path = "cli/live.rs"]
+mod live;
 #[path = "cli/looking.rs"]
 mod looking;
 #[path = "cli/repository.rs"]

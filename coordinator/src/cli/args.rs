@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     bench::Part,
+    cli::change::args::{ControlCommand, TaskChange},
     output::{Exit, Format},
 };
 
@@ -51,6 +52,8 @@ pub(super) enum Command {
     /// Check scenario files, or show what they may contain.
     #[command(subcommand)]
     Scenario(ScenarioCommand),
+    #[command(flatten)]
+    Control(ControlCommand),
     /// Look at tasks, cancel them, try them again.
     #[command(subcommand)]
     Task(TaskCommand),
@@ -165,23 +168,8 @@ pub(super) enum TaskCommand {
         #[command(flatten)]
         run: RunChoice,
     },
-    /// Cancel a task with its children.
-    Cancel {
-        /// The task.
-        task: String,
-        #[command(flatten)]
-        run: RunChoice,
-        /// Why, for the record.
-        #[arg(long, default_value = "asked on the command line")]
-        reason: String,
-    },
-    /// Try a failed or cancelled task again, and what failed because of it.
-    Retry {
-        /// The task.
-        task: String,
-        #[command(flatten)]
-        run: RunChoice,
-    },
+    #[command(flatten)]
+    Change(TaskChange),
 }
 
 #[derive(Debug, Subcommand)]

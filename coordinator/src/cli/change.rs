@@ -1,178 +1,100 @@
-//! Commands that change the tasks of a run that does not go on now: one that has ended, or was
-//! interrupted or killed.
-//!
-//! The folder is opened for writing by a node without agents: it leads, takes the command, and
-//! stops with everything durable. No agent is there, so nothing is worked on meanwhile.
+//! Commands that change runs and tasks: asked of the process that is at work in the folder, or done
+//! in the folder itself where nobody is.
 
-use std::{path::Path, sync::Arc};
+pub(super) mod args;
+mod asking;
+mod status;
 
 use orkestra_runtime::{
-    Error, ErrorKind, Result,
-    fabric::{Fabric, embedded::holder},
+    Result,
     id::{RunId, TaskId},
-    time::{Clock as _, SystemClock},
 };
-use serde::Serialize;
 
+use self::args::{ControlCommand, TaskChange};
+pub(super) use self::asking::Asking;
 use crate::{
-    cli::{
-        args::RunChoice,
-        look::{Looking, no_task},
-        run::{bare_spec, open},
-        settings::Settings,
-    },
-    client::Tasks,
+    cli::args::RunChoice,
+    door::{Changed, Reason, Request},
     output::{Console, Exit, Format},
-    system::System,
-    task::{Answer, Query, view::RunView},
 };
 
-/// Who changes something here, for the record.
-const BY: &str = "orkestra task";
-
-/// What is to be done with a task.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Change<'a> {
-    Cancel { reason: &'a str },
-    Retry,
-}
-
-/// What came of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Changed {
-    change: &'static str,
-    run: RunId,
-    task: TaskId,
-    /// How many tasks ended by it, or are open again by it: it, and those that hang on it.
-    tasks: u64,
-    /// How many tasks of the run have not ended.
-    open: u64,
-    scenario: String,
-}
-
-impl Change<'_> {
-    pub(super) async fn make(
-        self,
-        (task, choice): (&str, &RunChoice),
-        settings: &Settings,
-        console: &mut Console,
-        clock: Arc<SystemClock>,
-    ) -> Result<Exit> {
-        let data_dir = settings.data_dir();
-        if let Some(pid) = holder(data_dir)? {
-            return Err(held(data_dir, pid));
-        }
-        let task = TaskId::new(task)?;
-        // Looked for first, so that a name that is wrong changes nothing at all.
-        let run = find(&task, choice, (data_dir, &clock), console).await?;
-        let fabric: Arc<dyn Fabric> = Arc::new(open(data_dir)?);
-        let changed = self.in_fabric((&run, &task), settings, &fabric, clock).await;
-        fabric.close().await;
-        let changed = changed?;
-        if console.format() == Format::Table {
-            console.say(changed.told())?;
-        } else {
-            console.item(&changed, Changed::told)?;
-        }
-        Ok(Exit::Done)
-    }
-
-    async fn in_fabric(
-        self,
-        names: (&RunId, &TaskId),
-        settings: &Settings,
-        fabric: &Arc<dyn Fabric>,
-        clock: Arc<SystemClock>,
-    ) -> Result<Changed> {
-        // The supervision log tells of nodes that work: this one would only hide the last of them.
-        let spec = bare_spec(settings, Arc::clone(fabric), clock)?;
-        let system = System::start(spec).await?;
-        let changed = self.command(names, system.tasks()).await;
-        // Only what was stopped in order is surely durable.
-        system.stop().await?;
-        changed
-    }
-
-    async fn command(self, (run, task): (&RunId, &TaskId), tasks: &Tasks) -> Result<Changed> {
-        let before = view(run, tasks).await?;
-        let (change, count) = match self {
-            Self::Cancel { reason } => ("cancelled", tasks.cancel(run, task, BY, reason).await?),
-            Self::Retry => {
-                tasks.retry(run, task, BY).await?;
-                ("retried", 0)
-            }
-        };
-        let after = view(run, tasks).await?;
-        let (had_ended, have_ended) = (ended(&before), ended(&after));
-        Ok(Changed {
-            change,
-            run: run.clone(),
-            task: task.clone(),
-            // A task that only waited for its next try had not ended, and is one all the same.
-            tasks: count.max(had_ended.abs_diff(have_ended)).max(1),
-            open: after.summary.counts.total.saturating_sub(have_ended),
-            scenario: after.opening.scenario,
-        })
-    }
-}
-
-impl Changed {
-    /// What happened, and what to do next.
-    fn told(&self) -> String {
-        let Self { change, run, task, tasks, open, scenario } = self;
-        let with = match tasks - 1 {
-            0 => String::new(),
-            1 => ", and one task with it".to_owned(),
-            more => format!(", and {more} tasks with it"),
-        };
-        let next = match open {
-            0 => "every task of the run has ended: `orkestra task list` shows how".to_owned(),
-            1 => format!(
-                "one task of the run has not ended: `orkestra run …` with the file of \
-                 scenario {scenario} goes on with it"
-            ),
-            open => format!(
-                "{open} tasks of the run have not ended: `orkestra run …` with the file of \
-                 scenario {scenario} goes on with them"
-            ),
-        };
-        format!("task {task} of run {run} is {change}{with}\n{next}")
-    }
-}
-
-fn ended(run: &RunView) -> u64 {
-    run.summary.counts.ended()
-}
-
-/// The run that is meant, if it has this task.
-async fn find(
-    task: &TaskId,
-    choice: &RunChoice,
-    (data_dir, clock): (&Path, &SystemClock),
+/// A change to a task.
+pub(super) async fn task(
+    change: &TaskChange,
+    asking: &Asking<'_>,
     console: &mut Console,
-) -> Result<RunId> {
-    let looking = Looking::at(data_dir, console, clock.now()).await?;
-    let run = looking.run(choice)?;
-    looking.check_run(&run)?;
-    let found = looking.answer(&Query::Task(run.clone(), task.clone()));
-    looking.inspection.close().await;
-    if matches!(found, Answer::Task(Some(_))) { Ok(run) } else { Err(no_task(&run, task)) }
+) -> Result<Exit> {
+    let request = match change {
+        TaskChange::Cancel { task, run, reason } => Request::TaskCancel {
+            run: chosen(run)?,
+            task: TaskId::new(task)?,
+            reason: Reason::new(reason)?,
+        },
+        TaskChange::Retry { task, run } => {
+            Request::TaskRetry { run: chosen(run)?, task: TaskId::new(task)? }
+        }
+    };
+    changed(&asking.ask(&request, None).await?, console)
 }
 
-async fn view(run: &RunId, tasks: &Tasks) -> Result<RunView> {
-    match tasks.query(Query::Run(run.clone())).await? {
-        Answer::Run(Some(view)) => Ok(*view),
-        _ => Err(Error::new(ErrorKind::NotFound, format!("there is no run {run:?} any more"))),
+/// A change to a run, or to what goes on as a whole.
+pub(super) async fn control(
+    command: &ControlCommand,
+    asking: &Asking<'_>,
+    console: &mut Console,
+) -> Result<Exit> {
+    match command {
+        ControlCommand::Cancel { run, reason } => {
+            let request =
+                Request::RunCancel { run: RunId::new(run)?, reason: Reason::new(reason)? };
+            changed(&asking.ask(&request, None).await?, console)
+        }
+        ControlCommand::Status => status::status(asking, console).await,
     }
 }
 
-fn held(data_dir: &Path, pid: u32) -> Error {
-    let message = format!(
-        "cannot change tasks in {}: process {pid} is at work there; \
-         interrupt it (Ctrl-C, or `kill {pid}`), then ask again",
-        data_dir.display()
-    );
-    Error::new(ErrorKind::Conflict, message)
+fn chosen(choice: &RunChoice) -> Result<Option<RunId>> {
+    choice.run.as_ref().map(RunId::new).transpose()
+}
+
+fn changed(changed: &Changed, console: &mut Console) -> Result<Exit> {
+    if console.format() == Format::Table {
+        console.say(told(changed))?;
+    } else {
+        console.item(changed, told)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// What happened, and what to do next.
+fn told(changed: &Changed) -> String {
+    let Changed { change, run, task, tasks, open, scenario, pid } = changed;
+    let what = match (task, tasks.saturating_sub(1)) {
+        (Some(task), 0) => format!("task {task} of run {run} is {change}"),
+        (Some(task), 1) => format!("task {task} of run {run} is {change}, and one task with it"),
+        (Some(task), more) => {
+            format!("task {task} of run {run} is {change}, and {more} tasks with it")
+        }
+        (None, 0) => format!("run {run} is {change}, with one task"),
+        (None, _) => format!("run {run} is {change}, with {tasks} tasks"),
+    };
+    let (left, them) = match open {
+        0 => {
+            let next = "every task of the run has ended: `orkestra task list` shows how";
+            return format!("{what}\n{next}");
+        }
+        1 => ("one task of the run has not ended".to_owned(), "it"),
+        open => (format!("{open} tasks of the run have not ended"), "them"),
+    };
+    match pid {
+        Some(pid) => format!(
+            "{what}\n{left}: process {pid}, which is at work, goes on with what its agents can do"
+        ),
+        None => format!(
+            "{what}\n{left}: `orkestra run …` with the file of scenario {scenario} goes on with \
+             {them}"
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use orkestra_runtime::time::{Clock as _, SystemClock};
 use crate::{
     cli::{
         args::{AgentCommand, AuditCommand, Cli, Command, Common, TaskCommand},
-        change::Change,
+        change::Asking,
         failure::Failure,
         look::Looking,
         settings::Settings,
@@ -98,12 +98,11 @@ async fn serve(
         Command::Task(TaskCommand::Get { task, run }) => {
             Looking::at(data_dir, console, now).await?.task_get(&task, &run)?
         }
-        Command::Task(TaskCommand::Cancel { task, run, reason }) => {
-            let change = Change::Cancel { reason: &reason };
-            change.make((&task, &run), settings, console, clock).await?
+        Command::Task(TaskCommand::Change(command)) => {
+            change::task(&command, &Asking { settings, clock }, console).await?
         }
-        Command::Task(TaskCommand::Retry { task, run }) => {
-            Change::Retry.make((&task, &run), settings, console, clock).await?
+        Command::Control(command) => {
+            change::control(&command, &Asking { settings, clock }, console).await?
         }
         Command::Why { task, run } => {
             Looking::at(data_dir, console, now).await?.why(&task, &run)?

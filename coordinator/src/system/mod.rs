@@ -41,6 +41,7 @@ pub use member::{Care, Member};
 
 use crate::{
     client::Tasks,
+    door::{self, Identity, Keeper},
     shard::{
         Mind as _,
         actor::{Settings as ShardPace, ShardHandle, ShardParts, shard},
@@ -66,6 +67,9 @@ pub struct SystemSpec {
     pub owns_fabric: bool,
     /// The folder below which attempts get theirs.
     pub folder: PathBuf,
+    /// The folder in which its control door is; none for a node that has no folder, or works in one
+    /// for a moment only.
+    pub door: Option<PathBuf>,
     /// The team.
     pub members: Vec<Member>,
     /// Who is asked and has no worker.
@@ -96,6 +100,7 @@ impl SystemSpec {
             fabric,
             owns_fabric: false,
             folder,
+            door: None,
             members: Vec::new(),
             people: Vec::new(),
             settings: ShardSettings::default(),
@@ -115,6 +120,7 @@ pub struct System {
     fabric: Option<Arc<dyn Fabric>>,
     tree: SupervisorHandle,
     tasks: Tasks,
+    keeper: Arc<Keeper>,
     log: SupervisionLog,
     drain_within: Duration,
 }
@@ -153,6 +159,8 @@ impl System {
             settings: spec.pace,
         };
         let (handle, runner) = shard(parts);
+        let tasks = Tasks::new(handle.clone(), followers, spec.fabric.blobs());
+        let keeper = keeper(&spec, boot, tasks.clone());
         let common = Arc::new(member::Common {
             blobs: spec.fabric.blobs(),
             sink,
@@ -165,7 +173,8 @@ impl System {
         let parts = tree::Parts {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
-            porter: porter_child((words, inbox), handle.clone(), Arc::clone(&spec.clock)),
+            porter: porter_child((words, inbox), handle, Arc::clone(&spec.clock)),
+            doors: doors(spec.door, &keeper, &spec.clock),
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
@@ -176,11 +185,11 @@ impl System {
                 introductions.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
         }
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
-        let tasks = Tasks::new(handle, followers, spec.fabric.blobs());
         Ok(Self {
             fabric: spec.owns_fabric.then_some(spec.fabric),
             tree,
             tasks,
+            keeper,
             log: spec.log,
             drain_within: spec.drain_within,
         })
@@ -194,6 +203,11 @@ impl System {
     /// The way to its tasks.
     pub const fn tasks(&self) -> &Tasks {
         &self.tasks
+    }
+
+    /// Who carries out what is asked of the node as a whole.
+    pub(crate) const fn keeper(&self) -> &Arc<Keeper> {
+        &self.keeper
     }
 
     /// Its supervision tree.
@@ -227,6 +241,22 @@ impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("System").field("tree", &self.tree).finish_non_exhaustive()
     }
+}
+
+fn keeper(spec: &SystemSpec, boot: u64, tasks: Tasks) -> Arc<Keeper> {
+    let identity = Identity {
+        name: spec.node.clone(),
+        boot,
+        durability: spec.fabric.durability(),
+        is_at_work: spec.door.is_some(),
+    };
+    Arc::new(Keeper::new(identity, tasks, Arc::clone(&spec.clock)))
+}
+
+/// The ways in from outside.
+fn doors(folder: Option<PathBuf>, keeper: &Arc<Keeper>, clock: &Arc<dyn Clock>) -> Vec<ChildSpec> {
+    let child = |folder| door::child(folder, Arc::clone(keeper), Arc::clone(clock));
+    folder.map(child).into_iter().collect()
 }
 
 /// The embedded fabric has no connection to lose: its place in the tree is kept for what can end.

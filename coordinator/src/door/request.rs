@@ -1,0 +1,95 @@
+//! What can be asked at the door.
+
+use orkestra_runtime::{
+    Error, ErrorKind, Result,
+    id::{RunId, TaskId},
+};
+use serde::{Deserialize, Serialize};
+
+use super::target::Target;
+
+/// The longest reason, in bytes.
+pub const REASON_BYTES_MAX: usize = 4 * 1024;
+
+/// What can be asked. On a line, `command` names it in snake case and its fields stand beside that;
+/// a field that it does not have is refused. A run that is not named is the latest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Request {
+    /// What the node is, and which runs go on; answered by [`Status`](super::Status).
+    Status {},
+    /// Cancels a task with its children; answered by [`Changed`](super::Changed).
+    TaskCancel {
+        /// Its run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
+        /// The task.
+        task: TaskId,
+        /// Why, for the record.
+        #[serde(default)]
+        reason: Reason,
+    },
+    /// Tries a failed or cancelled task again, and what failed because of it; answered by
+    /// [`Changed`](super::Changed).
+    TaskRetry {
+        /// Its run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
+        /// The task.
+        task: TaskId,
+    },
+    /// Cancels a run with all its tasks; answered by [`Changed`](super::Changed).
+    RunCancel {
+        /// The run, which is never guessed.
+        run: RunId,
+        /// Why, for the record.
+        #[serde(default)]
+        reason: Reason,
+    },
+}
+
+impl Request {
+    /// What it is about: looked for before anything is changed.
+    pub(crate) fn target(&self) -> Target<'_> {
+        match self {
+            Self::Status {} => Target::Node,
+            Self::TaskCancel { run, task, .. } | Self::TaskRetry { run, task } => {
+                Target::Task(run.as_ref(), task)
+            }
+            Self::RunCancel { run, .. } => Target::Run(Some(run)),
+        }
+    }
+}
+
+/// Why something is asked, for the record: at most [`REASON_BYTES_MAX`] bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Reason(String);
+
+impl Reason {
+    /// Checks and keeps a reason.
+    pub fn new(reason: impl Into<String>) -> Result<Self> {
+        let reason = reason.into();
+        if reason.len() > REASON_BYTES_MAX {
+            let message = format!(
+                "the reason has {} bytes, and at most {REASON_BYTES_MAX} are kept: shorten it",
+                reason.len()
+            );
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        Ok(Self(reason))
+    }
+
+    /// The reason as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Reason {
+    type Error = Error;
+    fn try_from(reason: String) -> Result<Self> {
+        Self::new(reason)
+    }
+}

@@ -1,0 +1,144 @@
+//! Changing a run while it goes on, from another process.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::{fs::FileTypeExt as _, net::UnixStream},
+    path::Path,
+};
+
+use orkestra_tests::command::{Desk, Running};
+use serde_json::Value;
+
+use crate::{RUN_SLOW, slow};
+
+const STATUS: &str = "{\"v\":1,\"id\":1,\"command\":\"status\"}\n";
+
+fn at<'a>(args: &[&'a str]) -> Vec<&'a str> {
+    [args, &["--data-dir", "data"]].concat()
+}
+
+/// Starts the slow scenario with naps that take longer than any test, and waits for the first.
+fn start(desk: &Desk) -> Running {
+    let mut running = desk.start(&[&RUN_SLOW[..], &["--set", "ms=900000"]].concat());
+    running.await_line("\"task\":\"nap-0\"");
+    running
+}
+
+fn status(desk: &Desk) -> Value {
+    desk.run(&at(&["status", "-o", "json"])).expect(0).json()
+}
+
+fn connect(socket: &Path) -> BufReader<UnixStream> {
+    BufReader::new(UnixStream::connect(socket).unwrap())
+}
+
+fn ask(asker: &mut BufReader<UnixStream>, line: &str) -> Value {
+    asker.get_mut().write_all(line.as_bytes()).unwrap();
+    let mut answer = String::new();
+    asker.read_line(&mut answer).unwrap();
+    serde_json::from_str(&answer).unwrap()
+}
+
+#[test]
+fn a_task_of_a_run_that_goes_on_is_cancelled_and_tried_again_from_another_process() {
+    let desk = slow();
+    let mut running = start(&desk);
+    let pid = running.pid();
+    let socket = desk.path("data/control.sock");
+    assert!(socket.symlink_metadata().unwrap().file_type().is_socket());
+
+    let cancelled = desk.run(&at(&["task", "cancel", "nap-29", "--reason", "late"])).expect(0);
+    cancelled.says(&[
+        "task nap-29 of run slow-1 is cancelled\n",
+        &format!("29 tasks of the run have not ended: process {pid}, which is at work, goes on"),
+    ]);
+    let line = running.await_line("task_ended");
+    assert!(line.contains("nap-29") && line.contains("cancelled"), "{line}");
+    let uid = rustix::process::geteuid().as_raw();
+    let got = desk.run(&at(&["task", "get", "nap-29"])).expect(0);
+    got.shows(&[&format!("uid {uid}"), "late"]);
+
+    let retried = desk.run(&at(&["task", "retry", "nap-29", "-o", "json"])).expect(0).json();
+    assert_eq!(
+        (&retried["change"], &retried["task"], &retried["tasks"], &retried["open"]),
+        (&"retried".into(), &"nap-29".into(), &1.into(), &30.into())
+    );
+    assert_eq!(retried["pid"], pid);
+    desk.run(&at(&["task", "cancel", "nap-99"])).expect(2).says(&["has no task \"nap-99\""]);
+    desk.run(&at(&["cancel", "fast-1"])).expect(2).says(&["there are slow-1"]);
+
+    let now = status(&desk);
+    assert_eq!((&now["pid"], &now["runs"][0]["running"]), (&pid.into(), &1.into()));
+    assert_eq!(now["node"]["durability"], "fsync");
+    let whole = desk.run(&at(&["cancel", "slow-1"])).expect(0);
+    whole.says(&["run slow-1 is cancelled, with 30 tasks\n", "every task of the run has ended"]);
+    running.end().shows(&["run_ended"]);
+    assert!(!socket.exists(), "the socket outlived its node");
+    desk.run(&at(&["status"])).expect(0).shows(&["nobody is at work", "every run has ended"]);
+}
+
+#[test]
+fn what_a_killed_node_left_is_changed_in_its_folder_and_its_socket_is_replaced() {
+    let desk = slow();
+    let running = start(&desk);
+    assert_eq!(status(&desk)["node"]["boot"], 1);
+    running.kill();
+    let socket = desk.path("data/control.sock");
+    assert!(socket.exists(), "a killed process cannot have removed it");
+
+    let now = status(&desk);
+    assert_eq!(
+        (&now["pid"], &now["node"], &now["open_runs"]),
+        (&Value::Null, &Value::Null, &1.into())
+    );
+    let cancelled = desk.run(&at(&["task", "cancel", "nap-29"])).expect(0);
+    cancelled.says(&[
+        "task nap-29 of run slow-1 is cancelled\n",
+        "29 tasks of the run have not ended: `orkestra run …` with the file of scenario slow goes",
+    ]);
+    let running = start(&desk);
+    assert_eq!(status(&desk)["pid"], running.pid());
+    desk.run(&at(&["task", "cancel", "nap-28"])).expect(0);
+    running.kill();
+}
+
+#[test]
+fn junk_and_a_crowd_at_the_door_disturb_no_run() {
+    let desk = slow();
+    let mut running = desk.start(&[&RUN_SLOW[..], &["--set", "ms=100"]].concat());
+    running.await_line("\"task\":\"nap-0\"");
+    let socket = desk.path("data/control.sock");
+
+    let mut junk = connect(&socket);
+    assert_eq!(ask(&mut junk, "\u{0}\u{1} GET / HTTP/1.1\n")["error"]["code"], "UNREADABLE");
+    assert_eq!(ask(&mut junk, STATUS)["ok"]["pid"], running.pid());
+    junk.get_mut().write_all(b"{\"v\":1,\"id\"").unwrap();
+    let mut crowd: Vec<_> = (0..63).map(|_| connect(&socket)).collect();
+    for asker in &mut crowd {
+        assert_eq!(ask(asker, STATUS)["id"], 1);
+    }
+    desk.run(&at(&["task", "cancel", "nap-29"])).expect(4).says(&["64 connections are open"]);
+    drop(crowd);
+    drop(junk);
+    running.await_line("task_ended");
+    running.end().expect(0).shows(&["nap-29"]);
+}
+
+#[test]
+fn a_folder_with_a_long_path_has_its_door_in_a_short_one() {
+    let desk = slow();
+    std::fs::create_dir(desk.path("run")).unwrap();
+    let runtime = desk.path("run").to_string_lossy().into_owned();
+    let desk = desk.env("XDG_RUNTIME_DIR", &runtime);
+    let data = "d".repeat(120);
+    let run = ["run", "slow.toml", "--data-dir", &data, "-o", "ndjson", "--set", "ms=900000"];
+    let mut running = desk.start(&run);
+    running.await_line("\"task\":\"nap-0\"");
+    let cancelled = desk.run(&["cancel", "slow-1", "--data-dir", &data]).expect(0);
+    cancelled.says(&["run slow-1 is cancelled, with 30 tasks"]);
+    running.end().shows(&["run_ended"]);
+    assert!(!desk.path(&data).join("control.sock").exists());
+    let uid = rustix::process::geteuid().as_raw();
+    let apart = desk.path("run").join(format!("orkestra-{uid}"));
+    assert_eq!(std::fs::read_dir(apart).unwrap().count(), 0, "the socket outlived its node");
+}
