@@ -6,6 +6,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod inspect;
+pub mod ops;
 pub mod output;
 pub mod pin;
 pub mod scenario;

@@ -11,8 +11,10 @@
 
 mod builder;
 mod hands;
+mod leftovers;
 mod member;
 mod porter;
+mod standing;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -23,13 +25,13 @@ use orkestra_runtime::{
     chance::Chance,
     directory::Directory,
     duty,
-    fabric::{Fabric, Key, Registers, SetError},
+    fabric::{Fabric, Keeper, Key, Registers, SetError},
     id::{NodeId, ShardId},
     journal::Journal,
     supervise::{
         ChildSpec, Env, Running, Started, Starting, SupervisionLog, Supervisor, SupervisorHandle,
     },
-    time::{Clock, SystemClock},
+    time::{Clock, Now, SystemClock},
 };
 use tokio::sync::{Mutex, mpsc};
 
@@ -37,9 +39,11 @@ pub use builder::{Builder, FunctionOf};
 pub(crate) use hands::Followers;
 pub use hands::TeamHands;
 pub use member::{Care, Member};
+pub use standing::Standing;
 
 use crate::{
     client::Tasks,
+    ops,
     shard::{
         Mind as _,
         actor::{Settings as ShardPace, ShardHandle, ShardParts, shard},
@@ -113,6 +117,11 @@ pub struct System {
     tasks: Tasks,
     log: SupervisionLog,
     drain_within: Duration,
+    shard: Shard,
+    journal: Journal,
+    keeper: Option<Arc<dyn Keeper>>,
+    standing: Arc<Standing>,
+    clock: Arc<dyn Clock>,
 }
 
 impl System {
@@ -123,6 +132,12 @@ impl System {
         // Before anything is changed.
         journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
         let boot = next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
+        let attempts = spec.folder.join("attempts");
+        let swept =
+            tokio::task::spawn_blocking(move || leftovers::remove_dead_attempts(&attempts, boot));
+        // What could not be removed was told of, and does no harm.
+        let _ = swept.await;
+        let standing = Arc::new(Standing::default());
         let workers: hands::Workers = Arc::new(Directory::new());
         let followers: Followers = Arc::new(Directory::new());
         let (words, inbox) = mpsc::unbounded_channel();
@@ -134,14 +149,16 @@ impl System {
         });
         let settings = spec.settings.clone();
         let parts = ShardParts {
-            journal,
+            journal: journal.clone(),
             genesis: Arc::new(move || ShardMachine::new(settings.clone())),
             hands: {
                 let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
                 let sink = Arc::clone(&sink);
+                let told: (Arc<Standing>, Arc<dyn Clock>) =
+                    (Arc::clone(&standing), Arc::clone(&spec.clock));
                 Arc::new(move || {
                     let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
-                    TeamHands::new(workers, followers, Arc::clone(&sink))
+                    TeamHands::new(workers, followers, Arc::clone(&sink), told.clone())
                 })
             },
             clock: Arc::clone(&spec.clock),
@@ -164,15 +181,22 @@ impl System {
             porter: porter_child((words, inbox), handle.clone(), Arc::clone(&spec.clock)),
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
+        let clock = Arc::clone(&spec.clock);
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
-        let tasks = Tasks::new(handle, followers, spec.fabric.blobs());
+        let tasks = Tasks::new(handle.clone(), followers, spec.fabric.blobs());
+        let keeper = spec.fabric.keeper();
         Ok(Self {
             fabric: spec.owns_fabric.then_some(spec.fabric),
             tree,
             tasks,
             log: spec.log,
             drain_within: spec.drain_within,
+            shard: handle,
+            journal,
+            keeper,
+            standing,
+            clock,
         })
     }
 
@@ -194,6 +218,32 @@ impl System {
     /// Its supervision log.
     pub const fn log(&self) -> &SupervisionLog {
         &self.log
+    }
+
+    /// Whether it can write, or its disk is full.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// Compacts its folder while it goes on, see [`ops::compact`].
+    pub async fn compact(&self, records_kept: Option<u64>) -> Result<ops::Compaction> {
+        ops::compact(self, records_kept).await
+    }
+
+    pub(crate) const fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
+    pub(crate) const fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    pub(crate) fn keeper(&self) -> Option<Arc<dyn Keeper>> {
+        self.keeper.clone()
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
     }
 
     /// Waits until the node has given up by itself: its root had more restarts than it bears.
