@@ -7,6 +7,7 @@ pub mod client;
 pub mod config;
 pub mod door;
 pub mod inspect;
+pub mod ops;
 pub mod output;
 pub mod pin;
 pub mod scenario;

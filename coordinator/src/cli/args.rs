@@ -1,8 +1,12 @@
 //! What can be typed.
 
+mod operations;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(super) use operations::Operation;
 
 use crate::{
     bench::Part,
@@ -77,6 +81,8 @@ pub(super) enum Command {
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    #[command(flatten)]
+    Operate(Operation),
     /// Save what is left of a damaged data directory into a new one.
     #[command(after_help = "Example:\n  orkestra recover --data-dir .orkestra --into saved")]
     Recover {

@@ -4,8 +4,10 @@
 //! fault of the user's is told with its place and with what to do.
 
 mod args;
+mod backup;
 mod bench;
 mod change;
+mod compact;
 mod failure;
 mod files;
 mod look;
@@ -21,7 +23,7 @@ use orkestra_runtime::time::{Clock as _, SystemClock};
 
 use crate::{
     cli::{
-        args::{AgentCommand, AuditCommand, Cli, Command, Common, TaskCommand},
+        args::{AgentCommand, AuditCommand, Cli, Command, Common, Operation, TaskCommand},
         change::Asking,
         failure::Failure,
         look::Looking,
@@ -116,6 +118,15 @@ async fn serve(
         Command::Audit(AuditCommand::Export { filter, dir }) => {
             let mut looking = Looking::at(data_dir, console, now).await?;
             looking.audit_export(&filter, dir.as_deref()).await?
+        }
+        Command::Operate(Operation::Backup { into }) => {
+            backup::backup(data_dir, &into, console, &clock).await?
+        }
+        Command::Operate(Operation::Restore { from }) => {
+            backup::restore(&from, data_dir, console, &clock).await?
+        }
+        Command::Operate(Operation::Compact { keep_records }) => {
+            compact::compact(data_dir, keep_records, console, &clock).await?
         }
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
         Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,

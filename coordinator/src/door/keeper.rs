@@ -1,13 +1,11 @@
 //! Whoever keeps the door: carries out what is asked, at a node that is at work as in a folder that
 //! is opened for one change.
 
-use std::sync::Arc;
-
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::Durability,
     id::{NodeId, RunId, TaskId},
-    time::{Clock, Moment},
+    time::Moment,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -19,6 +17,7 @@ use super::{
 };
 use crate::{
     client::Tasks,
+    system::Means,
     task::{Answer, Query, view::RunView},
 };
 
@@ -37,7 +36,7 @@ pub(crate) struct Identity {
 pub(crate) struct Keeper {
     identity: Identity,
     tasks: Tasks,
-    clock: Arc<dyn Clock>,
+    means: Means,
     began: Moment,
 }
 
@@ -49,9 +48,9 @@ struct Before {
 }
 
 impl Keeper {
-    pub(crate) fn new(identity: Identity, tasks: Tasks, clock: Arc<dyn Clock>) -> Self {
-        let began = clock.now().moment;
-        Self { identity, tasks, clock, began }
+    pub(crate) fn new(identity: Identity, tasks: Tasks, means: Means) -> Self {
+        let began = means.clock.now().moment;
+        Self { identity, tasks, means, began }
     }
 
     /// Carries out one request, and answers it as its kind says.
@@ -83,7 +82,7 @@ impl Keeper {
             Answer::Runs(runs) => runs,
             _ => Vec::new(),
         };
-        let uptime = self.clock.now().moment.since(self.began);
+        let uptime = self.means.clock.now().moment.since(self.began);
         let node = NodeStatus {
             name: self.identity.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -50,7 +50,7 @@ impl Place {
         let (close, closing) = watch::channel(false);
         let socket = Socket::open(folder.path(), &[]).unwrap();
         let mut served = JoinSet::new();
-        served.spawn(serve(socket, Arc::clone(system.keeper()), closing));
+        served.spawn(serve(socket, Arc::clone(system.doorkeeper()), closing));
         Self { system, folder, close, served }
     }
 
