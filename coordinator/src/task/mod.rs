@@ -28,6 +28,7 @@ mod graph;
 mod keeping;
 mod leases;
 mod live;
+mod looks;
 mod machine;
 mod queue;
 mod retry;

@@ -7,3 +7,4 @@
 pub mod agent;
 pub mod payload;
 pub mod task;
+pub mod understanding;
