@@ -140,8 +140,9 @@ fn spec(
         output_max: config.agents_output_max.0,
         beat_every: config.tasks_beat_every,
     };
-    spec.members =
-        prepared.agents.iter().map(|agent| team::member(agent, &shared)).collect::<Result<_>>()?;
+    let members = prepared.agents.iter().map(|agent| team::member(agent, &shared));
+    spec.members = members.filter_map(Result::transpose).collect::<Result<_>>()?;
+    spec.people = team::people(&prepared.agents);
     spec.log = log;
     Ok(spec)
 }
@@ -156,6 +157,12 @@ pub(super) fn bare_spec(
     let tasks = &mut spec.settings.tasks;
     tasks.lease = config.tasks_lease;
     tasks.poison_after = config.tasks_poison_after.get();
+    tasks.breaker_failures = u32::try_from(config.breaker_failures).unwrap_or(u32::MAX);
+    tasks.breaker_cooldown = config.breaker_cooldown;
+    tasks.losses_max = config.tasks_losses_max.get();
+    tasks.assign_sweep = config.sweeps_assign_every;
+    tasks.health_sweep = config.sweeps_health_every;
+    tasks.recovery_sweep = config.sweeps_recovery_every;
     tasks.retain_for = config.tasks_retain_for;
     tasks.retain_runs = config.tasks_retain_runs.get();
     tasks.retain_tasks = u32::try_from(config.tasks_retain_count).unwrap_or(u32::MAX);

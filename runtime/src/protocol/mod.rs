@@ -5,6 +5,7 @@
 //! no hash map, no type of another crate.
 
 pub mod agent;
+pub mod ask;
 pub mod payload;
 pub mod task;
 pub mod understanding;
