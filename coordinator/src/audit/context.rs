@@ -21,11 +21,12 @@ pub(super) const fn type_of(event: &ContextEvent) -> &'static str {
 pub(super) fn agent_of(event: &ContextEvent) -> Option<&AgentId> {
     match event {
         ContextEvent::Understood { agent, .. } => Some(agent),
-        ContextEvent::SnapshotTaken { gone: agents, .. }
-        | ContextEvent::Reconnected { agents } => match &agents[..] {
-            [only] => Some(only),
-            _ => None,
-        },
+        ContextEvent::SnapshotTaken { gone: agents, .. } | ContextEvent::Reconnected { agents } => {
+            match &agents[..] {
+                [only] => Some(only),
+                _ => None,
+            }
+        }
         ContextEvent::SnapshotsForgotten { .. }
         | ContextEvent::Restored { .. }
         | ContextEvent::PhaseSet { .. } => None,

@@ -16,7 +16,7 @@ use crate::{
         state::Durable,
         tally::Tally,
     },
-    task::{Phase, TaskCommand, TaskMachine},
+    task::{PERSON, Phase, TaskCommand, TaskMachine},
 };
 
 /// How many snapshots are kept.
@@ -112,10 +112,7 @@ impl ContextMachine {
                 let now = self.durable.understood.get(agent);
                 let now = now.and_then(|version| self.durable.kept.get(version));
                 let is_news = now.is_none_or(|kept| *kept.understanding != *understanding);
-                if is_news
-                    && tasks.is_there(agent, *incarnation)
-                    && understanding.check().is_ok()
-                {
+                if is_news && tasks.is_there(agent, *incarnation) && understanding.check().is_ok() {
                     let (agent, understanding) = (agent.clone(), understanding.clone().into());
                     out.events.push(ContextEvent::Understood { agent, understanding });
                 }
@@ -242,7 +239,9 @@ impl ContextMachine {
                 }
             }
             TaskCommand::Heard(FromAgent::Joined { profile, .. }) => {
-                if self.live.awaits_team || self.live.gone.contains(&profile.id) {
+                // A person is only described by this, and neither comes nor goes.
+                let is_agent = profile.kind != PERSON;
+                if is_agent && (self.live.awaits_team || self.live.gone.contains(&profile.id)) {
                     self.live.news.back.insert(profile.id.clone());
                 }
             }

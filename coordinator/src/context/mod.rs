@@ -22,13 +22,14 @@
 //! is no blob to lose.
 //!
 //! `machine.rs` decides, `apply.rs` folds its own events and `observe.rs` those of tasks,
-//! `view.rs` shows. Votes and rate limits will be told here when there is something that knows of
+//! `look.rs` finds what `view.rs` shows. Votes and rate limits will be told here when there is something that knows of
 //! them.
 
 mod apply;
 mod client;
 mod command;
 mod event;
+mod look;
 mod machine;
 mod observe;
 mod row;

@@ -12,7 +12,7 @@ use crate::{
         row::{Kind, Row},
         state::{DECISIONS_MAX, Decision, Durable, push_bounded},
     },
-    task::{CancelReason, TaskEvent, TaskMachine},
+    task::{CancelReason, Scope, TaskEvent, TaskMachine},
 };
 
 /// How much is kept of what a person said.
@@ -51,8 +51,36 @@ impl ContextMachine {
             TaskEvent::Retried { task, by } => {
                 durable.decided((number, at), task.0, by, "to be tried again");
             }
+            TaskEvent::PersonDecided { task, by, said, reason, .. } => {
+                let why = if reason.is_empty() { "" } else { ": " };
+                let what = format!("{}{why}{reason}", said.as_str());
+                durable.decided((number, at), task.0, by.as_str(), &what);
+            }
+            TaskEvent::Paused { scope, by, reason } => {
+                let (subject, name) = named(scope);
+                durable.decided((number, at), subject, by, &format!("paused {name}: {reason}"));
+            }
+            TaskEvent::Resumed { scope, by } => {
+                let (subject, name) = named(scope);
+                durable.decided((number, at), subject, by, &format!("resumed {name}"));
+            }
+            TaskEvent::AgentDrained { agent, by, reason } => {
+                durable.decided((number, at), 0, by, &format!("drained {agent}: {reason}"));
+            }
+            TaskEvent::AgentReturned { agent, by } => {
+                durable.decided((number, at), 0, by, &format!("returned {agent}"));
+            }
             _ => {}
         }
+    }
+}
+
+/// The run that is paused or resumed, if it is one, and what it is called.
+fn named(scope: &Scope) -> (u64, String) {
+    match scope {
+        Scope::Run(run) => (run.0, "the run".to_owned()),
+        Scope::Namespace(name) if name.is_empty() => (0, "the default namespace".to_owned()),
+        Scope::Namespace(name) => (0, format!("namespace {name}")),
     }
 }
 

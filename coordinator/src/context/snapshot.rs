@@ -53,6 +53,8 @@ impl ContextMachine {
             ));
         }
         let ReadBack { context: durable } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
-        Ok(Self { durable, ..Self::new(settings) })
+        let mut machine = Self::new(settings);
+        machine.durable = durable;
+        Ok(machine)
     }
 }

@@ -4,6 +4,7 @@ use orkestra_runtime::id::{AgentId, Incarnation, TaskNo};
 
 use crate::task::{
     machine::TaskMachine,
+    people::{PendingView, pending},
     roster::{AgentNo, AgentRecord},
     state::{Phase, Run, RunNo, Task},
 };
@@ -43,6 +44,11 @@ impl TaskMachine {
     /// A run by number.
     pub(crate) fn run_of(&self, no: RunNo) -> Option<&Run> {
         self.durable.runs.get(&no)
+    }
+
+    /// What people are asked now, oldest task first.
+    pub(crate) fn questions(&self) -> Vec<PendingView> {
+        pending(self, None)
     }
 
     /// Tasks that are with an agent, in the order of their submission.
