@@ -44,6 +44,7 @@ pub use standing::Standing;
 
 use crate::{
     client::Tasks,
+    context::Contexts,
     door::{self, Identity, Keeper as Doorkeeper},
     ops,
     shard::{
@@ -124,6 +125,7 @@ pub struct System {
     fabric: Option<Arc<dyn Fabric>>,
     tree: SupervisorHandle,
     tasks: Tasks,
+    contexts: Contexts,
     doorkeeper: Arc<Doorkeeper>,
     means: Means,
     log: SupervisionLog,
@@ -215,10 +217,12 @@ impl System {
                 introductions.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
         }
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
+        let contexts = Contexts::new(means.shard.clone());
         Ok(Self {
             fabric: spec.owns_fabric.then_some(spec.fabric),
             tree,
             tasks,
+            contexts,
             doorkeeper,
             means,
             log: spec.log,
@@ -234,6 +238,11 @@ impl System {
     /// The way to its tasks.
     pub const fn tasks(&self) -> &Tasks {
         &self.tasks
+    }
+
+    /// The way to its context: what happened, what agents understand, snapshots.
+    pub const fn contexts(&self) -> &Contexts {
+        &self.contexts
     }
 
     /// Who carries out what is asked of the node as a whole.
@@ -269,6 +278,7 @@ impl System {
     /// Stops in order: agents finish or hand back, then everything that was taken is durable, then
     /// the fabric is closed if it is the node's own.
     pub async fn stop(self) -> Result<()> {
+        self.contexts.stopping().await;
         let stopped = self.tree.stop(self.drain_within + STOP_WITHIN).await;
         self.log.flush().await;
         if let Some(fabric) = self.fabric {
