@@ -126,6 +126,10 @@ impl Journal {
             let why = "a newer program wrote them; run that one again";
             return Err(self.cannot("find the snapshots", ErrorKind::Corrupt, why));
         }
+        if !marks.snapshots.iter().all(|mark| mark.position.is_possible()) {
+            let why = "their register names a place that cannot be";
+            return Err(self.cannot("find the snapshots", ErrorKind::Corrupt, why));
+        }
         Ok((held, marks))
     }
 
