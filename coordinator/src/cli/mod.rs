@@ -33,6 +33,7 @@ use crate::{
 };
 
 pub use parse::parses;
+pub use when::time_of;
 
 /// Runs the command that this process was started with.
 pub fn main() -> Exit {

@@ -156,6 +156,10 @@ impl Journal {
                        before it ran";
             return Err(self.cannot("find the snapshots", ErrorKind::TooNew, why));
         }
+        if !marks.snapshots.iter().all(|mark| mark.position.is_possible()) {
+            let why = "their register names a place that cannot be";
+            return Err(self.cannot("find the snapshots", ErrorKind::Corrupt, why));
+        }
         Ok((held, marks))
     }
 
