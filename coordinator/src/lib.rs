@@ -5,6 +5,7 @@ pub mod bench;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod context;
 pub mod inspect;
 pub mod output;
 pub mod pin;

@@ -6,6 +6,7 @@
 mod args;
 mod bench;
 mod change;
+mod context;
 mod failure;
 mod files;
 mod look;
@@ -111,6 +112,7 @@ async fn serve(
         Command::Agent(AgentCommand::List) => {
             Looking::at(data_dir, console, now).await?.agent_list()?
         }
+        Command::Context(command) => context::serve(&command, settings, clock, console).await?,
         Command::Audit(AuditCommand::List(filter)) => {
             Looking::at(data_dir, console, now).await?.audit_list(&filter).await?
         }

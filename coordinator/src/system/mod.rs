@@ -41,6 +41,7 @@ pub use member::{Care, Member};
 
 use crate::{
     client::Tasks,
+    context::Contexts,
     shard::{
         actor::{Settings as ShardPace, ShardHandle, ShardParts, shard},
         machine::{ShardMachine, ShardSettings},
@@ -114,6 +115,7 @@ pub struct System {
     fabric: Option<Arc<dyn Fabric>>,
     tree: SupervisorHandle,
     tasks: Tasks,
+    contexts: Contexts,
     log: SupervisionLog,
     drain_within: Duration,
 }
@@ -172,11 +174,13 @@ impl System {
                 introductions.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
         }
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
+        let contexts = Contexts::new(handle.clone());
         let tasks = Tasks::new(handle, followers, spec.fabric.blobs());
         Ok(Self {
             fabric: spec.owns_fabric.then_some(spec.fabric),
             tree,
             tasks,
+            contexts,
             log: spec.log,
             drain_within: spec.drain_within,
         })
@@ -190,6 +194,11 @@ impl System {
     /// The way to its tasks.
     pub const fn tasks(&self) -> &Tasks {
         &self.tasks
+    }
+
+    /// The way to its context: what happened, what agents understand, snapshots.
+    pub const fn contexts(&self) -> &Contexts {
+        &self.contexts
     }
 
     /// Its supervision tree.
@@ -210,6 +219,7 @@ impl System {
     /// Stops in order: agents finish or hand back, then everything that was taken is durable, then
     /// the fabric is closed if it is the node's own.
     pub async fn stop(self) -> Result<()> {
+        self.contexts.stopping().await;
         let stopped = self.tree.stop(self.drain_within + STOP_WITHIN).await;
         self.log.flush().await;
         if let Some(fabric) = self.fabric {
