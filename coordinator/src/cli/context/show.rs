@@ -91,7 +91,11 @@ pub(in crate::cli) fn resumed(summary: &Summary) -> Vec<String> {
         lines.push(format!("  {} {}", event.at, event_line(event)));
     }
     for made in summary.decisions.iter().rev().take(decisions).rev() {
-        lines.push(format!("  {} decided: {} {}", made.by, subject(made), made.what));
+        let about = match subject(made) {
+            about if about.is_empty() => String::new(),
+            about => format!(" of {about}"),
+        };
+        lines.push(format!("  {} decided{about}: {}", made.by, made.what));
     }
     let said = summary.agents.iter().filter(|agent| !agent.current_understanding.is_empty());
     for agent in said.take(agents) {
@@ -174,13 +178,12 @@ fn active(tasks: &[ActiveTask]) -> Table {
 }
 
 fn events(events: &[EventView]) -> Table {
-    let mut table = Table::new(["TIME", "EVENT", "TASK", "AGENT", "DETAILS"]);
+    let mut table = Table::new(["TIME", "EVENT", "ABOUT", "AGENT", "DETAILS"]);
     for event in events {
-        let subject = event.task.as_ref().map(ToString::to_string);
         table.row([
             event.at.to_string(),
             event.kind.as_str().to_owned(),
-            subject.unwrap_or_default(),
+            about(event).unwrap_or_default(),
             event.agent.as_ref().map(ToString::to_string).unwrap_or_default(),
             cut(event.details.as_deref().unwrap_or_default()),
         ]);
@@ -201,11 +204,15 @@ fn subject(made: &DecisionView) -> String {
     task.or_else(|| made.run.as_ref().map(ToString::to_string)).unwrap_or_default()
 }
 
-fn event_line(event: &EventView) -> String {
+/// The task that an event is about, or the run.
+fn about(event: &EventView) -> Option<String> {
     let task = event.task.as_ref().map(ToString::to_string);
-    let subject = task.or_else(|| event.run.as_ref().map(ToString::to_string));
+    task.or_else(|| event.run.as_ref().map(ToString::to_string))
+}
+
+fn event_line(event: &EventView) -> String {
     let agent = event.agent.as_ref().map(|agent| format!("({agent})"));
-    let words = [Some(event.kind.as_str().to_owned()), subject, agent];
+    let words = [Some(event.kind.as_str().to_owned()), about(event), agent];
     words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
@@ -215,10 +222,11 @@ fn snapshot_line(snapshot: &SnapshotView) -> String {
 
 fn why(snapshot: &SnapshotView) -> String {
     let gone: Vec<&str> = snapshot.gone.iter().map(orkestra_runtime::id::AgentId::as_str).collect();
-    if gone.is_empty() {
-        return snapshot.reason.clone();
+    match (snapshot.reason.as_str(), &gone[..]) {
+        ("disconnect", []) => "disconnect of the node".to_owned(),
+        (reason, []) => reason.to_owned(),
+        (reason, gone) => format!("{reason} of {}", gone.join(", ")),
     }
-    format!("{} of {}", snapshot.reason, gone.join(", "))
 }
 
 fn percent(percent: Option<u64>) -> String {
