@@ -4,6 +4,8 @@
 
 #[path = "cli/agents.rs"]
 mod agents;
+#[path = "cli/context.rs"]
+mod context;
 #[path = "cli/examples.rs"]
 mod examples;
 #[path = "cli/kept.rs"]

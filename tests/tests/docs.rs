@@ -19,6 +19,7 @@ const DOCUMENTS: [&str; 6] = [
     "CONTRIBUTING.md",
     "docs/command-agents.md",
     "docs/control.md",
+    "docs/context.md",
 ];
 const ORKESTRA: &str = env!("CARGO_BIN_EXE_orkestra-under-test");
 const REVIEW: &str = "examples/release-review.toml";

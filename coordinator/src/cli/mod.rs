@@ -8,6 +8,7 @@ mod backup;
 mod bench;
 mod change;
 mod compact;
+mod context;
 mod failure;
 mod files;
 mod look;
@@ -113,6 +114,7 @@ async fn serve(
         Command::Agent(AgentCommand::List) => {
             Looking::at(data_dir, console, now).await?.agent_list()?
         }
+        Command::Context(command) => context::serve(&command, settings, clock, console).await?,
         Command::Audit(AuditCommand::List(filter)) => {
             Looking::at(data_dir, console, now).await?.audit_list(&filter).await?
         }

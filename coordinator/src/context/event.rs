@@ -131,7 +131,7 @@ pub enum ContextEvent {
         /// What whoever asked says of it.
         #[serde(default)]
         note: String,
-        /// Who went, the first ten.
+        /// Who went, the first ten; empty where the node did.
         #[serde(default)]
         gone: Vec<AgentId>,
         /// How many tasks stood where.

@@ -177,9 +177,11 @@ impl ContextMachine {
                 out.events.push(ContextEvent::Reconnected { agents });
             }
         }
-        let left: Vec<AgentId> = left.iter().take(NAMED_MAX).cloned().collect();
         if !left.is_empty() && self.minds_going(now, tasks) {
-            out.events.push(taken(SnapshotReason::Disconnect, ("", ""), &left, tasks));
+            // Where all go, it is the node that goes.
+            let named = if self.live.stopping { 0 } else { NAMED_MAX };
+            let gone: Vec<AgentId> = left.iter().take(named).cloned().collect();
+            out.events.push(taken(SnapshotReason::Disconnect, ("", ""), &gone, tasks));
         } else if self.is_time(now) {
             out.events.push(taken(SnapshotReason::Interval, ("", ""), &[], tasks));
         }

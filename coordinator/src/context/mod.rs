@@ -26,6 +26,7 @@
 //! them.
 
 mod apply;
+mod change;
 mod client;
 mod command;
 mod event;
@@ -41,6 +42,7 @@ pub mod view;
 #[cfg(test)]
 mod tests;
 
+pub use change::{ContextChange, ContextChanged};
 pub use client::{Contexts, RestoredSnapshot};
 pub use command::{
     ContextAnswer, ContextCommand, ContextDecision, ContextEffect, ContextQuery, ContextRefusal,

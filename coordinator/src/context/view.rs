@@ -104,7 +104,7 @@ pub struct SnapshotView {
     pub by: String,
     /// What is said of it; may be empty.
     pub note: String,
-    /// Who went, if that is why.
+    /// Who went, if that is why; nobody in particular where the node did.
     pub gone: Vec<AgentId>,
     /// The version of the context.
     pub context_version: u64,

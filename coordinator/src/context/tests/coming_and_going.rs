@@ -72,7 +72,7 @@ fn a_node_that_stops_leaves_one_snapshot_when_its_last_agent_has_gone() {
     script.leave("ann", 1);
     assert_eq!(script.reasons().len(), 0);
     script.leave("bob", 1);
-    assert_eq!(script.reasons(), ["disconnect bob"]);
+    assert_eq!(script.reasons(), ["disconnect"]);
     script.check_replay();
 }
 
