@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     bench::Part,
-    cli::change::args::{ControlCommand, TaskChange},
+    cli::change::args::{AgentChange, ControlCommand, TaskChange},
     output::{Exit, Format},
 };
 
@@ -54,10 +54,10 @@ pub(super) enum Command {
     Scenario(ScenarioCommand),
     #[command(flatten)]
     Control(ControlCommand),
-    /// Look at tasks, cancel them, try them again.
+    /// Look at tasks, cancel them, try them again, decide what they ask.
     #[command(subcommand)]
     Task(TaskCommand),
-    /// Look at agents.
+    /// Look at agents, give them no more work, or work again.
     #[command(subcommand)]
     Agent(AgentCommand),
     /// Say why a task stands where it stands, and what happens next.
@@ -151,7 +151,7 @@ pub(super) enum TaskCommand {
     List {
         #[command(flatten)]
         run: RunChoice,
-        /// Only tasks in this state (held, waiting, ready, retrying, running, completed, failed, cancelled).
+        /// Only tasks in this state (held, waiting, ready, retrying, running, asked, completed, failed, cancelled).
         #[arg(long, value_name = "STATE")]
         state: Option<String>,
         /// At most so many.
@@ -173,6 +173,8 @@ pub(super) enum TaskCommand {
 pub(super) enum AgentCommand {
     /// List agents: what they can do, what they did, why one cannot work.
     List,
+    #[command(flatten)]
+    Change(AgentChange),
 }
 
 #[derive(Debug, Subcommand)]

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    ANSWER_BYTES_MAX, REQUEST_WITHIN,
+    ANSWER_BYTES_MAX, LINE_BYTES_MAX, REQUEST_WITHIN,
     frame::{Broken, Lines},
     message::{Answered, Asking, VERSION},
     place,
@@ -73,6 +73,13 @@ impl Link {
         self.asked += 1;
         let asking = Asking { v: VERSION, id: self.asked, name, request };
         let mut line = serde_json::to_vec(&asking).map_err(unreadable)?;
+        if line.len() > LINE_BYTES_MAX {
+            let message = format!(
+                "what is asked has {} bytes, and at most {LINE_BYTES_MAX} are taken at the door",
+                line.len()
+            );
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
         line.push(b'\n');
         let answer = timeout(REQUEST_WITHIN + GRACE, self.exchange(&line)).await;
         let answer = answer.unwrap_or_else(|_| Err(unanswered("it does not answer")))?;

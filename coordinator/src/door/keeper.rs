@@ -6,7 +6,9 @@ use std::sync::Arc;
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::Durability,
-    id::{NodeId, RunId, TaskId},
+    id::{AgentId, NodeId, RunId, TaskId},
+    limits::NAME_BYTES_MAX,
+    protocol::payload::Json,
     time::{Clock, Moment},
 };
 use serde::Serialize;
@@ -14,12 +16,17 @@ use serde_json::Value;
 
 use super::{
     asker::Asker,
-    report::{Changed, NodeStatus, Status},
-    request::Request,
+    report::{Changed, Decided, NodeStatus, Stands, Status},
+    request::{Reason, Request},
 };
 use crate::{
     client::Tasks,
-    task::{Answer, Query, view::RunView},
+    task::{
+        Answer, Query,
+        people::{Said, Word},
+        standing::ScopeName,
+        view::RunView,
+    },
 };
 
 /// Who the node is.
@@ -41,6 +48,12 @@ pub(crate) struct Keeper {
     began: Moment,
 }
 
+/// What can be stopped and let go on.
+enum Thing {
+    Scope(ScopeName),
+    Agent(AgentId),
+}
+
 /// How a run stood before it was changed, and which task is meant.
 struct Before {
     run: RunId,
@@ -57,24 +70,76 @@ impl Keeper {
     /// Carries out one request, and answers it as its kind says.
     pub(crate) async fn carry_out(&self, request: &Request, asker: &Asker) -> Result<Value> {
         let (tasks, by) = (&self.tasks, asker.to_string());
+        let found = request.target().find(tasks).await?;
         match request {
             Request::Status {} => told(&self.status().await?),
             Request::TaskCancel { task, reason, .. } => {
-                let before = self.before(request).await?;
+                let before = before(request, found)?;
                 let count = tasks.cancel(&before.run, task, &by, reason.as_str()).await?;
                 told(&self.changed("cancelled", before, count).await?)
             }
             Request::TaskRetry { task, .. } => {
-                let before = self.before(request).await?;
+                let before = before(request, found)?;
                 tasks.retry(&before.run, task, &by).await?;
                 told(&self.changed("retried", before, 1).await?)
             }
             Request::RunCancel { reason, .. } => {
-                let before = self.before(request).await?;
+                let before = before(request, found)?;
                 let count = tasks.cancel_run(&before.run, &by, reason.as_str()).await?;
                 told(&self.changed("cancelled", before, count).await?)
             }
+            Request::TaskApprove { task, reason, .. } => {
+                self.decide(before(request, found)?, (task, Said::Approved, reason), asker).await
+            }
+            Request::TaskReject { task, reason, .. } => {
+                self.decide(before(request, found)?, (task, Said::Rejected, reason), asker).await
+            }
+            Request::TaskAnswer { task, answer, reason, .. } => {
+                let said = Said::Answered(tasks.payload(Json::of(answer)?).await?);
+                self.decide(before(request, found)?, (task, said, reason), asker).await
+            }
+            Request::Pause { run, namespace, reason } => {
+                let scope = scope(run.as_ref(), namespace.as_deref())?;
+                let changed = tasks.pause(&scope, &by, reason.as_str()).await?;
+                told(&self.stands("paused", Thing::Scope(scope), changed))
+            }
+            Request::Resume { run, namespace } => {
+                let scope = scope(run.as_ref(), namespace.as_deref())?;
+                let changed = tasks.resume(&scope, &by).await?;
+                told(&self.stands("resumed", Thing::Scope(scope), changed))
+            }
+            Request::AgentDrain { agent, reason } => {
+                let changed = tasks.drain(agent, &by, reason.as_str()).await?;
+                told(&self.stands("drained", Thing::Agent(agent.clone()), changed))
+            }
+            Request::AgentResume { agent } => {
+                let changed = tasks.undrain(agent, &by).await?;
+                told(&self.stands("returned", Thing::Agent(agent.clone()), changed))
+            }
         }
+    }
+
+    /// Says for whoever asks what they say about a task.
+    async fn decide(
+        &self,
+        Before { run, .. }: Before,
+        (task, said, reason): (&TaskId, Said, &Reason),
+        asker: &Asker,
+    ) -> Result<Value> {
+        let (by, decision) = (asker.person()?, said.as_str().to_owned());
+        let (reason, via) = (reason.as_str().to_owned(), asker.account());
+        let word = Word { by: by.clone(), said, reason, via };
+        let settled = self.tasks.decide(&run, task, word).await?;
+        told(&Decided { decision, run, task: task.clone(), by, settled, pid: self.pid() })
+    }
+
+    fn stands(&self, change: &str, thing: Thing, changed: bool) -> Stands {
+        let (run, namespace, agent) = match thing {
+            Thing::Scope(ScopeName::Run(run)) => (Some(run), None, None),
+            Thing::Scope(ScopeName::Namespace(name)) => (None, Some(name), None),
+            Thing::Agent(agent) => (None, None, Some(agent)),
+        };
+        Stands { change: change.to_owned(), run, namespace, agent, changed, pid: self.pid() }
     }
 
     async fn status(&self) -> Result<Status> {
@@ -99,16 +164,6 @@ impl Keeper {
         self.identity.is_at_work.then(std::process::id)
     }
 
-    /// Finds what a request is about.
-    async fn before(&self, request: &Request) -> Result<Before> {
-        let target = request.target();
-        let run = target.find(&self.tasks).await?.ok_or_else(|| {
-            Error::new(ErrorKind::Fault, "a request about no run was taken for one about a run")
-        })?;
-        let ended = run.summary.counts.ended();
-        Ok(Before { run: run.summary.run, task: target.task().cloned(), ended })
-    }
-
     /// What a change came to; `tasks` were told to have been changed, at the least. The counts of a
     /// node that is at work also move by what its agents end meanwhile.
     async fn changed(&self, change: &str, before: Before, tasks: u64) -> Result<Changed> {
@@ -131,6 +186,31 @@ impl Keeper {
             scenario: opening.scenario,
             pid: self.pid(),
         })
+    }
+}
+
+/// How the run that was found for a request stands, before anything is changed.
+fn before(request: &Request, found: Option<RunView>) -> Result<Before> {
+    let RunView { summary, .. } = found.ok_or_else(|| {
+        Error::new(ErrorKind::Fault, "a request about no run was taken for one about a run")
+    })?;
+    let task = request.target().task().cloned();
+    Ok(Before { run: summary.run, task, ended: summary.counts.ended() })
+}
+
+/// What is paused or resumed by this.
+fn scope(run: Option<&RunId>, namespace: Option<&str>) -> Result<ScopeName> {
+    let invalid = |message: String| Err(Error::new(ErrorKind::Invalid, message));
+    match (run, namespace) {
+        (Some(_), Some(_)) => {
+            invalid("a run and a namespace are named: name one of them".to_owned())
+        }
+        (Some(run), None) => Ok(ScopeName::Run(run.clone())),
+        (None, Some(name)) if name.len() > NAME_BYTES_MAX => invalid(format!(
+            "the name of the namespace has {} bytes, and at most {NAME_BYTES_MAX} are allowed",
+            name.len()
+        )),
+        (None, name) => Ok(ScopeName::Namespace(name.unwrap_or_default().to_owned())),
     }
 }
 

@@ -9,7 +9,42 @@ use std::{
 use orkestra_tests::command::{Desk, Running};
 use serde_json::Value;
 
-use crate::{RUN_SLOW, slow};
+use crate::{RUN_SLOW, desk, slow};
+
+/// A gate for two people, a question for one of them, and a nap that needs both.
+const ASKING: &str = r#"
+[scenario]
+name = "asking"
+
+[agents.sleeper]
+kind = "function"
+function = "demo-sleep"
+
+[agents.ada]
+kind = "person"
+
+[agents.grace]
+kind = "person"
+
+[[tasks]]
+id = "gate"
+title = "Release?"
+agents = ["ada", "grace"]
+ask = { kind = "approval", rule = "all" }
+
+[[tasks]]
+id = "version"
+title = "Which version?"
+agents = ["ada"]
+ask = "answer"
+
+[[tasks]]
+id = "nap"
+needs = ["gate", "version"]
+input = { ms = 1 }
+"#;
+
+const RUN_ASKING: [&str; 6] = ["run", "asking.toml", "--data-dir", "data", "-o", "ndjson"];
 
 const STATUS: &str = "{\"v\":1,\"id\":1,\"command\":\"status\"}\n";
 
@@ -141,4 +176,106 @@ fn a_folder_with_a_long_path_has_its_door_in_a_short_one() {
     let uid = rustix::process::geteuid().as_raw();
     let apart = desk.path("run").join(format!("orkestra-{uid}"));
     assert_eq!(std::fs::read_dir(apart).unwrap().count(), 0, "the socket outlived its node");
+}
+
+/// Looks until so many questions are open.
+fn await_pending(desk: &Desk, questions: usize) -> Vec<Value> {
+    for _ in 0..2_000 {
+        let pending = desk.run(&at(&["task", "pending", "-o", "ndjson"])).lines();
+        if pending.len() == questions {
+            return pending;
+        }
+    }
+    panic!("there were never {questions} open questions");
+}
+
+#[test]
+fn people_decide_from_another_process_while_the_run_goes_on() {
+    let desk = desk();
+    desk.write("asking.toml", ASKING);
+    let running = desk.start(&RUN_ASKING);
+    let pending = await_pending(&desk, 2);
+    assert_eq!(
+        (&pending[0]["task"], &pending[0]["rule"], &pending[0]["people"][1]),
+        (&"gate".into(), &"all".into(), &"grace".into())
+    );
+    assert_eq!(status(&desk)["runs"][0]["asked"], 2);
+
+    let stranger = ["task", "approve", "gate", "--as", "bob"];
+    desk.run(&at(&stranger)).expect(2).says(&["does not ask bob: it asks ada, grace"]);
+    let wrong = ["task", "answer", "gate", "--text", "yes", "--as", "ada"];
+    desk.run(&at(&wrong)).expect(2).says(&["asks for yes or no"]);
+    let first = ["task", "approve", "gate", "--as", "ada", "--reason", "tested"];
+    desk.run(&at(&first)).expect(0).says(&[
+        "task gate of run asking-1 is approved by ada\n",
+        "that did not settle it: `orkestra task pending` shows who is asked still",
+    ]);
+    desk.run(&at(&["task", "pending"])).expect(0).shows(&["all of ada, grace", "ada approved"]);
+    let again = ["task", "reject", "gate", "--as", "ada"];
+    desk.run(&at(&again)).expect(2).says(&["a decision is final"]);
+
+    desk.write("answer.json", "{\"major\": 2}");
+    let answer = ["task", "answer", "version", "--file", "answer.json", "--as", "ada"];
+    desk.run(&at(&answer)).expect(0).says(&["that settled it, and the run goes on"]);
+    desk.run(&at(&["task", "approve", "gate", "--as", "grace"])).expect(0).says(&["settled it"]);
+    running.end().expect(0).shows(&["\"nap\"", "run_ended"]);
+
+    // The name that was given and the account that asked are both on the record.
+    let gate = desk.run(&at(&["task", "get", "gate", "-o", "json"])).expect(0).json();
+    let uid = rustix::process::geteuid().as_raw();
+    let ada = &gate["decisions"][0];
+    assert_eq!((&ada["by"], &ada["reason"]), (&"ada".into(), &"tested".into()));
+    assert!(ada["via"].as_str().unwrap().contains(&format!("uid {uid}")), "{ada}");
+}
+
+#[test]
+fn people_decide_where_nobody_is_at_work_and_the_run_goes_on_from_there() {
+    let desk = desk();
+    desk.write("asking.toml", ASKING);
+    let running = desk.start(&RUN_ASKING);
+    await_pending(&desk, 2);
+    desk.run(&at(&["task", "approve", "gate", "--as", "ada"])).expect(0);
+    running.kill();
+
+    let answer = ["task", "answer", "version", "--json", "7", "--as", "ada"];
+    desk.run(&at(&answer)).expect(0).says(&[
+        "task version of run asking-1 is answered by ada\n",
+        "that settled it: `orkestra run …` with the file of its scenario goes on",
+    ]);
+    let left = await_pending(&desk, 1);
+    assert_eq!(left[0]["decisions"][0]["by"], "ada");
+    desk.run(&at(&["task", "approve", "gate", "--as", "grace"])).expect(0).says(&["settled it"]);
+    desk.run(&RUN_ASKING).expect(0).says(&["run asking-1 goes on where it was: 2 of 3 tasks"]);
+}
+
+#[test]
+fn what_is_paused_and_drained_stands_until_somebody_lets_it_go_on() {
+    let desk = slow();
+    let mut running = desk.start(&[&RUN_SLOW[..], &["--set", "ms=60"]].concat());
+    running.await_line("\"task\":\"nap-0\"");
+    desk.run(&at(&["pause", "--run", "slow-1", "--reason", "lunch"])).expect(0).says(&[
+        "run slow-1 is paused\n",
+        "what is under way goes on, and nothing more is given out",
+    ]);
+    let again = desk.run(&at(&["pause", "--run", "slow-1"])).expect(0);
+    again.says(&["run slow-1 was paused before: nothing was changed"]);
+    assert!(status(&desk)["runs"][0]["paused"].as_str().unwrap().ends_with(": lunch"));
+    desk.run(&at(&["pause", "--run", "fast-1"])).expect(2).says(&["there are slow-1"]);
+    desk.run(&at(&["agent", "drain", "nobody"])).expect(2).says(&["there is no agent \"nobody\""]);
+    running.kill();
+
+    // It stands across the death of the process, and is changed in its folder.
+    let drained = desk.run(&at(&["agent", "drain", "sleeper"])).expect(0);
+    drained
+        .says(&["agent sleeper is drained\n", "it finishes what it holds, and is given no more"]);
+    desk.run(&at(&["agent", "list"])).expect(0).shows(&["drained"]);
+    desk.run(&at(&["resume"])).expect(0).says(&["the default namespace was not paused"]);
+    desk.run(&at(&["resume", "--run", "slow-1"])).expect(0).says(&["run slow-1 is resumed"]);
+
+    let running = desk.start(&[&RUN_SLOW[..], &["--set", "ms=60"]].concat());
+    let is_up = (0..2_000).any(|_| status(&desk)["node"].is_object());
+    assert!(is_up, "the node never opened its door");
+    let returned = desk.run(&at(&["agent", "resume", "sleeper"])).expect(0);
+    returned.says(&["agent sleeper is given work again"]);
+    running.end().expect(0).shows(&["nap-29", "run_ended"]);
 }
