@@ -127,12 +127,12 @@ impl Auditor {
     fn subject(number: Number, event: &TaskEvent) -> (Option<RunNo>, Option<TaskNo>) {
         match event {
             TaskEvent::RunOpened { .. } => (Some(RunNo(number.0)), None),
-            TaskEvent::RunSealed { run }
+            TaskEvent::Paused { scope: Scope::Run(run), .. }
+            | TaskEvent::Resumed { scope: Scope::Run(run), .. }
+            | TaskEvent::RunSealed { run }
             | TaskEvent::RunEnded { run, .. }
             | TaskEvent::RunCancelled { run, .. }
             | TaskEvent::RunForgotten { run } => (Some(*run), None),
-            TaskEvent::Paused { scope: Scope::Run(run), .. }
-            | TaskEvent::Resumed { scope: Scope::Run(run), .. } => (Some(*run), None),
             TaskEvent::TasksForgotten { .. }
             | TaskEvent::AgentDescribed { .. }
             | TaskEvent::Paused { .. }

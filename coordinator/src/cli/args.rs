@@ -114,6 +114,9 @@ pub(super) struct RunArgs {
     /// Begin anew, even if a run of this scenario was interrupted.
     #[arg(long)]
     pub(super) fresh: bool,
+    /// End with 3 as soon as nothing is left but what waits for people.
+    #[arg(long)]
+    pub(super) no_wait: bool,
     /// Write the scenario's report to this file.
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,

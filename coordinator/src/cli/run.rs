@@ -3,6 +3,7 @@
 mod choose;
 mod ending;
 mod endings;
+mod people;
 mod watch;
 
 use std::{path::Path, sync::Arc};
@@ -117,8 +118,16 @@ async fn on_system(
 ) -> Result<watch::Watched, Failure> {
     let tasks = system.tasks();
     let run = choose::choose(prepared, args.fresh, tasks, console).await?;
-    let watched = watch::watch(&run, (system, clock), interruptions, console).await?;
-    let watch::Seen::Ended(summary) = watched else { return Ok(watch::Watched::Interrupted) };
+    let patience = if args.no_wait { watch::Patience::ForAgents } else { watch::Patience::ForAll };
+    let watched = watch::watch((&run, patience), (system, clock), interruptions, console).await?;
+    let summary = match watched {
+        watch::Seen::Ended(summary) => summary,
+        watch::Seen::Waiting => {
+            console.say("what is left waits for people; the same command goes on where it was")?;
+            return Ok(watch::Watched::Ended(Exit::Waiting));
+        }
+        watch::Seen::Interrupted => return Ok(watch::Watched::Interrupted),
+    };
     let exit = ending::tell(prepared, args, (system, &summary, settings), console).await?;
     Ok(watch::Watched::Ended(exit))
 }

@@ -266,7 +266,7 @@ impl Expansion<'_> {
         spec.agents.clone_from(&fixed.agents);
         spec.retry = fixed.retry;
         (spec.timeout_ms, spec.deadline_ms) = (fixed.timeout_ms, fixed.deadline_ms);
-        spec.ask = fixed.ask.clone();
+        spec.ask.clone_from(&fixed.ask);
         self.made.push(Made { spec, at: at.clone(), written_needs });
         Ok(())
     }
