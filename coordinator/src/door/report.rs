@@ -150,7 +150,7 @@ impl RunStatus {
             completed: counts.completed,
             failed: counts.failed,
             cancelled: counts.cancelled,
-            asked: run.pending.len() as u64,
+            asked: counts.asked,
             paused: run.paused.as_ref().map(ToString::to_string),
         }
     }
