@@ -41,7 +41,7 @@ pub use member::{Care, Member};
 
 use crate::{
     client::Tasks,
-    door::{self, Identity, Keeper},
+    door::{self, Clerk, Identity},
     shard::{
         actor::{Settings as ShardPace, ShardHandle, ShardParts, shard},
         machine::{ShardMachine, ShardSettings},
@@ -119,7 +119,7 @@ pub struct System {
     fabric: Option<Arc<dyn Fabric>>,
     tree: SupervisorHandle,
     tasks: Tasks,
-    keeper: Arc<Keeper>,
+    clerk: Arc<Clerk>,
     log: SupervisionLog,
     drain_within: Duration,
 }
@@ -156,7 +156,7 @@ impl System {
         };
         let (handle, runner) = shard(parts);
         let tasks = Tasks::new(handle.clone(), followers, spec.fabric.blobs());
-        let keeper = keeper(&spec, boot, tasks.clone());
+        let clerk = clerk(&spec, boot, tasks.clone());
         let common = Arc::new(member::Common {
             blobs: spec.fabric.blobs(),
             sink,
@@ -170,7 +170,7 @@ impl System {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
             porter: porter_child((words, inbox), handle, Arc::clone(&spec.clock)),
-            doors: doors(spec.door, &keeper, &spec.clock),
+            doors: doors(spec.door, &clerk, &spec.clock),
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
@@ -185,7 +185,7 @@ impl System {
             fabric: spec.owns_fabric.then_some(spec.fabric),
             tree,
             tasks,
-            keeper,
+            clerk,
             log: spec.log,
             drain_within: spec.drain_within,
         })
@@ -202,8 +202,8 @@ impl System {
     }
 
     /// Who carries out what is asked of the node as a whole.
-    pub(crate) const fn keeper(&self) -> &Arc<Keeper> {
-        &self.keeper
+    pub(crate) const fn clerk(&self) -> &Arc<Clerk> {
+        &self.clerk
     }
 
     /// Its supervision tree.
@@ -239,19 +239,19 @@ impl fmt::Debug for System {
     }
 }
 
-fn keeper(spec: &SystemSpec, boot: u64, tasks: Tasks) -> Arc<Keeper> {
+fn clerk(spec: &SystemSpec, boot: u64, tasks: Tasks) -> Arc<Clerk> {
     let identity = Identity {
         name: spec.node.clone(),
         boot,
         durability: spec.fabric.durability(),
         is_at_work: spec.door.is_some(),
     };
-    Arc::new(Keeper::new(identity, tasks, Arc::clone(&spec.clock)))
+    Arc::new(Clerk::new(identity, tasks, Arc::clone(&spec.clock)))
 }
 
 /// The ways in from outside.
-fn doors(folder: Option<PathBuf>, keeper: &Arc<Keeper>, clock: &Arc<dyn Clock>) -> Vec<ChildSpec> {
-    let child = |folder| door::child(folder, Arc::clone(keeper), Arc::clone(clock));
+fn doors(folder: Option<PathBuf>, clerk: &Arc<Clerk>, clock: &Arc<dyn Clock>) -> Vec<ChildSpec> {
+    let child = |folder| door::child(folder, Arc::clone(clerk), Arc::clone(clock));
     folder.map(child).into_iter().collect()
 }
 

@@ -1,4 +1,4 @@
-//! Whoever keeps the door: carries out what is asked, at a node that is at work as in a folder that
+//! Whoever minds the door: carries out what is asked, at a node that is at work as in a folder that
 //! is opened for one change.
 
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub(crate) struct Identity {
 
 /// Carries out what is asked.
 #[derive(Debug)]
-pub(crate) struct Keeper {
+pub(crate) struct Clerk {
     identity: Identity,
     tasks: Tasks,
     clock: Arc<dyn Clock>,
@@ -61,7 +61,7 @@ struct Before {
     ended: u64,
 }
 
-impl Keeper {
+impl Clerk {
     pub(crate) fn new(identity: Identity, tasks: Tasks, clock: Arc<dyn Clock>) -> Self {
         let began = clock.now().moment;
         Self { identity, tasks, clock, began }
