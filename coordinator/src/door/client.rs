@@ -39,24 +39,27 @@ impl Link {
     ///
     /// An error means that there is a door which is not for this user.
     pub async fn open(data_dir: &Path) -> Result<Option<Self>> {
+        let mut refused = None;
         for place in place::places(data_dir, &place::bases())? {
             let path = &place.socket;
             let connected = timeout(OPEN_WITHIN, UnixStream::connect(path)).await;
             let stream = match connected.map_err(io::Error::from).flatten() {
                 Ok(stream) => stream,
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                    return Err(not_ours(path).because(error));
+                    refused = Some(not_ours(path).because(error));
+                    continue;
                 }
                 Err(_) => continue,
             };
             if !is_believed(&stream, data_dir) {
-                return Err(not_ours(path));
+                refused = Some(not_ours(path));
+                continue;
             }
             let (reader, writer) = stream.into_split();
             let lines = Lines::of(reader, ANSWER_BYTES_MAX);
             return Ok(Some(Self { lines, writer, asked: 0 }));
         }
-        Ok(None)
+        refused.map_or(Ok(None), Err)
     }
 
     /// Asks, in the name of somebody if one is given, and waits for the answer.

@@ -194,7 +194,7 @@ async fn say(writer: &mut OwnedWriteHalf, answer: &Answered) -> io::Result<()> {
             "it was done, but its answer has {} bytes and at most {ANSWER_BYTES_MAX} are sent",
             line.len()
         );
-        let trouble = Trouble::new(Code::Full, message);
+        let trouble = Trouble::new(Code::Unavailable, message);
         line = Answered::new(answer.id.clone(), Err(trouble)).line();
     }
     timeout(WRITE_WITHIN, writer.write_all(&line)).await.map_err(io::Error::from)?
