@@ -10,7 +10,7 @@ pub(super) use operations::Operation;
 
 use crate::{
     bench::Part,
-    cli::change::args::{ControlCommand, TaskChange},
+    cli::change::args::{AgentChange, ControlCommand, TaskChange},
     context::ProjectPhase,
     output::{Exit, Format},
 };
@@ -59,10 +59,10 @@ pub(super) enum Command {
     Scenario(ScenarioCommand),
     #[command(flatten)]
     Control(ControlCommand),
-    /// Look at tasks, cancel them, try them again.
+    /// Look at tasks, cancel them, try them again, decide what they ask.
     #[command(subcommand)]
     Task(TaskCommand),
-    /// Look at agents.
+    /// Look at agents, give them no more work, or work again.
     #[command(subcommand)]
     Agent(AgentCommand),
     /// Say why a task stands where it stands, and what happens next.
@@ -186,6 +186,8 @@ pub(super) enum TaskCommand {
 pub(super) enum AgentCommand {
     /// List agents: what they can do, what they did, why one cannot work.
     List,
+    #[command(flatten)]
+    Change(AgentChange),
 }
 
 #[derive(Debug, Subcommand)]

@@ -21,8 +21,17 @@ use crate::{
 };
 
 /// The states that a task can be in.
-const STATES: [&str; 8] =
-    ["held", "waiting", "ready", "retrying", "running", "completed", "failed", "cancelled"];
+const STATES: [&str; 9] = [
+    "held",
+    "waiting",
+    "ready",
+    "retrying",
+    "running",
+    "asked",
+    "completed",
+    "failed",
+    "cancelled",
+];
 
 /// A data directory, opened for looking.
 pub(super) struct Looking<'a> {

@@ -105,6 +105,9 @@ async fn serve(
         Command::Task(TaskCommand::Change(command)) => {
             change::task(&command, &Asking { settings, clock }, console).await?
         }
+        Command::Agent(AgentCommand::Change(command)) => {
+            change::agent(&command, &Asking { settings, clock }, console).await?
+        }
         Command::Control(command) => {
             change::control(&command, &Asking { settings, clock }, console).await?
         }

@@ -45,7 +45,7 @@ pub use standing::Standing;
 use crate::{
     client::Tasks,
     context::Contexts,
-    door::{self, Identity, Keeper as Doorkeeper},
+    door::{self, Clerk, Identity},
     ops,
     shard::{
         Mind as _,
@@ -126,7 +126,7 @@ pub struct System {
     tree: SupervisorHandle,
     tasks: Tasks,
     contexts: Contexts,
-    doorkeeper: Arc<Doorkeeper>,
+    clerk: Arc<Clerk>,
     means: Means,
     log: SupervisionLog,
     drain_within: Duration,
@@ -192,7 +192,7 @@ impl System {
             standing,
             clock: Arc::clone(&spec.clock),
         };
-        let doorkeeper = doorkeeper(&spec, boot, (tasks.clone(), means.clone()));
+        let clerk = clerk(&spec, boot, (tasks.clone(), means.clone()));
         let common = Arc::new(member::Common {
             blobs: spec.fabric.blobs(),
             sink,
@@ -206,7 +206,7 @@ impl System {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
             porter: porter_child((words, inbox), handle, Arc::clone(&spec.clock)),
-            doors: doors(spec.door, &doorkeeper, &spec.clock),
+            doors: doors(spec.door, &clerk, &spec.clock),
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
@@ -223,7 +223,7 @@ impl System {
             tree,
             tasks,
             contexts,
-            doorkeeper,
+            clerk,
             means,
             log: spec.log,
             drain_within: spec.drain_within,
@@ -246,8 +246,8 @@ impl System {
     }
 
     /// Who carries out what is asked of the node as a whole.
-    pub(crate) const fn doorkeeper(&self) -> &Arc<Doorkeeper> {
-        &self.doorkeeper
+    pub(crate) const fn clerk(&self) -> &Arc<Clerk> {
+        &self.clerk
     }
 
     /// Its supervision tree.
@@ -294,23 +294,19 @@ impl fmt::Debug for System {
     }
 }
 
-fn doorkeeper(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Doorkeeper> {
+fn clerk(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Clerk> {
     let identity = Identity {
         name: spec.node.clone(),
         boot,
         durability: spec.fabric.durability(),
         is_at_work: spec.door.is_some(),
     };
-    Arc::new(Doorkeeper::new(identity, tasks, means))
+    Arc::new(Clerk::new(identity, tasks, means))
 }
 
 /// The ways in from outside.
-fn doors(
-    folder: Option<PathBuf>,
-    keeper: &Arc<Doorkeeper>,
-    clock: &Arc<dyn Clock>,
-) -> Vec<ChildSpec> {
-    let child = |folder| door::child(folder, Arc::clone(keeper), Arc::clone(clock));
+fn doors(folder: Option<PathBuf>, clerk: &Arc<Clerk>, clock: &Arc<dyn Clock>) -> Vec<ChildSpec> {
+    let child = |folder| door::child(folder, Arc::clone(clerk), Arc::clone(clock));
     folder.map(child).into_iter().collect()
 }
 
