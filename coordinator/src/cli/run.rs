@@ -13,7 +13,7 @@ use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{Fabric, embedded::Embedded},
     supervise::SupervisionLog,
-    time::{Clock, SystemClock},
+    time::{Clock, SystemClock, Wall},
 };
 
 use self::watch::Interruptions;
@@ -85,8 +85,9 @@ async fn in_fabric(
     let mut interruptions = Interruptions::listen()?;
     let log = SupervisionLog::open(settings.data_dir().join(SUPERVISION_LOG))?;
     let spec = spec(prepared, settings, Arc::clone(fabric), (log, Arc::clone(&clock)))?;
+    let began = clock.now().wall;
     let system = System::start(spec).await?;
-    let told: Told<'_> = (&system, settings, clock.as_ref());
+    let told: Told<'_> = (&system, settings, clock.as_ref(), began);
     let ran = on_system(prepared, args, (told, &mut interruptions), console).await;
     if let Ok(watch::Watched::Interrupted) = ran {
         console.say("stopping: agents finish or hand back; once more aborts")?;
@@ -107,17 +108,18 @@ async fn in_fabric(
     }
 }
 
-/// What a run is told with.
-type Told<'a> = (&'a System, &'a Settings, &'a dyn Clock);
+/// What a run is told with, and when this process began it.
+type Told<'a> = (&'a System, &'a Settings, &'a dyn Clock, Wall);
 
 async fn on_system(
     prepared: &Prepared,
     args: &RunArgs,
-    ((system, settings, clock), interruptions): (Told<'_>, &mut Interruptions),
+    ((system, settings, clock, began), interruptions): (Told<'_>, &mut Interruptions),
     console: &mut Console,
 ) -> Result<watch::Watched, Failure> {
     let tasks = system.tasks();
-    let run = choose::choose(prepared, args.fresh, (tasks, system.contexts()), console).await?;
+    let run =
+        choose::choose(prepared, args.fresh, (tasks, (system.contexts(), began)), console).await?;
     let patience = if args.no_wait { watch::Patience::ForAgents } else { watch::Patience::ForAll };
     let watched = watch::watch((&run, patience), (system, clock), interruptions, console).await?;
     let summary = match watched {
