@@ -15,13 +15,22 @@ use crate::{
         show, when,
     },
     inspect::Inspection,
-    output::{Console, Exit},
+    output::{Console, Exit, size},
     task::{Answer, Query},
 };
 
 /// The states that a task can be in.
 const STATES: [&str; 8] =
     ["held", "waiting", "ready", "retrying", "running", "completed", "failed", "cancelled"];
+
+/// A disk with less room takes no record of the largest size any more.
+const ROOM_MIN: u64 = 1024 * 1024;
+
+/// How many bytes are left on the disk of a folder; none where that cannot be told.
+fn room_left(folder: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
 
 /// A data directory, opened for looking.
 pub(super) struct Looking<'a> {
@@ -38,6 +47,13 @@ impl<'a> Looking<'a> {
                 "note: process {pid} is at work in {}; this is what was durable a moment ago",
                 data_dir.display()
             ))?;
+            if let Some(left) = room_left(data_dir).filter(|left| *left < ROOM_MIN) {
+                console.warn(format!(
+                    "the disk of {} is full ({} left): nothing new is taken there until there is room",
+                    data_dir.display(),
+                    size(left)
+                ))?;
+            }
         }
         Ok(Self { console, inspection, now })
     }
