@@ -10,6 +10,8 @@ mod examples;
 mod kept;
 #[path = "cli/looking.rs"]
 mod looking;
+#[path = "cli/operations.rs"]
+mod operations;
 #[path = "cli/repository.rs"]
 mod repository;
 #[path = "cli/resume.rs"]

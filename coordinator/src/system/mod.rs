@@ -25,13 +25,13 @@ use orkestra_runtime::{
     chance::Chance,
     directory::Directory,
     duty,
-    fabric::{Fabric, Keeper, Key, Registers, SetError},
+    fabric::{Fabric, Key, Registers, SetError},
     id::{NodeId, ShardId},
     journal::Journal,
     supervise::{
         ChildSpec, Env, Running, Started, Starting, SupervisionLog, Supervisor, SupervisorHandle,
     },
-    time::{Clock, Now, SystemClock},
+    time::{Clock, SystemClock},
 };
 use tokio::sync::{Mutex, mpsc};
 
@@ -117,11 +117,7 @@ pub struct System {
     tasks: Tasks,
     log: SupervisionLog,
     drain_within: Duration,
-    shard: Shard,
-    journal: Journal,
-    keeper: Option<Arc<dyn Keeper>>,
-    standing: Arc<Standing>,
-    clock: Arc<dyn Clock>,
+    housekeeper: ops::Housekeeper,
 }
 
 impl System {
@@ -186,17 +182,14 @@ impl System {
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
         let tasks = Tasks::new(handle.clone(), followers, spec.fabric.blobs());
         let keeper = spec.fabric.keeper();
+        let housekeeper = ops::Housekeeper { shard: handle, journal, keeper, standing, clock };
         Ok(Self {
             fabric: spec.owns_fabric.then_some(spec.fabric),
             tree,
             tasks,
             log: spec.log,
             drain_within: spec.drain_within,
-            shard: handle,
-            journal,
-            keeper,
-            standing,
-            clock,
+            housekeeper,
         })
     }
 
@@ -222,28 +215,17 @@ impl System {
 
     /// Whether it can write, or its disk is full.
     pub fn standing(&self) -> &Standing {
-        &self.standing
+        &self.housekeeper.standing
     }
 
-    /// Compacts its folder while it goes on, see [`ops::compact`].
+    /// Compacts its folder while it goes on, see [`ops::Housekeeper::compact`].
     pub async fn compact(&self, records_kept: Option<u64>) -> Result<ops::Compaction> {
-        ops::compact(self, records_kept).await
+        self.housekeeper.compact(records_kept).await
     }
 
-    pub(crate) const fn shard(&self) -> &Shard {
-        &self.shard
-    }
-
-    pub(crate) const fn journal(&self) -> &Journal {
-        &self.journal
-    }
-
-    pub(crate) fn keeper(&self) -> Option<Arc<dyn Keeper>> {
-        self.keeper.clone()
-    }
-
-    pub(crate) fn now(&self) -> Now {
-        self.clock.now()
+    /// What compacts its folder while it goes on.
+    pub const fn housekeeper(&self) -> &ops::Housekeeper {
+        &self.housekeeper
     }
 
     /// Waits until the node has given up by itself: its root had more restarts than it bears.

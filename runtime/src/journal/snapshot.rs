@@ -1,6 +1,6 @@
 //! Snapshots: folded state that was verified, so that the journal behind it may be forgotten.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use super::{Journal, Position};
@@ -13,6 +13,9 @@ use crate::{
 /// The version of the register's value.
 const MARKS_VERSION: u32 = 1;
 
+/// The most bytes of one blob of a snapshot: a large state is kept as several.
+const PART_BYTES: usize = 32 * 1024 * 1024;
+
 /// How many snapshots are kept; the log is trimmed behind the oldest of them.
 const SNAPSHOTS_KEPT: usize = 2;
 
@@ -21,11 +24,28 @@ const SNAPSHOTS_KEPT: usize = 2;
 pub struct SnapshotMark {
     /// What was folded into it.
     pub position: Position,
-    /// The blob that holds it; its name is the hash of the state.
+    /// The blob that holds it, or its beginning.
     pub blob: BlobName,
+    /// The rest of a large one, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<SnapshotPart>,
     /// The version of the state; zero where an older program kept it and did not say.
     #[serde(default)]
     pub version: u32,
+}
+
+/// A further part of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotPart {
+    /// The blob that holds it.
+    pub blob: BlobName,
+}
+
+impl SnapshotMark {
+    /// All its blobs, in order.
+    pub fn blobs(&self) -> impl Iterator<Item = &BlobName> {
+        std::iter::once(&self.blob).chain(self.more.iter().map(|part| &part.blob))
+    }
 }
 
 /// A snapshot and its bytes.
@@ -91,16 +111,29 @@ impl Journal {
         fault.map_or(Ok(None), Err)
     }
 
-    /// Reads a snapshot and checks that its bytes are those of its name.
+    /// Reads a snapshot and checks that its bytes are those of its names.
     pub async fn load(&self, mark: &SnapshotMark) -> Result<Snapshot> {
-        let read = self.blobs.get(&mark.blob).await?;
+        let SnapshotMark { position, version, .. } = *mark;
+        let first = self.part(&mark.blob).await?;
+        if mark.more.is_empty() {
+            return Ok(Snapshot { position, bytes: first, version });
+        }
+        let mut bytes = BytesMut::from(first);
+        for part in &mark.more {
+            bytes.extend_from_slice(&self.part(&part.blob).await?);
+        }
+        Ok(Snapshot { position, bytes: bytes.freeze(), version })
+    }
+
+    async fn part(&self, name: &BlobName) -> Result<Bytes> {
+        let read = self.blobs.get(name).await?;
         let bytes = read.ok_or_else(|| {
             self.cannot("read a snapshot", ErrorKind::Corrupt, "its blob is not there")
         })?;
-        if BlobName::of(&bytes) != mark.blob {
+        if BlobName::of(&bytes) != *name {
             return Err(self.cannot("read a snapshot", ErrorKind::Corrupt, "its hash differs"));
         }
-        Ok(Snapshot { position: mark.position, bytes, version: mark.version })
+        Ok(bytes)
     }
 
     /// Keeps a verified snapshot beside the newest older one, forgets older ones, and answers up to
@@ -109,9 +142,14 @@ impl Journal {
     ///
     /// A snapshot that is not newer than the newest is not kept, which is not an error.
     pub async fn keep(&self, snapshot: Snapshot) -> Result<Sequence> {
-        let blob = self.blobs.put(snapshot.bytes).await?;
-        let Snapshot { position, version, .. } = snapshot;
-        let mark = SnapshotMark { position, blob, version };
+        let Snapshot { position, bytes, version } = snapshot;
+        let blob = self.blobs.put(bytes.slice(..bytes.len().min(PART_BYTES))).await?;
+        let mut more = Vec::new();
+        for from in (PART_BYTES..bytes.len()).step_by(PART_BYTES) {
+            let part = bytes.slice(from..bytes.len().min(from + PART_BYTES));
+            more.push(SnapshotPart { blob: self.blobs.put(part).await? });
+        }
+        let mark = SnapshotMark { position, blob, more, version };
         self.load(&mark).await?;
         loop {
             let (held, mut marks) = self.marks().await?;
@@ -172,9 +210,9 @@ impl Journal {
     }
 
     async fn forget_blobs(&self, old: &[SnapshotMark], kept: &[SnapshotMark]) -> Result<()> {
-        for mark in old {
-            if kept.iter().all(|other| other.blob != mark.blob) {
-                self.blobs.delete(&mark.blob).await?;
+        for blob in old.iter().flat_map(SnapshotMark::blobs) {
+            if kept.iter().flat_map(SnapshotMark::blobs).all(|other| other != blob) {
+                self.blobs.delete(blob).await?;
             }
         }
         Ok(())
