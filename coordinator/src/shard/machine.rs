@@ -82,7 +82,7 @@ impl ShardMachine {
 }
 
 /// The version of snapshots that this program writes; raised with that of any sub-machine.
-const SNAPSHOT_VERSION: u32 = 1;
+const SNAPSHOT_VERSION: u32 = 2;
 
 /// What every version of a snapshot says of itself.
 #[derive(Deserialize)]
