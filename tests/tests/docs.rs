@@ -12,7 +12,7 @@ use std::{
 use orkestra_coordinator::{cli, config::KEYS, output::Exit};
 
 /// The documents, from the root of the project.
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -20,6 +20,7 @@ const DOCUMENTS: [&str; 7] = [
     "docs/command-agents.md",
     "docs/control.md",
     "docs/context.md",
+    "docs/operations.md",
 ];
 const ORKESTRA: &str = env!("CARGO_BIN_EXE_orkestra-under-test");
 const REVIEW: &str = "examples/release-review.toml";

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     client::Tasks,
-    system::Means,
+    ops::Housekeeper,
     task::{
         Answer, Query,
         people::{Said, Word},
@@ -43,7 +43,7 @@ pub(crate) struct Identity {
 pub(crate) struct Clerk {
     identity: Identity,
     tasks: Tasks,
-    means: Means,
+    housekeeper: Housekeeper,
     began: Moment,
 }
 
@@ -61,9 +61,9 @@ struct Before {
 }
 
 impl Clerk {
-    pub(crate) fn new(identity: Identity, tasks: Tasks, means: Means) -> Self {
-        let began = means.clock.now().moment;
-        Self { identity, tasks, means, began }
+    pub(crate) fn new(identity: Identity, tasks: Tasks, housekeeper: Housekeeper) -> Self {
+        let began = housekeeper.clock.now().moment;
+        Self { identity, tasks, housekeeper, began }
     }
 
     /// Carries out one request, and answers it as its kind says.
@@ -147,7 +147,7 @@ impl Clerk {
             Answer::Runs(runs) => runs,
             _ => Vec::new(),
         };
-        let uptime = self.means.clock.now().moment.since(self.began);
+        let uptime = self.housekeeper.clock.now().moment.since(self.began);
         let node = NodeStatus {
             name: self.identity.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

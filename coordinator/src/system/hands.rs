@@ -119,9 +119,12 @@ impl ShardHands<ShardMachine> for TeamHands {
         let (standing, clock) = &self.told;
         standing.set_full(is_parked, clock.now().moment);
         if is_parked {
-            tracing::error!("the journal is full: nothing is taken until there is room");
+            tracing::error!(
+                "the disk is full: nothing new is taken until there is room; nothing that was \
+                 acknowledged is lost"
+            );
         } else {
-            tracing::warn!("the journal has room again");
+            tracing::warn!("the disk has room again: going on");
             // What workers said meanwhile and would have been written was refused.
             self.ask_who_is_there();
         }

@@ -25,7 +25,7 @@ use orkestra_runtime::{
     chance::Chance,
     directory::Directory,
     duty,
-    fabric::{Fabric, Keeper, Key, Registers, SetError},
+    fabric::{Fabric, Key, Registers, SetError},
     id::{Incarnation, NodeId, ShardId},
     journal::Journal,
     protocol::agent::{AgentProfile, FromAgent},
@@ -127,19 +127,9 @@ pub struct System {
     tasks: Tasks,
     contexts: Contexts,
     clerk: Arc<Clerk>,
-    means: Means,
     log: SupervisionLog,
     drain_within: Duration,
-}
-
-/// What is done to a node as a whole is done with these: cheap to clone, and good while it goes on.
-#[derive(Clone, Debug)]
-pub(crate) struct Means {
-    pub(crate) shard: Shard,
-    pub(crate) journal: Journal,
-    pub(crate) keeper: Option<Arc<dyn Keeper>>,
-    pub(crate) standing: Arc<Standing>,
-    pub(crate) clock: Arc<dyn Clock>,
+    housekeeper: ops::Housekeeper,
 }
 
 impl System {
@@ -185,14 +175,14 @@ impl System {
         };
         let (handle, runner) = shard(parts);
         let tasks = Tasks::new(handle.clone(), followers, spec.fabric.blobs());
-        let means = Means {
+        let housekeeper = ops::Housekeeper {
             shard: handle.clone(),
             journal,
             keeper: spec.fabric.keeper(),
             standing,
             clock: Arc::clone(&spec.clock),
         };
-        let clerk = clerk(&spec, boot, (tasks.clone(), means.clone()));
+        let clerk = clerk(&spec, boot, (tasks.clone(), housekeeper.clone()));
         let common = Arc::new(member::Common {
             blobs: spec.fabric.blobs(),
             sink,
@@ -217,16 +207,16 @@ impl System {
                 introductions.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
         }
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
-        let contexts = Contexts::new(means.shard.clone());
+        let contexts = Contexts::new(housekeeper.shard.clone());
         Ok(Self {
             fabric: spec.owns_fabric.then_some(spec.fabric),
             tree,
             tasks,
             contexts,
             clerk,
-            means,
             log: spec.log,
             drain_within: spec.drain_within,
+            housekeeper,
         })
     }
 
@@ -262,12 +252,17 @@ impl System {
 
     /// Whether it can write, or its disk is full.
     pub fn standing(&self) -> &Standing {
-        &self.means.standing
+        &self.housekeeper.standing
     }
 
-    /// Compacts its folder while it goes on, see [`ops::compact`].
+    /// Compacts its folder while it goes on, see [`ops::Housekeeper::compact`].
     pub async fn compact(&self, records_kept: Option<u64>) -> Result<ops::Compaction> {
-        ops::compact(&self.means, records_kept).await
+        self.housekeeper.compact(records_kept).await
+    }
+
+    /// What compacts its folder while it goes on.
+    pub const fn housekeeper(&self) -> &ops::Housekeeper {
+        &self.housekeeper
     }
 
     /// Waits until the node has given up by itself: its root had more restarts than it bears.
@@ -294,14 +289,18 @@ impl fmt::Debug for System {
     }
 }
 
-fn clerk(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Clerk> {
+fn clerk(
+    spec: &SystemSpec,
+    boot: u64,
+    (tasks, housekeeper): (Tasks, ops::Housekeeper),
+) -> Arc<Clerk> {
     let identity = Identity {
         name: spec.node.clone(),
         boot,
         durability: spec.fabric.durability(),
         is_at_work: spec.door.is_some(),
     };
-    Arc::new(Clerk::new(identity, tasks, means))
+    Arc::new(Clerk::new(identity, tasks, housekeeper))
 }
 
 /// The ways in from outside.
