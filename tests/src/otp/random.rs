@@ -263,9 +263,9 @@ impl Script {
             }
             for _ in 0..=self.up_to(2) {
                 if self.chance.per_mille(700) {
-                    self.die(names)
+                    self.die(names);
                 } else {
-                    self.administer_held(names)
+                    self.administer_held(names);
                 }
             }
             self.line(format!("do open {held}"));

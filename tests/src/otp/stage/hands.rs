@@ -28,7 +28,7 @@ impl Stage<'_> {
                 Effect::Start(id, incarnation) => self.begin(name, id, incarnation)?,
                 Effect::Abandon(id, incarnation) => self.abandon(name, id, incarnation)?,
                 Effect::Stop(id, incarnation) => self.stop(name, id, incarnation)?,
-                Effect::Kill(id, incarnation) => self.kill(name, id, incarnation)?,
+                Effect::Kill(id, incarnation) => self.kill(name, &id, incarnation)?,
                 Effect::Answer(to, reply) => {
                     let said = self.said(name, &reply);
                     self.answers.insert(to.0, Some(said));
@@ -144,17 +144,17 @@ impl Stage<'_> {
         self.ends(name, &id, incarnation, Exit::Shutdown)
     }
 
-    fn kill(&mut self, name: &str, id: ChildId, incarnation: Incarnation) -> Result<(), String> {
+    fn kill(&mut self, name: &str, id: &ChildId, incarnation: Incarnation) -> Result<(), String> {
         if self.member(name, id.as_str())?.rules.kind == Kind::Supervisor {
             return Err(format!(
                 "the supervisor {id} is killed, and nobody stops what is below it"
             ));
         }
         self.node(name)?.pending.insert(id.clone());
-        if !self.node(name)?.alive.contains_key(&id) {
-            return self.was_dead(name, &id);
+        if !self.node(name)?.alive.contains_key(id) {
+            return self.was_dead(name, id);
         }
-        self.ends(name, &id, incarnation, Exit::Killed)
+        self.ends(name, id, incarnation, Exit::Killed)
     }
 
     /// Whoever is to be stopped had ended before; the supervisor did not know it yet.
