@@ -1,5 +1,8 @@
 //! The way to tasks: open a run, submit, wait, cancel, ask.
 
+mod parts;
+mod people;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -27,9 +30,6 @@ use crate::{
 
 /// How long a command may take.
 const WITHIN: Duration = Duration::from_secs(30);
-/// How many bytes of tasks one command carries, and how many tasks: a step must fit its record.
-const PART_BYTES_MAX: usize = 128 * 1024;
-const PART_TASKS_MAX: usize = 1_000;
 /// How many batches of endings may wait for a follower.
 const FOLLOW_CAPACITY: usize = 65_536;
 
@@ -83,7 +83,7 @@ impl Tasks {
     /// Submitting the same again is free of effect, so after an error the whole may be repeated.
     pub async fn submit(&self, run: &RunId, tasks: Vec<Arc<TaskSpec>>) -> Result<Vec<TaskNo>> {
         let mut numbers = Vec::with_capacity(tasks.len());
-        for tasks in parts(tasks) {
+        for tasks in parts::of(tasks) {
             let submit = |to| TaskCommand::Submit { to, run: run.clone(), tasks: tasks.clone() };
             match self.repeated(submit).await? {
                 Reply::Submitted { tasks, .. } => numbers.extend(tasks),
@@ -251,7 +251,9 @@ fn answered(asked: Result<Reply, ShardError>) -> Result<Reply> {
     match asked.map_err(|error| unanswered(&error))? {
         Reply::Refused(refusal) => {
             let kind = match refusal.code {
-                RefusalCode::RunNotFound | RefusalCode::TaskNotFound => ErrorKind::NotFound,
+                RefusalCode::RunNotFound
+                | RefusalCode::TaskNotFound
+                | RefusalCode::AgentNotFound => ErrorKind::NotFound,
                 RefusalCode::RunConflict | RefusalCode::TaskConflict => ErrorKind::Conflict,
                 _ => ErrorKind::Invalid,
             };
@@ -307,35 +309,4 @@ fn odd(reply: &Reply) -> Error {
 fn hash_of(tasks: &[TaskSpec]) -> Result<String> {
     let json = Json::of(tasks)?;
     Ok(BlobName::of(json.as_str().as_bytes()).to_string())
-}
-
-/// Cuts tasks into parts that fit a step.
-fn parts(tasks: Vec<Arc<TaskSpec>>) -> Vec<Vec<Arc<TaskSpec>>> {
-    let mut parts = Vec::new();
-    let mut part: Vec<Arc<TaskSpec>> = Vec::new();
-    let mut bytes = 0;
-    for task in tasks {
-        let more = bytes_of(&task);
-        if part.len() >= PART_TASKS_MAX || (bytes + more > PART_BYTES_MAX && !part.is_empty()) {
-            parts.push(std::mem::take(&mut part));
-            bytes = 0;
-        }
-        bytes += more;
-        part.push(task);
-    }
-    if !part.is_empty() {
-        parts.push(part);
-    }
-    parts
-}
-
-/// About how many bytes a task takes in a record.
-fn bytes_of(task: &TaskSpec) -> usize {
-    let input = match &task.input {
-        Payload::Inline(json) => json.as_str().len(),
-        Payload::Blob { .. } => 100,
-    };
-    let needs: usize =
-        task.dependencies.iter().map(|dependency| dependency.on.as_str().len() + 80).sum();
-    400 + task.title.len() + task.instructions.len() + input + needs
 }

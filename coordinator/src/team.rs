@@ -26,6 +26,7 @@ use crate::{
         SecretSource as Found, Stdin,
     },
     system::{Care, Member},
+    task::PERSON,
 };
 
 /// What all agents of a team share.
@@ -39,20 +40,37 @@ pub struct Shared {
     pub beat_every: std::time::Duration,
 }
 
-/// A member of a team, as a scenario describes it.
-pub fn member(config: &AgentConfig, shared: &Shared) -> Result<Member> {
+/// The people of a team, as a scenario describes them: they have no worker, and nothing is assigned
+/// to them.
+pub fn people(configs: &[AgentConfig]) -> Vec<AgentProfile> {
+    let people = configs.iter().filter(|config| config.kind == AgentKind::Person);
+    let profile = |config: &AgentConfig| AgentProfile {
+        id: config.id.clone(),
+        kind: PERSON.to_owned(),
+        description: config.description.clone(),
+        capabilities: Vec::new(),
+        specialties: config.specialties.clone(),
+        capacity: 0,
+        availability: Availability::Available,
+    };
+    people.map(profile).collect()
+}
+
+/// A member of a team, as a scenario describes it; none for a person.
+pub fn member(config: &AgentConfig, shared: &Shared) -> Result<Option<Member>> {
     let (kind, factory, secrets) = match &config.kind {
         AgentKind::Function(name) => ("function", function(name, &shared.pool)?, None),
         AgentKind::Command(command) => {
             ("command", program(command, shared)?, Some(secrets_of(command)))
         }
+        AgentKind::Person => return Ok(None),
     };
     let restart_on = config.restart_on.iter().map(|end| match end {
         RestartOn::Panic => FailureKind::Panicked,
         RestartOn::Hang => FailureKind::Hung,
         RestartOn::Killed => FailureKind::Killed,
     });
-    Ok(Member {
+    Ok(Some(Member {
         profile: AgentProfile {
             id: config.id.clone(),
             kind: kind.to_owned(),
@@ -71,7 +89,7 @@ pub fn member(config: &AgentConfig, shared: &Shared) -> Result<Member> {
         },
         secrets,
         care: care(config),
-    })
+    }))
 }
 
 fn care(config: &AgentConfig) -> Care {

@@ -17,7 +17,7 @@ pub use row::AuditRow;
 
 use crate::{
     shard::machine::Event,
-    task::{RunNo, TaskEvent, TaskMachine},
+    task::{RunNo, Scope, TaskEvent, TaskMachine},
 };
 
 /// What rows are wanted; what is `None` is not asked.
@@ -97,6 +97,11 @@ impl Auditor {
             task_id: names.map(|(_, id)| id.clone()),
             agent_name: match event {
                 TaskEvent::AgentDescribed { profile } => Some(profile.id.clone()),
+                TaskEvent::PersonDecided { by, .. } => Some(by.clone()),
+                TaskEvent::AgentDrained { agent, .. }
+                | TaskEvent::AgentReturned { agent, .. }
+                | TaskEvent::BreakerOpened { agent, .. }
+                | TaskEvent::BreakerClosed { agent } => Some(agent.clone()),
                 _ => task.and_then(|no| self.held.get(&no).cloned()),
             },
             details: row::details_of(event),
@@ -122,11 +127,20 @@ impl Auditor {
     fn subject(number: Number, event: &TaskEvent) -> (Option<RunNo>, Option<TaskNo>) {
         match event {
             TaskEvent::RunOpened { .. } => (Some(RunNo(number.0)), None),
-            TaskEvent::RunSealed { run }
+            TaskEvent::Paused { scope: Scope::Run(run), .. }
+            | TaskEvent::Resumed { scope: Scope::Run(run), .. }
+            | TaskEvent::RunSealed { run }
             | TaskEvent::RunEnded { run, .. }
             | TaskEvent::RunCancelled { run, .. }
             | TaskEvent::RunForgotten { run } => (Some(*run), None),
-            TaskEvent::TasksForgotten { .. } | TaskEvent::AgentDescribed { .. } => (None, None),
+            TaskEvent::TasksForgotten { .. }
+            | TaskEvent::AgentDescribed { .. }
+            | TaskEvent::Paused { .. }
+            | TaskEvent::Resumed { .. }
+            | TaskEvent::AgentDrained { .. }
+            | TaskEvent::AgentReturned { .. }
+            | TaskEvent::BreakerOpened { .. }
+            | TaskEvent::BreakerClosed { .. } => (None, None),
             TaskEvent::Submitted { run, .. } => (Some(*run), Some(TaskNo(number.0))),
             TaskEvent::Assigned { task, .. }
             | TaskEvent::Completed { task, .. }
@@ -134,7 +148,9 @@ impl Auditor {
             | TaskEvent::Failed { task, .. }
             | TaskEvent::Cancelled { task, .. }
             | TaskEvent::Retried { task, .. }
-            | TaskEvent::ArtifactKept { task, .. } => (None, Some(*task)),
+            | TaskEvent::ArtifactKept { task, .. }
+            | TaskEvent::PersonDecided { task, .. }
+            | TaskEvent::AskEscalated { task } => (None, Some(*task)),
         }
     }
 }

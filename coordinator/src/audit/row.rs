@@ -7,7 +7,7 @@ use orkestra_runtime::{
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::task::{TaskEvent, Then};
+use crate::task::{Said, TaskEvent, Then};
 
 /// One event, as a person or a program looks for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -59,6 +59,18 @@ pub(super) const fn type_of(event: &TaskEvent) -> &'static str {
         TaskEvent::Retried { .. } => "task_retried_by_hand",
         TaskEvent::AgentDescribed { .. } => "agent_described",
         TaskEvent::ArtifactKept { .. } => "task_artifact_kept",
+        TaskEvent::PersonDecided { said, .. } => match said {
+            Said::Approved => "task_approved",
+            Said::Rejected => "task_rejected",
+            Said::Answered(_) => "task_answered",
+        },
+        TaskEvent::AskEscalated { .. } => "task_escalated",
+        TaskEvent::Paused { .. } => "paused",
+        TaskEvent::Resumed { .. } => "resumed",
+        TaskEvent::AgentDrained { .. } => "agent_drained",
+        TaskEvent::AgentReturned { .. } => "agent_returned",
+        TaskEvent::BreakerOpened { .. } => "agent_breaker_opened",
+        TaskEvent::BreakerClosed { .. } => "agent_breaker_closed",
     }
 }
 
@@ -71,11 +83,16 @@ pub(super) fn details_of(event: &TaskEvent) -> Value {
             "input_hash": opening.input_hash,
             "concurrency": opening.concurrency,
         }),
-        TaskEvent::RunSealed { .. } | TaskEvent::RunForgotten { .. } => json!({}),
+        TaskEvent::RunSealed { .. }
+        | TaskEvent::RunForgotten { .. }
+        | TaskEvent::AskEscalated { .. }
+        | TaskEvent::BreakerClosed { .. } => json!({}),
         TaskEvent::RunEnded { completed, failed, cancelled, .. } => {
             json!({ "completed": completed, "failed": failed, "cancelled": cancelled })
         }
-        TaskEvent::RunCancelled { by, reason, .. } => json!({ "by": by, "reason": reason }),
+        TaskEvent::RunCancelled { by, reason, .. } | TaskEvent::AgentDrained { by, reason, .. } => {
+            json!({ "by": by, "reason": reason })
+        }
         TaskEvent::TasksForgotten { tasks } => json!({ "tasks": tasks.len() }),
         TaskEvent::Submitted { spec, .. } => {
             let needs: Vec<_> = spec.dependencies.iter().map(|needed| needed.on.as_str()).collect();
@@ -101,9 +118,19 @@ pub(super) fn details_of(event: &TaskEvent) -> Value {
         }),
         TaskEvent::Failed { reason, .. } => json!({ "reason": reason.to_string() }),
         TaskEvent::Cancelled { reason, .. } => json!({ "reason": reason.to_string() }),
-        TaskEvent::Retried { by, .. } => json!({ "by": by }),
+        TaskEvent::Retried { by, .. } | TaskEvent::AgentReturned { by, .. } => json!({ "by": by }),
         TaskEvent::ArtifactKept { attempt, artifact, .. } => {
             json!({ "attempt": attempt, "artifact": artifact })
+        }
+        TaskEvent::PersonDecided { by, said, reason, via, .. } => {
+            json!({ "by": by, "said": said, "reason": reason, "via": via })
+        }
+        TaskEvent::Paused { scope, by, reason } => {
+            json!({ "scope": scope, "by": by, "reason": reason })
+        }
+        TaskEvent::Resumed { scope, by } => json!({ "scope": scope, "by": by }),
+        TaskEvent::BreakerOpened { until, failures, .. } => {
+            json!({ "until": until.to_string(), "failures": failures })
         }
         TaskEvent::AgentDescribed { profile } => json!({
             "kind": profile.kind,

@@ -111,6 +111,9 @@ pub(super) struct RunArgs {
     /// Begin anew, even if a run of this scenario was interrupted.
     #[arg(long)]
     pub(super) fresh: bool,
+    /// End with 3 as soon as nothing is left but what waits for people.
+    #[arg(long)]
+    pub(super) no_wait: bool,
     /// Write the scenario's report to this file.
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
@@ -148,7 +151,7 @@ pub(super) enum TaskCommand {
     List {
         #[command(flatten)]
         run: RunChoice,
-        /// Only tasks in this state (held, waiting, ready, retrying, running, completed, failed, cancelled).
+        /// Only tasks in this state (held, waiting, ready, retrying, running, asked, completed, failed, cancelled).
         #[arg(long, value_name = "STATE")]
         state: Option<String>,
         /// At most so many.

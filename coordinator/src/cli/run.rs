@@ -3,6 +3,7 @@
 mod choose;
 mod ending;
 mod endings;
+mod people;
 mod watch;
 
 use std::{path::Path, sync::Arc};
@@ -133,8 +134,16 @@ async fn on_system(
 ) -> Result<watch::Watched, Failure> {
     let tasks = system.tasks();
     let run = choose::choose(prepared, args.fresh, tasks, console).await?;
-    let watched = watch::watch(&run, (system, clock), interruptions, console).await?;
-    let watch::Seen::Ended(summary) = watched else { return Ok(watch::Watched::Interrupted) };
+    let patience = if args.no_wait { watch::Patience::ForAgents } else { watch::Patience::ForAll };
+    let watched = watch::watch((&run, patience), (system, clock), interruptions, console).await?;
+    let summary = match watched {
+        watch::Seen::Ended(summary) => summary,
+        watch::Seen::Waiting => {
+            console.say("what is left waits for people; the same command goes on where it was")?;
+            return Ok(watch::Watched::Ended(Exit::Waiting));
+        }
+        watch::Seen::Interrupted => return Ok(watch::Watched::Interrupted),
+    };
     let exit = ending::tell(prepared, args, (system, &summary, settings), console).await?;
     Ok(watch::Watched::Ended(exit))
 }
@@ -156,8 +165,9 @@ fn spec(
         output_max: config.agents_output_max.0,
         beat_every: config.tasks_beat_every,
     };
-    spec.members =
-        prepared.agents.iter().map(|agent| team::member(agent, &shared)).collect::<Result<_>>()?;
+    let members = prepared.agents.iter().map(|agent| team::member(agent, &shared));
+    spec.members = members.filter_map(Result::transpose).collect::<Result<_>>()?;
+    spec.people = team::people(&prepared.agents);
     spec.log = log;
     Ok(spec)
 }
@@ -172,6 +182,12 @@ pub(super) fn bare_spec(
     let tasks = &mut spec.settings.tasks;
     tasks.lease = config.tasks_lease;
     tasks.poison_after = config.tasks_poison_after.get();
+    tasks.breaker_failures = u32::try_from(config.breaker_failures).unwrap_or(u32::MAX);
+    tasks.breaker_cooldown = config.breaker_cooldown;
+    tasks.losses_max = config.tasks_losses_max.get();
+    tasks.assign_sweep = config.sweeps_assign_every;
+    tasks.health_sweep = config.sweeps_health_every;
+    tasks.recovery_sweep = config.sweeps_recovery_every;
     tasks.retain_for = config.tasks_retain_for;
     tasks.retain_runs = config.tasks_retain_runs.get();
     tasks.retain_tasks = u32::try_from(config.tasks_retain_count).unwrap_or(u32::MAX);

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use orkestra_runtime::{
+    id::AgentId,
     protocol::payload::Payload,
     time::{Now, Wall},
 };
@@ -151,6 +152,24 @@ fn told(blocker: &Blocker) -> String {
         Blocker::RunConcurrency { limit } => {
             format!("its run has {limit} attempts at work, as many as it may")
         }
+        Blocker::Paused { by, reason, since } => {
+            format!("its run is paused since {since}, by {by}{}", because(reason))
+        }
+        Blocker::AgentDrained { agent, by, reason } => {
+            format!("{agent} is drained by {by}{}", because(reason))
+        }
+        Blocker::BreakerOpen { agent, failures, until } => format!(
+            "the breaker of {agent} is open until {until}: {failures} tasks failed on it in a row"
+        ),
+        Blocker::People { rule, undecided, decided, due, on_timeout } => {
+            let of = if undecided.is_empty() { "anybody".to_owned() } else { names(undecided) };
+            let so_far = match decided.len() {
+                0 => String::new(),
+                _ => format!("; {} did", names(decided)),
+            };
+            let due = due.map(|due| format!("; at {due}: {on_timeout}")).unwrap_or_default();
+            format!("it waits for {rule} of its people: {of}{so_far}{due}")
+        }
         Blocker::Queue { ahead } => format!("{ahead} of its kind are before it"),
         Blocker::Working { agent, attempt, since, progress } => {
             let progress = progress.as_ref().map(|told| format!(" ({told})")).unwrap_or_default();
@@ -158,4 +177,13 @@ fn told(blocker: &Blocker) -> String {
         }
         Blocker::Ended { how, at } => format!("{how}, at {at}"),
     }
+}
+
+/// A reason after what it is for, if there is one.
+fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+}
+
+fn names(people: &[AgentId]) -> String {
+    people.iter().map(AgentId::as_str).collect::<Vec<_>>().join(", ")
 }

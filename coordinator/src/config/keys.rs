@@ -84,6 +84,18 @@ keys! {
         "how many ended tasks of a stream are kept in memory";
     "tasks.poison_after", tasks_poison_after: NonZeroU32 = "5",
         "after how many failures of any kind, over all its lives, a task is not tried again";
+    "tasks.losses_max", tasks_losses_max: NonZeroU32 = "100",
+        "how often in a row a task may be lost with its node before it is not tried again";
+    "breaker.failures", breaker_failures: u64 = "3",
+        "how many tasks in a row must fail on an agent before it is given nothing for a while; 0: never";
+    "breaker.cooldown", breaker_cooldown: Duration = "5m",
+        "how long that is; then one task is tried on it";
+    "sweeps.assign_every", sweeps_assign_every: Duration = "30s",
+        "how often ready tasks are looked at though nothing happened: a safety net";
+    "sweeps.health_every", sweeps_health_every: Duration = "5m",
+        "how often the health of the team is judged for the record";
+    "sweeps.recovery_every", sweeps_recovery_every: Duration = "10m",
+        "how often tasks in progress that nobody holds are looked for";
     "agents.blocking_threads", agents_blocking_threads: NonZeroU32 = "32",
         "how many threads run blocking functions";
     "agents.lost_threads_max", agents_lost_threads_max: NonZeroU32 = "8",

@@ -40,6 +40,8 @@ pub enum AgentKind {
     Function(String),
     /// By a program.
     Command(CommandConfig),
+    /// A person, who is asked.
+    Person,
 }
 
 /// A program that works as an agent.
@@ -135,6 +137,7 @@ pub(super) fn check_agent(
         kind: match written.kind {
             KindWritten::Function => check_function(written, functions, &at, findings)?,
             KindWritten::Command => AgentKind::Command(check_command(written, &at, findings)),
+            KindWritten::Person => check_person(written, &at, findings),
         },
         id: id.ok()?,
     })
@@ -146,19 +149,7 @@ fn check_function(
     at: &Path,
     findings: &mut Findings<'_>,
 ) -> Option<AgentKind> {
-    let foreign = [
-        ("argv", written.argv.is_some()),
-        ("cwd", written.cwd.is_some()),
-        ("protocol", written.protocol.is_some()),
-        ("env", written.env.is_some()),
-        ("secrets", !written.secrets.is_empty()),
-        ("memory_max", written.memory_max.is_some()),
-        ("output_max", written.output_max.is_some()),
-        ("success_codes", written.success_codes.is_some()),
-        ("stdin", written.stdin.is_some()),
-        ("parse_stdout_as_json", written.parse_stdout_as_json.is_some()),
-    ];
-    for (key, _) in foreign.iter().filter(|(_, is_given)| *is_given) {
+    for key in of_commands(written) {
         let help = Some("remove it, or make the agent's kind \"command\"".to_owned());
         findings.add_key(&at.key(key), format!("a function agent has no {key:?}"), help);
     }
@@ -173,6 +164,39 @@ fn check_function(
         findings.add(&at.key("function"), message, help);
     }
     Some(AgentKind::Function(function.clone()))
+}
+
+/// The keys that are given and that only a command has.
+fn of_commands(written: &AgentWritten) -> Vec<&'static str> {
+    let keys = [
+        ("argv", written.argv.is_some()),
+        ("cwd", written.cwd.is_some()),
+        ("protocol", written.protocol.is_some()),
+        ("env", written.env.is_some()),
+        ("secrets", !written.secrets.is_empty()),
+        ("memory_max", written.memory_max.is_some()),
+        ("output_max", written.output_max.is_some()),
+        ("success_codes", written.success_codes.is_some()),
+        ("stdin", written.stdin.is_some()),
+        ("parse_stdout_as_json", written.parse_stdout_as_json.is_some()),
+    ];
+    keys.into_iter().filter_map(|(key, is_given)| is_given.then_some(key)).collect()
+}
+
+fn check_person(written: &AgentWritten, at: &Path, findings: &mut Findings<'_>) -> AgentKind {
+    let more = [
+        ("function", written.function.is_some()),
+        ("silence_max", written.silence_max.is_some()),
+        ("restart_on", !written.restart_on.is_empty()),
+        ("restart", written.restart.is_some()),
+        ("capabilities", !written.capabilities.is_empty()),
+    ];
+    let more = more.into_iter().filter_map(|(key, is_given)| is_given.then_some(key));
+    for key in of_commands(written).into_iter().chain(more) {
+        let help = Some("remove it: a person has a name and a description".to_owned());
+        findings.add_key(&at.key(key), format!("a person has no {key:?}"), help);
+    }
+    AgentKind::Person
 }
 
 fn check_command(written: &AgentWritten, at: &Path, findings: &mut Findings<'_>) -> CommandConfig {

@@ -11,6 +11,8 @@
 //! an environment: text comes in, and the caller finds repositories.
 
 mod agents;
+mod ask_words;
+mod asks;
 mod graph;
 mod hash;
 mod inputs;
@@ -55,6 +57,8 @@ pub struct Prepared {
     pub title: String,
     /// Which edition of the scenario this is.
     pub version: u32,
+    /// Whose run it is: what is paused together; empty is the default namespace.
+    pub namespace: String,
     /// How many attempts of the run may go on at once; at least 1.
     pub concurrency: u32,
     /// Who works, by name.

@@ -58,12 +58,14 @@ impl Scenario {
             place(&head.report, "report", &mut findings),
         );
         findings.finish()?;
-        let capacity = agents.iter().fold(0_u32, |sum, agent| sum.saturating_add(agent.capacity));
+        let workers = agents.iter().filter(|agent| agent.kind != AgentKind::Person);
+        let capacity = workers.fold(0_u32, |sum, agent| sum.saturating_add(agent.capacity));
         let hashed = inputs.iter().map(|(name, value)| (name.clone(), value.hashed())).collect();
         Ok(Prepared {
             name: head.name.clone(),
             title: head.title.clone(),
             version: head.version,
+            namespace: head.namespace.clone().unwrap_or_default(),
             concurrency: head.concurrency.unwrap_or_else(|| capacity.max(1)),
             agents,
             tasks,
@@ -266,6 +268,7 @@ impl Expansion<'_> {
         spec.agents.clone_from(&fixed.agents);
         spec.retry = fixed.retry;
         (spec.timeout_ms, spec.deadline_ms) = (fixed.timeout_ms, fixed.deadline_ms);
+        spec.ask.clone_from(&fixed.ask);
         self.made.push(Made { spec, at: at.clone(), written_needs });
         Ok(())
     }

@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::ask_words::AskWritten;
+
 /// A task, or with `repeat` many.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -26,9 +28,13 @@ pub(super) struct TaskWritten {
     /// What an agent must be able to do: all of these.
     #[serde(default)]
     pub(super) requires: Vec<String>,
-    /// Which agents may work on it; by default all.
+    /// Which agents may work on it; by default all. For `ask`: which people are asked; by default
+    /// anybody may answer.
     #[serde(default)]
     pub(super) agents: Vec<String>,
+    /// What people are asked: the task waits for them and not for an agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ask: Option<AskWritten>,
     /// What must have happened first. Names are templates; an empty one is left out.
     #[serde(default)]
     pub(super) needs: Vec<NeedWritten>,

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use orkestra_runtime::{
     id::{AgentId, Capability},
-    protocol::task::{Priority, RetryPolicy},
+    protocol::{
+        ask::Ask,
+        task::{Priority, RetryPolicy},
+    },
 };
 
 use super::{
-    agents::{AgentConfig, duration},
+    agents::{AgentConfig, AgentKind, duration},
+    asks::check_ask,
     inputs::is_variable,
     task_words::{
         NeedKind, NeedWritten, PriorityName, PriorityWritten, RetryName, RetryWritten, TaskWritten,
@@ -29,6 +33,7 @@ pub(super) struct Fixed {
     pub(super) retry: RetryPolicy,
     pub(super) timeout_ms: Option<u64>,
     pub(super) deadline_ms: Option<u64>,
+    pub(super) ask: Option<Ask>,
 }
 
 /// Checks all tasks as far as that can be done without inputs.
@@ -48,7 +53,8 @@ pub(super) fn check_tasks(
         let at = tasks.index(index);
         all = all.saturating_add(check_repeat(task, &at, findings));
         check_needs(task, &at, findings);
-        fixed.push(check_task(task, written, &at, findings));
+        let ask = check_ask(task, agents, &at, findings);
+        fixed.push(Fixed { ask, ..check_task(task, written, &at, findings) });
         check_hands(task, agents, &at, findings);
     }
     if all > TASKS_MAX {
@@ -86,13 +92,18 @@ fn check_task(
         retry: retry(task.retry.as_ref(), &at.key("retry"), findings),
         timeout_ms: duration(task.timeout.as_ref(), &at.key("timeout"), findings).map(ms),
         deadline_ms: duration(task.deadline.as_ref(), &at.key("deadline"), findings).map(ms),
+        ask: None,
     }
 }
 
 /// Somebody must be able to work on it.
 fn check_hands(task: &TaskWritten, agents: &[AgentConfig], at: &Path, findings: &mut Findings<'_>) {
+    if task.ask.is_some() {
+        return;
+    }
     let allowed: Vec<&AgentConfig> = agents
         .iter()
+        .filter(|agent| agent.kind != AgentKind::Person)
         .filter(|agent| {
             task.agents.is_empty() || task.agents.iter().any(|n| n == agent.id.as_str())
         })
@@ -198,6 +209,6 @@ fn retry(written: Option<&RetryWritten>, at: &Path, findings: &mut Findings<'_>)
     }
 }
 
-fn ms(duration: Duration) -> u64 {
+pub(super) fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -51,7 +51,7 @@ fn all_faults_are_told_at_once_with_advice() {
         told(Scenario::read(text, "s.toml", &[])),
         [
             "scenario.titel: there is no key \"titel\" here",
-            "agents.a.kind: this is \"functoin\", and one of function, command is wanted",
+            "agents.a.kind: this is \"functoin\", and one of function, command, person is wanted",
             "agents.a.capacity: this is the string \"two\", and a whole number is wanted",
             "tasks[0].id: the key \"id\" is missing",
             "tasks[0].priority: this is 9, and at most 4 is wanted",

@@ -42,6 +42,9 @@ pub(super) struct Head {
     /// How many attempts may run at once; by default, as many as its agents hold.
     #[schemars(range(min = 1))]
     pub(super) concurrency: Option<u32>,
+    /// Whose run it is: what `orkestra pause --namespace` stops together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) namespace: Option<String>,
     /// Where the yes or no of the whole stands: true ends the run with 0, false with 1.
     pub(super) verdict: Option<PlaceWritten>,
     /// Where the text stands that `--report` writes to a file.
@@ -153,6 +156,8 @@ pub(super) enum KindWritten {
     Function,
     /// A program.
     Command,
+    /// Somebody who is asked, and answers with `orkestra task approve|reject|answer`.
+    Person,
 }
 
 /// What a command agent speaks.

@@ -24,8 +24,9 @@ use orkestra_runtime::{
     directory::Directory,
     duty,
     fabric::{Fabric, Key, Registers, SetError},
-    id::{NodeId, ShardId},
+    id::{Incarnation, NodeId, ShardId},
     journal::Journal,
+    protocol::agent::{AgentProfile, FromAgent},
     supervise::{
         ChildSpec, Env, Running, Started, Starting, SupervisionLog, Supervisor, SupervisorHandle,
     },
@@ -66,6 +67,8 @@ pub struct SystemSpec {
     pub folder: PathBuf,
     /// The team.
     pub members: Vec<Member>,
+    /// Who is asked and has no worker.
+    pub people: Vec<AgentProfile>,
     /// How its sub-machines behave.
     pub settings: ShardSettings,
     /// How often snapshots are made.
@@ -93,6 +96,7 @@ impl SystemSpec {
             owns_fabric: false,
             folder,
             members: Vec::new(),
+            people: Vec::new(),
             settings: ShardSettings::default(),
             pace: ShardPace::default(),
             tolerance: Tolerance::default(),
@@ -123,7 +127,7 @@ impl System {
         let followers: Followers = Arc::new(Directory::new());
         let (words, inbox) = mpsc::unbounded_channel();
         let inbox: porter::Inbox = Arc::new(Mutex::new(inbox));
-        let said = words.clone();
+        let (said, introductions) = (words.clone(), words.clone());
         let sink: Sink = Arc::new(move |news| {
             // The porter goes after the agents; what is said after it is for nobody.
             let _ = said.send(porter::Word::Said(news));
@@ -161,6 +165,12 @@ impl System {
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
+        for profile in spec.people {
+            // The porter carries it once it is there; a person is described, and joins nothing.
+            let incarnation = Incarnation(boot << 32);
+            let _ =
+                introductions.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
+        }
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
         let tasks = Tasks::new(handle, followers, spec.fabric.blobs());
         Ok(Self {

@@ -153,12 +153,17 @@ impl TaskMachine {
     fn decide_ended(&self, agent: &AgentId, reports: &[Report], round: &mut Round<'_>) {
         let no = self.durable.roster.no(agent);
         let mut first = BTreeSet::new();
+        let mut any_failed = false;
         for report in reports {
             let task = no.and_then(|no| self.held_by(report.task, report.attempt, no));
             // The first outcome of the current attempt counts; any other is stale.
             let Some(task) = task.filter(|_| first.insert(report.task)) else { continue };
             let event = self.event_of(task, report, round);
+            any_failed |= matches!(event, TaskEvent::AttemptFailed { .. });
             self.record(event, round.out);
+        }
+        if let Some(no) = no.filter(|no| !first.is_empty() && self.must_guard(*no, any_failed)) {
+            round.out.then.push(TaskCommand::Guard(no));
         }
         let heard = reports.iter().map(|report| (report.task, report.attempt)).collect();
         round.out.tell(agent, ToAgent::Acknowledged(heard));

@@ -13,7 +13,9 @@ use crate::task::{
     event::{CancelReason, FailReason, RunOpening, TaskEvent, Then},
     graph::{self, Verdict},
     machine::TaskMachine,
+    people::{self, PersonDecision},
     queue::{Class, place},
+    standing::{Pause, Scope},
     state::{Counts, Durable, Ending, Phase, Run, RunNo, Task},
 };
 
@@ -31,6 +33,7 @@ impl Durable {
             TaskEvent::RunSealed { run } => self.seal_run(*run, at),
             TaskEvent::RunEnded { run, .. } => {
                 self.finished.remove(run);
+                self.paused.remove(&Scope::Run(*run));
                 if let Some(found) = self.runs.get_mut(run) {
                     found.ended = Some(at);
                     self.runs_ended.insert((at, *run));
@@ -52,7 +55,7 @@ impl Durable {
             }
             TaskEvent::Completed { task, output, .. } => {
                 if let Some(agent) = self.release(*task) {
-                    agent.completed += 1;
+                    agent.succeed();
                 }
                 self.end(*task, at, Ending::Completed(output.clone()));
             }
@@ -71,6 +74,48 @@ impl Durable {
                 }
             }
             TaskEvent::AgentDescribed { profile } => self.roster.describe(profile.clone()),
+            TaskEvent::PersonDecided { task, by, said, reason, via } => {
+                let (by, said) = (by.clone(), said.clone());
+                let (reason, via) = (reason.clone(), via.clone());
+                self.hear_person(*task, PersonDecision { by, said, reason, via, at });
+            }
+            TaskEvent::AskEscalated { task } => self.escalate(*task, at),
+            _ => self.apply_standing(at, event),
+        }
+    }
+
+    /// What changes how the shard stands, and no task.
+    fn apply_standing(&mut self, at: Wall, event: &TaskEvent) {
+        match event {
+            TaskEvent::Paused { scope, by, reason } => {
+                let pause = Pause { by: by.clone(), reason: reason.clone(), since: at };
+                self.paused.insert(scope.clone(), pause);
+            }
+            TaskEvent::Resumed { scope, .. } => {
+                self.paused.remove(scope);
+            }
+            TaskEvent::AgentDrained { agent, by, reason } => {
+                let no = self.roster.no_or_unknown(agent);
+                if let Some(record) = self.roster.get_mut(no) {
+                    let pause = Pause { by: by.clone(), reason: reason.clone(), since: at };
+                    record.drained = Some(pause);
+                }
+            }
+            TaskEvent::AgentReturned { agent, .. } => {
+                let no = self.roster.no_or_unknown(agent);
+                if let Some(record) = self.roster.get_mut(no) {
+                    record.drained = None;
+                }
+            }
+            TaskEvent::BreakerOpened { agent, until, failures } => {
+                let no = self.roster.no_or_unknown(agent);
+                self.open_breaker(no, *until, *failures);
+            }
+            TaskEvent::BreakerClosed { agent } => {
+                let no = self.roster.no_or_unknown(agent);
+                self.close_breaker(no);
+            }
+            _ => {}
         }
     }
 
@@ -124,6 +169,7 @@ impl Durable {
             agent: None,
             artifacts: Vec::new(),
             deadline: spec.deadline_ms.map(|ms| at + std::time::Duration::from_millis(ms)),
+            decisions: Vec::new(),
         };
         if let Some(deadline) = task.deadline {
             self.deadlines.insert((deadline, no));
@@ -185,13 +231,18 @@ impl Durable {
     }
 
     pub(super) fn make_ready(&mut self, no: TaskNo, at: Wall) {
-        let downstream = self.tasks.get(&no).map_or(0, |task| task.dependents.len());
+        let Some(task) = self.tasks.get(&no) else { return };
+        if let Some(asking) = people::asking(&task.spec, at) {
+            return self.set_phase(no, asking);
+        }
+        let downstream = task.dependents.len();
         let downstream = u32::try_from(downstream).unwrap_or(u32::MAX);
         self.set_phase(no, Phase::Ready { since: at, downstream });
     }
 
     /// Moves a task from one phase to another, with all that is kept by phase.
     pub(super) fn set_phase(&mut self, no: TaskNo, phase: Phase) {
+        self.set_asking(no, &phase);
         let Some(task) = self.tasks.get_mut(&no) else { return };
         match &task.phase {
             Phase::Ready { downstream, .. } => {
@@ -201,7 +252,7 @@ impl Durable {
             Phase::Retrying { due } => {
                 self.retries.remove(&(*due, no));
             }
-            Phase::Held | Phase::Waiting { .. } | Phase::Assigned { .. } | Phase::Ended { .. } => {}
+            _ => {}
         }
         match &phase {
             Phase::Ready { downstream, .. } => {
@@ -211,7 +262,7 @@ impl Durable {
             Phase::Retrying { due } => {
                 self.retries.insert((*due, no));
             }
-            Phase::Held | Phase::Waiting { .. } | Phase::Assigned { .. } | Phase::Ended { .. } => {}
+            _ => {}
         }
         task.phase = phase;
     }
@@ -229,12 +280,14 @@ impl Durable {
         if let Some(agent) = self.roster.get_mut(agent) {
             agent.outstanding += 1;
         }
+        self.assigned += 1;
     }
 
     /// Takes a task from the agent that holds it, if one does, and answers whose record that is.
     pub(super) fn release(&mut self, no: TaskNo) -> Option<&mut crate::task::roster::AgentRecord> {
         let task = self.tasks.get(&no)?;
         let Phase::Assigned { agent, .. } = task.phase else { return None };
+        self.assigned = self.assigned.saturating_sub(1);
         if let Some(run) = self.runs.get_mut(&task.run) {
             run.counts.assigned = run.counts.assigned.saturating_sub(1);
         }
@@ -252,7 +305,7 @@ impl Durable {
         if let Some(agent) = self.release(no)
             && counts
         {
-            agent.failed += 1;
+            agent.fail(no, at, failure);
         }
         let Some(task) = self.tasks.get_mut(&no) else { return };
         if counts {

@@ -8,6 +8,7 @@ use std::{
 use orkestra_runtime::{
     id::TaskNo,
     protocol::agent::{Assignment, Availability, ToAgent},
+    time::Wall,
 };
 
 use crate::task::{
@@ -15,7 +16,7 @@ use crate::task::{
     event::{Score, TaskEvent},
     machine::TaskMachine,
     queue::{Class, Place},
-    roster::{AgentNo, AgentRecord},
+    roster::{AgentNo, AgentRecord, PERSON},
     selection::{self, failover_order, pool_of},
     state::{Ending, Phase, RunNo, Task},
 };
@@ -31,11 +32,13 @@ struct Candidate<'a> {
     no: AgentNo,
     record: &'a AgentRecord,
     outstanding: u32,
+    /// How many attempts it may hold now.
+    capacity: u32,
 }
 
 impl Candidate<'_> {
     const fn has_room(&self) -> bool {
-        self.outstanding < self.record.profile.capacity
+        self.outstanding < self.capacity
     }
 }
 
@@ -49,15 +52,14 @@ struct Line<'a> {
 impl TaskMachine {
     /// Whether giving out tasks may find something to give.
     pub(super) fn can_schedule(&self) -> bool {
-        let nothing_ready = self.durable.queues.is_empty() && self.live.ripe.is_empty();
-        !(self.live.settled || nothing_ready || self.live.joined.is_empty())
+        !(self.live.settled || self.has_nothing_ready() || self.live.joined.is_empty())
     }
 
-    pub(super) fn decide_schedule(&self, out: &mut Decision) {
-        if self.durable.queues.is_empty() && self.live.ripe.is_empty() {
+    pub(super) fn decide_schedule(&self, now: Wall, out: &mut Decision) {
+        if self.has_nothing_ready() {
             return;
         }
-        let mut candidates = self.candidates();
+        let mut candidates = self.candidates(now);
         if candidates.is_empty() {
             return;
         }
@@ -94,12 +96,18 @@ impl TaskMachine {
     }
 
     /// Agents that are there, can work and have room.
-    fn candidates(&self) -> Vec<Candidate<'_>> {
+    fn candidates(&self, now: Wall) -> Vec<Candidate<'_>> {
         let joined = self.live.joined.keys().filter(|no| !self.live.leaving.contains(no));
         let records = joined.filter_map(|no| Some((*no, self.durable.roster.get(*no)?)));
         records
             .filter(|(_, record)| record.profile.availability == Availability::Available)
-            .map(|(no, record)| Candidate { no, record, outstanding: record.outstanding })
+            .filter(|(_, record)| record.drained.is_none() && record.profile.kind != PERSON)
+            .map(|(no, record)| Candidate {
+                no,
+                record,
+                outstanding: record.outstanding,
+                capacity: record.breaker.room(record.profile.capacity, now),
+            })
             .filter(Candidate::has_room)
             .collect()
     }
@@ -141,7 +149,11 @@ impl TaskMachine {
 
     /// How many more attempts of a run may be outstanding.
     pub(super) fn room_of(&self, run: RunNo) -> u32 {
-        let Some(run) = self.durable.runs.get(&run) else { return 0 };
+        let no = run;
+        let Some(run) = self.durable.runs.get(&no) else { return 0 };
+        if self.durable.pause_of(no, run).is_some() {
+            return 0;
+        }
         let assigned = u32::try_from(run.counts.assigned).unwrap_or(u32::MAX);
         run.opening.concurrency.unwrap_or(u32::MAX).saturating_sub(assigned)
     }

@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::task::{
     event::{RunOpening, TaskEvent},
+    people::{PendingView, Word},
+    roster::AgentNo,
+    standing::ScopeName,
     state::{Counts, Ending, RunNo},
     submit::Submitted,
     view::{AgentView, RunView, TaskView},
@@ -106,8 +109,61 @@ pub enum TaskCommand {
         /// Who asked.
         to: ReplyTo,
     },
+    /// Somebody whom a task asks says something.
+    Decide {
+        /// Who asks.
+        to: ReplyTo,
+        /// The run.
+        run: RunId,
+        /// The task.
+        task: TaskId,
+        /// What they say.
+        word: Word,
+    },
+    /// Gives out nothing more of a run or a namespace.
+    Pause {
+        /// Who asks.
+        to: ReplyTo,
+        /// What.
+        scope: ScopeName,
+        /// Who, for the record.
+        by: String,
+        /// Why, for the record.
+        reason: String,
+    },
+    /// Lets go on what was paused.
+    Resume {
+        /// Who asks.
+        to: ReplyTo,
+        /// What.
+        scope: ScopeName,
+        /// Who, for the record.
+        by: String,
+    },
+    /// Gives an agent nothing more; what it holds it finishes.
+    Drain {
+        /// Who asks.
+        to: ReplyTo,
+        /// Which agent.
+        agent: AgentId,
+        /// Who, for the record.
+        by: String,
+        /// Why, for the record.
+        reason: String,
+    },
+    /// Gives a drained agent work again.
+    Return {
+        /// Who asks.
+        to: ReplyTo,
+        /// Which agent.
+        agent: AgentId,
+        /// Who, for the record.
+        by: String,
+    },
     /// An agent's worker says something.
     Heard(FromAgent),
+    /// Internal: moves an agent's breaker by what it did.
+    Guard(AgentNo),
     /// Internal: answers a submission with the numbers that its tasks were given.
     Confirm(Submitted),
     /// Internal: gives ready tasks to free agents, at a pace.
@@ -168,6 +224,16 @@ pub enum Reply {
     },
     /// It will be tried again.
     Retried,
+    /// What a person said is on the record.
+    Decided {
+        /// Whether that settled the question.
+        settled: bool,
+    },
+    /// It stands as was asked; `changed` if it did not before.
+    Stands {
+        /// Whether it stood otherwise before.
+        changed: bool,
+    },
     /// The run has ended.
     RunEnded(RunSummary),
     /// These tasks of a followed run have ended.
@@ -226,6 +292,10 @@ pub enum RefusalCode {
     CircularDependency,
     /// A number or a text is out of its bounds.
     Invalid,
+    /// There is no such agent.
+    AgentNotFound,
+    /// The task does not ask this person.
+    NotAsked,
 }
 
 /// What the world is asked to do.
@@ -267,6 +337,8 @@ pub enum Query {
     Why(RunId, TaskId),
     /// All agents.
     Agents,
+    /// What is asked of people, in one run or in all.
+    Pending(Option<RunId>),
 }
 
 /// An answer.
@@ -284,6 +356,8 @@ pub enum Answer {
     Why(Option<Box<Why>>),
     /// Agents.
     Agents(Vec<AgentView>),
+    /// What is asked of people.
+    Pending(Vec<PendingView>),
 }
 
 /// What one decision comes to.

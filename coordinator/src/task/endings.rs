@@ -103,6 +103,7 @@ impl Durable {
             task.failures = 0;
             task.losses = 0;
             task.failed_on.clear();
+            task.decisions.clear();
             if let Some(deadline) = task.deadline.take() {
                 self.deadlines.remove(&(deadline, no));
             }
@@ -160,6 +161,7 @@ fn ended_because_of(task: &Task, id: &TaskId) -> bool {
         | Phase::Waiting { .. }
         | Phase::Ready { .. }
         | Phase::Retrying { .. }
-        | Phase::Assigned { .. } => false,
+        | Phase::Assigned { .. }
+        | Phase::Asked { .. } => false,
     }
 }

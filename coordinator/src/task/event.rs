@@ -13,7 +13,7 @@ use orkestra_runtime::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::task::state::RunNo;
+use crate::task::{people::Said, standing::Scope, state::RunNo};
 
 /// What a run is opened with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct RunOpening {
     /// What whoever opened it wants to find again, e.g. its inputs.
     #[serde(default)]
     pub notes: Json,
+    /// Whose run it is: what is paused and resumed together. Empty: the default namespace.
+    #[serde(default)]
+    pub namespace: String,
 }
 
 /// Why an agent was chosen, in points.
@@ -93,6 +96,17 @@ pub enum FailReason {
     },
     /// Its deadline passed.
     DeadlineExceeded,
+    /// Somebody whom it asked rejected it.
+    Rejected {
+        /// Who.
+        by: AgentId,
+        /// Why, in their words.
+        reason: String,
+    },
+    /// Nobody whom it asked decided in time.
+    NoDecision,
+    /// Those whom it asked did not agree on an answer.
+    NoMajority,
 }
 
 impl fmt::Display for FailReason {
@@ -103,6 +117,10 @@ impl fmt::Display for FailReason {
             Self::Poisoned => f.write_str("poisoned"),
             Self::DependencyFailed { on } => write!(f, "dependency {on} failed"),
             Self::DeadlineExceeded => f.write_str("deadline exceeded"),
+            Self::Rejected { by, reason } if reason.is_empty() => write!(f, "rejected by {by}"),
+            Self::Rejected { by, reason } => write!(f, "rejected by {by}: {reason}"),
+            Self::NoDecision => f.write_str("nobody decided in time"),
+            Self::NoMajority => f.write_str("no majority for any answer"),
         }
     }
 }
@@ -269,5 +287,73 @@ pub enum TaskEvent {
         attempt: Attempt,
         /// What.
         artifact: Artifact,
+    },
+    /// Somebody whom a task asks has decided.
+    PersonDecided {
+        /// The task.
+        task: TaskNo,
+        /// Who.
+        by: AgentId,
+        /// What they say.
+        said: Said,
+        /// Why, in their words; may be empty.
+        #[serde(default)]
+        reason: String,
+        /// How they came in: the account that the coordinator saw.
+        #[serde(default)]
+        via: String,
+    },
+    /// Nobody decided in time: others are asked.
+    AskEscalated {
+        /// The task.
+        task: TaskNo,
+    },
+    /// Nothing more is given out, until it is resumed.
+    Paused {
+        /// Of what.
+        scope: Scope,
+        /// Who.
+        by: String,
+        /// Why.
+        #[serde(default)]
+        reason: String,
+    },
+    /// What was paused goes on.
+    Resumed {
+        /// What.
+        scope: Scope,
+        /// Who.
+        by: String,
+    },
+    /// An agent is given nothing more, until it is returned; what it holds it finishes.
+    AgentDrained {
+        /// Who.
+        agent: AgentId,
+        /// By whom.
+        by: String,
+        /// Why.
+        #[serde(default)]
+        reason: String,
+    },
+    /// A drained agent is given work again.
+    AgentReturned {
+        /// Who.
+        agent: AgentId,
+        /// By whom.
+        by: String,
+    },
+    /// An agent failed so often that it is given nothing until a time, and then one trial.
+    BreakerOpened {
+        /// Who.
+        agent: AgentId,
+        /// Until when, in shard time.
+        until: Wall,
+        /// How many tasks failed on it in a row.
+        failures: u32,
+    },
+    /// An agent that had failed has succeeded.
+    BreakerClosed {
+        /// Who.
+        agent: AgentId,
     },
 }

@@ -4,12 +4,15 @@ use orkestra_runtime::id::TaskNo;
 
 use crate::task::{
     queue::{Class, place},
+    roster::AgentRecord,
+    standing::Scope,
     state::{Durable, Phase, RunNo},
 };
 
 impl Durable {
     pub(super) fn forget_run(&mut self, no: RunNo) {
         let Some(run) = self.runs.remove(&no) else { return };
+        self.paused.remove(&Scope::Run(no));
         self.run_names.remove(&run.id);
         if let Some(ended) = run.ended {
             self.runs_ended.remove(&(ended, no));
@@ -41,6 +44,8 @@ impl Durable {
                 self.finished.insert(*no);
             }
         }
+        let open = |(no, record): (_, &AgentRecord)| Some((record.breaker.open()?.until, no));
+        self.breakers = self.roster.iter().filter_map(open).collect();
         for (no, task) in &self.tasks {
             match &task.phase {
                 Phase::Ready { downstream, .. } => {
@@ -55,7 +60,12 @@ impl Durable {
                         self.stream_ended.insert((*at, *no));
                     }
                 }
-                Phase::Held | Phase::Waiting { .. } | Phase::Assigned { .. } => {}
+                Phase::Assigned { .. } => self.assigned += 1,
+                Phase::Asked { due, .. } => {
+                    self.asked.insert(*no);
+                    self.asks.extend(due.map(|due| (due, *no)));
+                }
+                Phase::Held | Phase::Waiting { .. } => {}
             }
             if let Some(deadline) = task.deadline.filter(|_| !task.has_ended()) {
                 self.deadlines.insert((deadline, *no));

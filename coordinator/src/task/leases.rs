@@ -1,7 +1,7 @@
 //! What time brings: leases that run out, deadlines that pass, retries that are due; and what a
 //! leader keeps in mind of each event.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use orkestra_runtime::{
     id::TaskNo,
@@ -14,7 +14,7 @@ use orkestra_runtime::{
 
 use crate::task::{
     assign::SCHEDULE_MAX,
-    command::{Decision, Ended, Reply, Round},
+    command::{Decision, Ended, Reply, Round, TaskCommand},
     event::{CancelReason, FailReason, TaskEvent, Then},
     live::{Lease, Live, Loss},
     machine::TaskMachine,
@@ -32,6 +32,8 @@ impl TaskMachine {
     /// Rebuilds what is volatile with fresh terms.
     pub fn promote(&mut self, now: Now) {
         self.live = Live::default();
+        self.live.assign_swept = now.moment;
+        self.live.recovery_swept = now.moment;
         let until = now.moment + self.settings.lease;
         for (no, task) in &self.durable.tasks {
             if let Phase::Assigned { agent, .. } = task.phase {
@@ -103,8 +105,16 @@ impl TaskMachine {
                 self.live.run_waiters.remove(run);
                 self.live.followers.remove(run);
             }
-            TaskEvent::ArtifactKept { .. } => {}
+            TaskEvent::ArtifactKept { .. }
+            | TaskEvent::PersonDecided { .. }
+            | TaskEvent::AskEscalated { .. }
+            | TaskEvent::Paused { .. }
+            | TaskEvent::AgentDrained { .. }
+            | TaskEvent::BreakerOpened { .. } => {}
             TaskEvent::RunOpened { .. }
+            | TaskEvent::Resumed { .. }
+            | TaskEvent::AgentReturned { .. }
+            | TaskEvent::BreakerClosed { .. }
             | TaskEvent::TasksForgotten { .. }
             | TaskEvent::Submitted { .. }
             | TaskEvent::RunSealed { .. }
@@ -164,6 +174,8 @@ impl TaskMachine {
             self.ripen(no);
         }
         self.live.ripe_until = self.live.ripe_until.max(now.wall);
+        self.cool_breakers(now);
+        self.plan_nets(now);
         self.live.looks_through = self.live.sweep.is_some_and(|at| at <= now.moment);
         if self.live.looks_through {
             let tasks = &self.durable.tasks;
@@ -198,6 +210,7 @@ impl TaskMachine {
             return;
         }
         let mut ended = 0;
+        let mut blamed = BTreeSet::new();
         for (no, lease) in &self.live.leases {
             if ended >= LEASES_MAX {
                 break;
@@ -213,10 +226,14 @@ impl TaskMachine {
                 if lease.lost.is_none() {
                     self.tell_to_stop(*no, "its term is over", round.out);
                 }
+                if failure.kind.counts() {
+                    blamed.insert(lease.agent);
+                }
                 self.fail_attempt((*no, task), failure, round);
                 ended += 1;
             }
         }
+        round.out.then.extend(blamed.into_iter().map(TaskCommand::Guard));
     }
 
     /// Why an attempt must end now, if it must.

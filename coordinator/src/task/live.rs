@@ -67,4 +67,12 @@ pub(super) struct Live {
     pub(super) settled: bool,
     /// How many tasks the latest scheduling gave.
     pub(super) given: usize,
+    /// Breakers whose trial was due before this time were looked at.
+    pub(super) cooled_until: Wall,
+    /// When ready tasks were last looked at though nothing had happened.
+    pub(super) assign_swept: Moment,
+    /// When stuck tasks were last looked for.
+    pub(super) recovery_swept: Moment,
+    /// Whether the sweep that runs looks for stuck tasks.
+    pub(super) recovers: bool,
 }

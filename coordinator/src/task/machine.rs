@@ -12,6 +12,7 @@ use crate::task::{
     command::{Answer, Decision, Query, RefusalCode, Reply, Round, RunSummary, TaskCommand},
     event::{CancelReason, TaskEvent},
     live::Live,
+    people,
     settings::TaskSettings,
     state::{Doom, Durable, Ending, Phase, RunNo, Task},
     view, why,
@@ -72,8 +73,20 @@ impl TaskMachine {
             }
             TaskCommand::Unfollow { .. } => {}
             TaskCommand::Heard(news) => self.decide_heard(round, news),
+            TaskCommand::Decide { to, run, task, word } => {
+                self.decide_word(*to, (run, task), word, round);
+            }
+            TaskCommand::Pause { to, scope, by, reason } => {
+                self.decide_pause(*to, scope, (by, reason), out);
+            }
+            TaskCommand::Resume { to, scope, by } => self.decide_resume(*to, scope, by, out),
+            TaskCommand::Drain { to, agent, by, reason } => {
+                self.decide_drain(*to, agent, (by, reason), out);
+            }
+            TaskCommand::Return { to, agent, by } => self.decide_return(*to, agent, by, out),
+            TaskCommand::Guard(agent) => self.decide_guard(*agent, round),
             TaskCommand::Confirm(submitted) => self.confirm(submitted, out),
-            TaskCommand::Schedule => self.decide_schedule(out),
+            TaskCommand::Schedule => self.decide_schedule(round.now.wall, out),
             TaskCommand::Sweep => self.decide_sweep(round),
         }
     }
@@ -111,7 +124,13 @@ impl TaskMachine {
             | TaskCommand::Seal { .. }
             | TaskCommand::Cancel { .. }
             | TaskCommand::CancelRun { .. }
-            | TaskCommand::Retry { .. } => {}
+            | TaskCommand::Retry { .. }
+            | TaskCommand::Decide { .. }
+            | TaskCommand::Pause { .. }
+            | TaskCommand::Resume { .. }
+            | TaskCommand::Drain { .. }
+            | TaskCommand::Return { .. }
+            | TaskCommand::Guard(_) => {}
         }
     }
 
@@ -122,9 +141,10 @@ impl TaskMachine {
         }
         let walls = [self.next_retry(), self.durable.deadlines.first()];
         let walls = walls.into_iter().flatten().map(|(wall, _)| *wall);
-        let due = walls.chain(self.next_forgetting()).min();
+        let more = [self.next_forgetting(), self.next_ask(), self.next_trial()];
+        let due = walls.chain(more.into_iter().flatten()).min();
         let due = due.map(|wall| now.moment + wall.since(now.wall));
-        [due, self.live.sweep].into_iter().flatten().min()
+        [due, self.live.sweep, self.next_net()].into_iter().flatten().min()
     }
 
     /// The internal command that does what is due.
@@ -137,7 +157,10 @@ impl TaskMachine {
         let any = swept
             || self.has_certain_ends(now)
             || reached(self.next_retry())
-            || reached(self.durable.deadlines.first());
+            || reached(self.durable.deadlines.first())
+            || self.next_ask().is_some_and(|at| at <= now.wall)
+            || self.next_trial().is_some_and(|at| at <= now.wall)
+            || self.next_net().is_some_and(|at| at <= now.moment);
         any.then_some(TaskCommand::Sweep)
     }
 
@@ -150,6 +173,7 @@ impl TaskMachine {
             Query::Task(run, task) => Answer::Task(view::task(self, run, task).map(Box::new)),
             Query::Why(run, task) => Answer::Why(why::explain(self, now, run, task).map(Box::new)),
             Query::Agents => Answer::Agents(view::agents(self)),
+            Query::Pending(run) => Answer::Pending(people::pending(self, run.as_ref())),
         }
     }
 
@@ -213,7 +237,9 @@ impl TaskMachine {
             self.record(event, round.out);
         }
         self.expire_deadlines(round);
+        self.expire_asks(round);
         self.expire_leases(round);
+        self.recover_stuck(round);
         for run in &self.durable.finished {
             self.end_run(*run, round);
         }
@@ -304,7 +330,11 @@ impl TaskMachine {
                     format!("task {:?} is completed: there is nothing to retry", task.spec.id);
                 out.refuse(to, RefusalCode::TaskState, message);
             }
-            Phase::Held | Phase::Waiting { .. } | Phase::Ready { .. } | Phase::Assigned { .. } => {
+            Phase::Held
+            | Phase::Waiting { .. }
+            | Phase::Ready { .. }
+            | Phase::Assigned { .. }
+            | Phase::Asked { .. } => {
                 let message =
                     format!("task {:?} has not ended: there is nothing to retry", task.spec.id);
                 out.refuse(to, RefusalCode::TaskState, message);
@@ -324,7 +354,7 @@ impl TaskMachine {
         }
     }
 
-    fn find(
+    pub(super) fn find(
         &self,
         to: ReplyTo,
         run: &RunId,

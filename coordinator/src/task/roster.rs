@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use orkestra_runtime::{id::AgentId, protocol::agent::AgentProfile};
 use serde::{Deserialize, Serialize};
 
+use crate::task::{breaker::Breaker, standing::Pause};
+
 /// An agent within its shard: the order in which it first described itself.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -23,7 +25,19 @@ pub struct AgentRecord {
     pub completed: u64,
     /// Attempts that failed.
     pub failed: u64,
+    /// Attempts that failed since the last that did not.
+    #[serde(default)]
+    pub failed_in_a_row: u32,
+    /// Why it is given nothing more, by order of a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drained: Option<Pause>,
+    /// What is known of its failures.
+    #[serde(default)]
+    pub breaker: Breaker,
 }
+
+/// The kind of a profile that stands for a person: nothing is assigned to it.
+pub const PERSON: &str = "person";
 
 /// All agents that ever described themselves, in that order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +77,15 @@ impl Roster {
         }
         let no = AgentNo(u32::try_from(self.agents.len()).unwrap_or(u32::MAX));
         self.names.insert(profile.id.clone(), no);
-        self.agents.push(AgentRecord { profile, outstanding: 0, completed: 0, failed: 0 });
+        self.agents.push(AgentRecord {
+            profile,
+            outstanding: 0,
+            completed: 0,
+            failed: 0,
+            failed_in_a_row: 0,
+            drained: None,
+            breaker: Breaker::default(),
+        });
     }
 
     /// The number of an agent that an event names; one that never described itself gets an empty

@@ -15,6 +15,16 @@ pub struct TaskSettings {
     pub poison_after: u32,
     /// How often a task may be lost with its node before it counts as poison.
     pub losses_max: u32,
+    /// How many tasks in a row must fail on an agent to open its breaker; 0: breakers never open.
+    pub breaker_failures: u32,
+    /// How long an agent whose breaker is open is given nothing.
+    pub breaker_cooldown: Duration,
+    /// How often ready tasks are looked at though nothing happened: a safety net.
+    pub assign_sweep: Duration,
+    /// How often the health of the team is judged, for the record.
+    pub health_sweep: Duration,
+    /// How often tasks in progress that nobody holds are looked for.
+    pub recovery_sweep: Duration,
     /// How many ended runs are kept in memory.
     pub retain_runs: u32,
     /// How many ended tasks of a stream are kept in memory.
@@ -30,6 +40,11 @@ impl Default for TaskSettings {
             lease: Duration::from_secs(30),
             poison_after: 5,
             losses_max: 100,
+            breaker_failures: 3,
+            breaker_cooldown: Duration::from_mins(5),
+            assign_sweep: Duration::from_secs(30),
+            health_sweep: Duration::from_mins(5),
+            recovery_sweep: Duration::from_mins(10),
             retain_runs: 100,
             retain_tasks: 10_000,
             retain_for: Duration::from_hours(7 * 24),

@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::task::{
     roster::Roster,
+    standing::{Pause, Scope},
     state::{Doom, Durable, Run, RunNo, Task},
 };
 
 /// The version that this program writes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Serialize)]
 struct Written<'a> {
@@ -22,6 +23,9 @@ struct Written<'a> {
     tasks: &'a BTreeMap<TaskNo, Task>,
     roster: &'a Roster,
     doomed: &'a BTreeMap<TaskNo, Doom>,
+    // A list, since a scope is no text and so no key of a map that other programs can read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    paused: Vec<(&'a Scope, &'a Pause)>,
 }
 
 #[derive(Deserialize)]
@@ -39,11 +43,14 @@ struct ReadBack {
     roster: Roster,
     #[serde(default)]
     doomed: BTreeMap<TaskNo, Doom>,
+    #[serde(default)]
+    paused: Vec<(Scope, Pause)>,
 }
 
 pub(super) fn write(durable: &Durable) -> Vec<u8> {
-    let Durable { runs, tasks, roster, doomed, .. } = durable;
-    let written = Written { v: VERSION, runs, tasks, roster, doomed };
+    let Durable { runs, tasks, roster, doomed, paused, .. } = durable;
+    let paused = paused.iter().collect();
+    let written = Written { v: VERSION, runs, tasks, roster, doomed, paused };
     // Writing plain data to memory cannot fail; an empty snapshot is refused when it is read.
     rmp_serde::to_vec_named(&written).unwrap_or_default()
 }
@@ -63,8 +70,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Durable> {
             ),
         ));
     }
-    let ReadBack { runs, tasks, roster, doomed } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
-    let mut durable = Durable { runs, tasks, roster, doomed, ..Durable::default() };
+    let ReadBack { runs, tasks, roster, doomed, paused } =
+        rmp_serde::from_slice(bytes).map_err(corrupt)?;
+    let paused = paused.into_iter().collect();
+    let mut durable = Durable { runs, tasks, roster, doomed, paused, ..Durable::default() };
     durable.derive();
     Ok(durable)
 }

@@ -19,8 +19,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::task::{
     event::{CancelReason, FailReason, RunOpening},
+    people::PersonDecision,
     queue::Queues,
     roster::{AgentNo, Roster},
+    standing::{Pause, Scope},
 };
 
 /// A run within its shard: the number of the event that opened it.
@@ -78,6 +80,15 @@ pub enum Phase {
         /// Since when.
         since: Wall,
     },
+    /// For people.
+    Asked {
+        /// Since when.
+        since: Wall,
+        /// Until when they may decide.
+        due: Option<Wall>,
+        /// Whether others are asked, since the first did not decide in time.
+        escalated: bool,
+    },
     /// For good.
     Ended {
         /// How.
@@ -120,6 +131,9 @@ pub struct Task {
     pub artifacts: Vec<Artifact>,
     /// When it must have ended; none after a person retried it.
     pub deadline: Option<Wall>,
+    /// What people whom it asks have said, in that order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<PersonDecision>,
 }
 
 impl Task {
@@ -142,6 +156,9 @@ pub struct Counts {
     pub failed: u64,
     /// Cancelled.
     pub cancelled: u64,
+    /// With people.
+    #[serde(default)]
+    pub asked: u64,
 }
 
 impl Counts {
@@ -191,6 +208,8 @@ pub(super) struct Durable {
     pub(super) roster: Roster,
     /// Whose end is certain but not yet recorded: it is recorded at a pace.
     pub(super) doomed: BTreeMap<TaskNo, Doom>,
+    /// What is given nothing more, and why.
+    pub(super) paused: BTreeMap<Scope, Pause>,
     // What follows is derived from the above and not part of a snapshot.
     /// Ended tasks of streams in the order of their end, for forgetting.
     pub(super) stream_ended: BTreeSet<(Wall, TaskNo)>,
@@ -199,6 +218,14 @@ pub(super) struct Durable {
     pub(super) queues: Queues,
     pub(super) retries: BTreeSet<(Wall, TaskNo)>,
     pub(super) deadlines: BTreeSet<(Wall, TaskNo)>,
+    /// Tasks that wait for people.
+    pub(super) asked: BTreeSet<TaskNo>,
+    /// Questions to people that come to their time.
+    pub(super) asks: BTreeSet<(Wall, TaskNo)>,
+    /// Breakers that are open, by when one trial is due.
+    pub(super) breakers: BTreeSet<(Wall, AgentNo)>,
+    /// How many attempts are with agents.
+    pub(super) assigned: u64,
     /// Sealed graphs whose tasks have all ended, and whose end is not yet recorded.
     pub(super) finished: BTreeSet<RunNo>,
 }

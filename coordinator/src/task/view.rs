@@ -1,7 +1,7 @@
 //! How runs, tasks and agents look to a person or a program.
 
 use orkestra_runtime::{
-    id::{AgentId, Attempt, RunId, TaskId},
+    id::{AgentId, Attempt, RunId, TaskId, TaskNo},
     protocol::{
         agent::{Artifact, Availability, Progress},
         payload::{Json, Payload},
@@ -12,10 +12,14 @@ use orkestra_runtime::{
 use serde::Serialize;
 
 use crate::task::{
+    breaker::Open,
     command::RunSummary,
     event::RunOpening,
     machine::TaskMachine,
-    state::{Ending, Phase, Run, Task},
+    people::{self, PendingView, PersonDecision},
+    roster::PERSON,
+    standing::Pause,
+    state::{Ending, Phase, Run, RunNo, Task},
 };
 
 /// A run.
@@ -30,6 +34,12 @@ pub struct RunView {
     pub sealed: bool,
     /// What its agents are at.
     pub running: Vec<Running>,
+    /// What it asks of people.
+    pub pending: Vec<PendingView>,
+    /// Whether people, and nothing else, must act for it to go on.
+    pub waits_for_people: bool,
+    /// Why nothing more of it is given out, by order of somebody.
+    pub paused: Option<Pause>,
 }
 
 /// An attempt at work.
@@ -60,8 +70,8 @@ pub struct TaskView {
     pub title: String,
     /// How much it matters.
     pub priority: &'static str,
-    /// Where it stands: `held`, `waiting`, `ready`, `retrying`, `running`, `completed`, `failed`,
-    /// `cancelled`.
+    /// Where it stands: `held`, `waiting`, `ready`, `retrying`, `running`, `asked`, `completed`,
+    /// `failed`, `cancelled`.
     pub state: &'static str,
     /// Its latest attempt.
     pub attempt: Attempt,
@@ -85,6 +95,8 @@ pub struct TaskView {
     pub output: Option<Payload>,
     /// What its attempts kept.
     pub artifacts: Vec<Artifact>,
+    /// What people said whom it asks, or asked.
+    pub decisions: Vec<PersonDecision>,
 }
 
 /// An agent.
@@ -96,7 +108,8 @@ pub struct AgentView {
     pub kind: String,
     /// One line for people.
     pub description: String,
-    /// `available`, `unavailable`, or `away` when its worker is not there.
+    /// `available`, `unavailable`, `drained`, `open` while its breaker is open, `person`, or `away`
+    /// when its worker is not there.
     pub state: &'static str,
     /// Why it is unavailable.
     pub reason: Option<String>,
@@ -120,6 +133,7 @@ pub(super) const fn state_name(phase: &Phase) -> &'static str {
         Phase::Ready { .. } => "ready",
         Phase::Retrying { .. } => "retrying",
         Phase::Assigned { .. } => "running",
+        Phase::Asked { .. } => "asked",
         Phase::Ended { ending: Ending::Completed(_), .. } => "completed",
         Phase::Ended { ending: Ending::Failed(_), .. } => "failed",
         Phase::Ended { ending: Ending::Cancelled(_), .. } => "cancelled",
@@ -137,12 +151,32 @@ pub(super) fn summary(run: &Run) -> RunSummary {
 }
 
 pub(super) fn runs(machine: &TaskMachine) -> Vec<RunView> {
-    let views = machine.durable.runs.values().rev();
-    views.map(|run| run_view(run, Vec::new())).collect()
+    let runs = machine.durable.runs.iter().rev();
+    runs.map(|(no, run)| run_view(machine, (*no, run), Vec::new())).collect()
 }
 
-fn run_view(run: &Run, running: Vec<Running>) -> RunView {
-    RunView { summary: summary(run), opening: run.opening.clone(), sealed: run.sealed, running }
+fn run_view(machine: &TaskMachine, (no, run): (RunNo, &Run), running: Vec<Running>) -> RunView {
+    RunView {
+        summary: summary(run),
+        opening: run.opening.clone(),
+        sealed: run.sealed,
+        running,
+        pending: people::pending_of_run(machine, no),
+        waits_for_people: waits_for_people(machine, (no, run)),
+        paused: machine.durable.pause_of(no, run).cloned(),
+    }
+}
+
+/// Whether nothing of a run is with an agent, or could be, and something is with people.
+fn waits_for_people(machine: &TaskMachine, (no, run): (RunNo, &Run)) -> bool {
+    if run.counts.asked == 0 || run.counts.assigned > 0 {
+        return false;
+    }
+    let durable = &machine.durable;
+    let of_run = |task: &TaskNo| machine.task(*task).is_some_and(|task| task.run == no);
+    let ready = durable.queues.iter().any(|(class, _)| class.run == no);
+    let retrying = durable.retries.iter().any(|(_, task)| of_run(task));
+    !ready && !retrying && !durable.doomed.keys().any(of_run)
 }
 
 pub(super) fn run(machine: &TaskMachine, id: &RunId) -> Option<RunView> {
@@ -159,7 +193,7 @@ pub(super) fn run(machine: &TaskMachine, id: &RunId) -> Option<RunView> {
             progress: machine.live.progress.get(task_no).cloned(),
         })
     });
-    Some(run_view(run, running.collect()))
+    Some(run_view(machine, (no, run), running.collect()))
 }
 
 pub(super) fn tasks(machine: &TaskMachine, run: &RunId, limit: Option<usize>) -> Vec<TaskView> {
@@ -207,6 +241,7 @@ fn task_view(machine: &TaskMachine, run: &Run, no: u64, task: &Task) -> TaskView
         input: spec.input.clone(),
         output,
         artifacts: task.artifacts.clone(),
+        decisions: task.decisions.clone(),
     }
 }
 
@@ -216,7 +251,15 @@ pub(super) fn agents(machine: &TaskMachine) -> Vec<AgentView> {
         .map(|(no, record)| {
             let profile = &record.profile;
             let (state, reason) = match &profile.availability {
+                _ if profile.kind == PERSON => ("person", None),
+                _ if record.drained.is_some() => {
+                    ("drained", record.drained.as_ref().map(ToString::to_string))
+                }
                 Availability::Unavailable { reason } => ("unavailable", Some(reason.clone())),
+                Availability::Available if let Some(open) = record.breaker.open() => {
+                    let Open { until, failures, .. } = open;
+                    ("open", Some(format!("{failures} tasks failed in a row; a trial at {until}")))
+                }
                 Availability::Available if machine.live.joined.contains_key(&no) => {
                     ("available", None)
                 }

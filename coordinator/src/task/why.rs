@@ -1,18 +1,21 @@
 //! Why a task stands where it stands: the exact blocker, what it waits for, what happens next.
 
+mod ready;
+
 use std::collections::BTreeSet;
 
 use orkestra_runtime::{
     id::{AgentId, RunId, TaskId, TaskNo},
-    protocol::agent::Availability,
+    protocol::ask::AskKind,
     time::{Now, Wall},
 };
 use serde::Serialize;
 
+use self::ready::ready;
 use crate::task::{
     graph::{self, Verdict},
     machine::TaskMachine,
-    queue::{Class, place},
+    people::PendingView,
     state::{Phase, Run, Task},
     view::state_name,
 };
@@ -90,6 +93,46 @@ pub enum Blocker {
         /// How many that is.
         limit: u32,
     },
+    /// Its run, or the run's namespace, is paused.
+    Paused {
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+        /// Since when.
+        since: Wall,
+    },
+    /// An agent that may work on it is drained.
+    AgentDrained {
+        /// Who.
+        agent: AgentId,
+        /// By whom.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// Task after task failed on an agent that may work on it.
+    BreakerOpen {
+        /// Who.
+        agent: AgentId,
+        /// How many tasks failed in a row.
+        failures: u32,
+        /// When one trial is made.
+        until: Wall,
+    },
+    /// It asks people.
+    People {
+        /// How many of them it takes: `any`, `all` or `majority`.
+        rule: &'static str,
+        /// Who has not decided; empty means anybody.
+        undecided: Vec<AgentId>,
+        /// Who has.
+        decided: Vec<AgentId>,
+        /// Until when.
+        due: Option<Wall>,
+        /// What happens then.
+        on_timeout: &'static str,
+    },
     /// Others of the same kind are before it.
     Queue {
         /// How many.
@@ -124,10 +167,11 @@ pub(super) fn explain(machine: &TaskMachine, now: Now, run: &RunId, id: &TaskId)
             "it may begin once its run is sealed with all its tasks".to_owned(),
         ),
         Phase::Waiting { .. } => waiting(machine, now, run, no, task),
-        Phase::Ready { .. } => ready(machine, no, task),
-        Phase::Retrying { due } if *due <= now.wall => ready(machine, no, task),
+        Phase::Ready { .. } => ready(machine, now, no, task),
+        Phase::Retrying { due } if *due <= now.wall => ready(machine, now, no, task),
         Phase::Retrying { due } => retrying(task, *due, now),
         Phase::Assigned { since, .. } => working(machine, no, task, *since),
+        Phase::Asked { .. } => asked(machine, no, task),
         Phase::Ended { at, .. } => ended(task, *at),
     };
     Some(Why { task: id.clone(), state: state_name(&task.phase), blockers, next })
@@ -152,9 +196,10 @@ fn waiting(
     let mut names = Vec::new();
     for (root_no, root) in roots {
         let because = match &root.phase {
-            Phase::Ready { .. } => ready(machine, root_no, root).1,
+            Phase::Ready { .. } => ready(machine, now, root_no, root).1,
             Phase::Retrying { due } => retrying(root, *due, now).1,
             Phase::Assigned { since, .. } => working(machine, root_no, root, *since).1,
+            Phase::Asked { .. } => asked(machine, root_no, root).1,
             Phase::Held | Phase::Waiting { .. } | Phase::Ended { .. } => {
                 "it ends shortly".to_owned()
             }
@@ -210,64 +255,6 @@ fn roots<'a>(machine: &'a TaskMachine, run: &'a Run, task: &'a Task) -> Vec<(Tas
     found
 }
 
-fn ready(machine: &TaskMachine, no: TaskNo, task: &Task) -> (Vec<Blocker>, String) {
-    let class = Class::of(task.run, &task.spec);
-    let mut blockers = Vec::new();
-    let (mut able, mut free) = (0, 0);
-    for (agent_no, record) in machine.durable.roster.iter() {
-        let profile = &record.profile;
-        if !class.admits(&profile.id, &profile.capabilities) {
-            continue;
-        }
-        able += 1;
-        let agent = profile.id.clone();
-        if let Availability::Unavailable { reason } = &profile.availability {
-            blockers.push(Blocker::AgentUnavailable { agent, reason: reason.clone() });
-        } else if !machine.live.joined.contains_key(&agent_no) {
-            let reason = "its worker is not there".to_owned();
-            blockers.push(Blocker::AgentUnavailable { agent, reason });
-        } else if machine.live.leaving.contains(&agent_no) {
-            let reason = "its worker is stopping".to_owned();
-            blockers.push(Blocker::AgentUnavailable { agent, reason });
-        } else if record.outstanding >= profile.capacity {
-            let (outstanding, capacity) = (record.outstanding, profile.capacity);
-            blockers.push(Blocker::AgentBusy { agent, outstanding, capacity });
-        } else {
-            free += 1;
-        }
-    }
-    if able == 0 {
-        let requires: Vec<String> = task.spec.requires.iter().map(ToString::to_string).collect();
-        let next = format!(
-            "it begins once an agent joins that may work on it (required: {})",
-            if requires.is_empty() { "any agent".to_owned() } else { requires.join(", ") }
-        );
-        return (vec![Blocker::NoAgent { requires }], next);
-    }
-    if free > 0 && machine.room_of(task.run) == 0 {
-        let run = machine.durable.runs.get(&task.run);
-        let limit = run.and_then(|run| run.opening.concurrency).unwrap_or_default();
-        blockers.insert(0, Blocker::RunConcurrency { limit });
-        return (
-            blockers,
-            format!("it begins once fewer than {limit} attempts of its run are at work"),
-        );
-    }
-    if let Phase::Ready { downstream, .. } = task.phase {
-        let place = place(no, &task.spec, downstream);
-        let ahead = machine.durable.queues.ahead_of(&class, &place);
-        if ahead > 0 {
-            blockers.push(Blocker::Queue { ahead });
-        }
-    }
-    let next = if free > 0 {
-        "it begins now".to_owned()
-    } else {
-        "it begins as soon as an agent that may work on it is free".to_owned()
-    };
-    (blockers, next)
-}
-
 fn retrying(task: &Task, due: Wall, now: Now) -> (Vec<Blocker>, String) {
     let last = task.last_failure.as_ref().map(ToString::to_string).unwrap_or_default();
     let wait = due.since(now.wall);
@@ -289,10 +276,31 @@ fn working(machine: &TaskMachine, no: TaskNo, task: &Task, since: Wall) -> (Vec<
     (vec![working], next)
 }
 
+fn asked(machine: &TaskMachine, no: TaskNo, task: &Task) -> (Vec<Blocker>, String) {
+    let Some(pending) = machine.pending_view(no) else { return (Vec::new(), String::new()) };
+    let decided: Vec<AgentId> = pending.decisions.iter().map(|said| said.by.clone()).collect();
+    let undecided: Vec<AgentId> =
+        pending.people.iter().filter(|person| !decided.contains(person)).cloned().collect();
+    let names: Vec<&str> = undecided.iter().map(AgentId::as_str).collect();
+    let names = if names.is_empty() { "somebody".to_owned() } else { names.join(", ") };
+    let id = &task.spec.id;
+    let how = match pending.kind {
+        AskKind::Approval => format!("`orkestra task approve {id}` or `orkestra task reject {id}`"),
+        AskKind::Answer => format!("`orkestra task answer {id} --text …`"),
+    };
+    let next = pending.due.map_or_else(
+        || format!("{names} must say: {how}"),
+        |due| format!("{names} must say by {due}, else: {}; {how}", pending.on_timeout),
+    );
+    let PendingView { rule, due, on_timeout, .. } = pending;
+    (vec![Blocker::People { rule, undecided, decided, due, on_timeout }], next)
+}
+
 fn ended(task: &Task, at: Wall) -> (Vec<Blocker>, String) {
     use crate::task::state::Ending;
     let Phase::Ended { ending, .. } = &task.phase else { return (Vec::new(), String::new()) };
     let how = match ending {
+        Ending::Completed(_) if task.spec.ask.is_some() => "completed by those it asked".to_owned(),
         Ending::Completed(_) => format!("completed by attempt {}", task.attempt),
         Ending::Failed(reason) => task.last_failure.as_ref().map_or_else(
             || format!("failed: {reason}"),

@@ -5,5 +5,6 @@
 //! no hash map, no type of another crate.
 
 pub mod agent;
+pub mod ask;
 pub mod payload;
 pub mod task;

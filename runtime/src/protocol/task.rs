@@ -8,7 +8,10 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::{AgentId, Capability, TaskId},
     limits::PAYLOAD_INLINE_BYTES_MAX,
-    protocol::payload::{Json, Payload},
+    protocol::{
+        ask::Ask,
+        payload::{Json, Payload},
+    },
 };
 
 /// How much a task matters. As numbers (accepted wherever a name is): 1 to 4.
@@ -131,7 +134,7 @@ pub struct TaskSpec {
     /// What an agent must be able to do: all of these.
     #[serde(default)]
     pub requires: Vec<Capability>,
-    /// Which agents may work on it; empty means all.
+    /// Which agents may work on it; empty means all. Whom it asks, if it asks people.
     #[serde(default)]
     pub agents: Vec<AgentId>,
     /// What must have happened first.
@@ -152,6 +155,9 @@ pub struct TaskSpec {
     /// How long after its submission it must have ended, in milliseconds.
     #[serde(default)]
     pub deadline_ms: Option<u64>,
+    /// What people are asked, if it waits for them and not for an agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<Ask>,
 }
 
 impl TaskSpec {
@@ -171,6 +177,7 @@ impl TaskSpec {
             retry: RetryPolicy::DEFAULT,
             timeout_ms: None,
             deadline_ms: None,
+            ask: None,
         }
     }
 

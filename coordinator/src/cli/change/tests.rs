@@ -81,7 +81,7 @@ impl Place {
     /// Runs the scenario; answers how that ended and what was said.
     async fn run(&self) -> (Exit, String) {
         let file = self.dir.path().join("mend.toml");
-        let args = RunArgs { file, set: Vec::new(), fresh: false, report: None };
+        let args = RunArgs { file, set: Vec::new(), fresh: false, no_wait: false, report: None };
         let (mut console, said) = console();
         let exit = match run::run(&args, &self.settings, &mut console).await {
             Ok(exit) => exit,

@@ -64,6 +64,7 @@ fn opening(prepared: &Prepared) -> Result<RunOpening> {
         concurrency: Some(prepared.concurrency),
         stream: false,
         notes: Json::of(&serde_json::json!({ "title": prepared.title }))?,
+        namespace: prepared.namespace.clone(),
     })
 }
 

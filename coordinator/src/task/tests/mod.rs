@@ -3,8 +3,10 @@
 mod agents;
 mod cancels;
 mod graphs;
+mod people;
 mod retries;
 mod script;
 mod selection;
+mod standing;
 mod why;
 mod world;

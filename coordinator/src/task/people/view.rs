@@ -1,0 +1,88 @@
+//! What waits for people, for people and programs.
+
+use orkestra_runtime::{
+    id::{AgentId, RunId, TaskId, TaskNo},
+    protocol::{ask::AskKind, payload::Payload},
+    time::Wall,
+};
+use serde::Serialize;
+
+use super::{PersonDecision, settle};
+use crate::task::{
+    machine::TaskMachine,
+    state::{Phase, RunNo, Task},
+};
+
+/// A question that is open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PendingView {
+    /// The run.
+    pub run: RunId,
+    /// The task.
+    pub task: TaskId,
+    /// One line.
+    pub title: String,
+    /// The question in full.
+    pub question: String,
+    /// Yes or no, or any answer.
+    pub kind: AskKind,
+    /// `any`, `all` or `majority`.
+    pub rule: &'static str,
+    /// Whom it asks; empty means anybody.
+    pub people: Vec<AgentId>,
+    /// What was said so far.
+    pub decisions: Vec<PersonDecision>,
+    /// Since when it asks.
+    pub since: Wall,
+    /// Until when.
+    pub due: Option<Wall>,
+    /// What happens then: `approve`, `reject` or `escalate`.
+    pub on_timeout: &'static str,
+    /// What the question is about.
+    pub input: Payload,
+}
+
+/// What a run, or every run, asks of people now, oldest task first.
+pub(in crate::task) fn pending(machine: &TaskMachine, run: Option<&RunId>) -> Vec<PendingView> {
+    let only = run.map(|run| machine.durable.run_named(run).map(|(no, _)| no));
+    let wanted = |task: &Task| only.is_none_or(|only| only == Some(task.run));
+    views(machine, wanted)
+}
+
+/// What a run asks of people now.
+pub(in crate::task) fn pending_of_run(machine: &TaskMachine, run: RunNo) -> Vec<PendingView> {
+    views(machine, |task| task.run == run)
+}
+
+fn views(machine: &TaskMachine, wanted: impl Fn(&Task) -> bool) -> Vec<PendingView> {
+    let tasks = machine.durable.asked.iter().filter_map(|no| machine.task(*no));
+    tasks.filter(|task| wanted(task)).filter_map(|task| view(machine, task)).collect()
+}
+
+fn view(machine: &TaskMachine, task: &Task) -> Option<PendingView> {
+    let (Some(ask), Phase::Asked { since, due, escalated }) = (&task.spec.ask, &task.phase) else {
+        return None;
+    };
+    let (people, rule) = settle::asked(task, ask, *escalated);
+    Some(PendingView {
+        run: machine.durable.runs.get(&task.run)?.id.clone(),
+        task: task.spec.id.clone(),
+        title: task.spec.title.clone(),
+        question: task.spec.instructions.clone(),
+        kind: ask.kind,
+        rule: rule.as_str(),
+        people: people.to_vec(),
+        decisions: task.decisions.clone(),
+        since: *since,
+        due: *due,
+        on_timeout: if *escalated { "reject" } else { ask.on_timeout.as_str() },
+        input: task.spec.input.clone(),
+    })
+}
+
+impl TaskMachine {
+    /// One open question; none if the task does not ask now.
+    pub(in crate::task) fn pending_view(&self, no: TaskNo) -> Option<PendingView> {
+        self.task(no).and_then(|task| view(self, task))
+    }
+}
