@@ -210,8 +210,12 @@ impl Running {
     /// Hears a line that contains this.
     #[track_caller]
     pub fn await_line(&mut self, word: &str) -> String {
-        let line = self.hear(LIMIT, |line| line.contains(word));
-        line.unwrap_or_else(|| panic!("{word:?} was never said, but {:?}", self.heard))
+        if let Some(line) = self.hear(LIMIT, |line| line.contains(word)) {
+            return line;
+        }
+        let _ = self.child.kill();
+        let said = self.finish();
+        panic!("{word:?} was never said, but {:?}, and:\n{}", said.out, said.err)
     }
 
     /// Sends it a signal; one that has ended hears nothing.

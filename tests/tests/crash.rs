@@ -4,11 +4,16 @@
 //! `ORKESTRA_TEST_SEED` repeats a failing run's moments (not the machine's).
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must end")]
+#![expect(clippy::panic, reason = "a bug that nobody finds ends the test")]
 
 #[path = "crash/history.rs"]
 mod history;
 #[path = "crash/kills.rs"]
 mod kills;
+#[path = "crash/lives.rs"]
+mod lives;
+#[path = "crash/mutants.rs"]
+mod mutants;
 #[path = "crash/stops.rs"]
 mod stops;
 

@@ -36,6 +36,13 @@ use crate::{
 pub use parse::parses;
 pub use when::time_of;
 
+/// The same as [`main`], but runs remember with a fabric that theirs is put into: for tests.
+#[cfg(feature = "testing")]
+pub fn main_over(put_into: run::PutInto) -> Exit {
+    run::PUT_INTO.get_or_init(|| put_into);
+    main()
+}
+
 /// Runs the command that this process was started with.
 pub fn main() -> Exit {
     let cli = match Cli::try_parse() {

@@ -32,6 +32,22 @@ use crate::{
 /// The file of a data directory that holds the supervision log.
 pub(super) const SUPERVISION_LOG: &str = "supervision.jsonl";
 
+/// Puts a fabric into another.
+#[cfg(feature = "testing")]
+pub(super) type PutInto = fn(Arc<dyn Fabric>) -> Arc<dyn Fabric>;
+
+/// What the fabric of a run is put into, for tests that want it to fail.
+#[cfg(feature = "testing")]
+pub(super) static PUT_INTO: std::sync::OnceLock<PutInto> = std::sync::OnceLock::new();
+
+fn put_into(fabric: Arc<dyn Fabric>) -> Arc<dyn Fabric> {
+    #[cfg(feature = "testing")]
+    if let Some(put_into) = PUT_INTO.get() {
+        return put_into(fabric);
+    }
+    fabric
+}
+
 /// Runs a scenario to its end, or until it is interrupted.
 pub(super) async fn run(
     args: &RunArgs,
@@ -41,7 +57,7 @@ pub(super) async fn run(
     let data_dir = settings.data_dir();
     let prepared = prepare(args, data_dir, console)?;
     let clock = SystemClock::start();
-    let fabric: Arc<dyn Fabric> = Arc::new(open(data_dir)?);
+    let fabric = put_into(Arc::new(open(data_dir)?));
     let ran = in_fabric(&prepared, args, (settings, &fabric, clock), console).await;
     fabric.close().await;
     ran

@@ -176,6 +176,10 @@ impl Journal {
                 return Ok(behind(&marks.snapshots));
             }
             marks.v = MARKS_VERSION;
+            // The same state is the same blob: two names of one blob would be lost together.
+            if marks.snapshots.last().is_some_and(|newest| newest.blob == mark.blob) {
+                marks.snapshots.pop();
+            }
             marks.snapshots.push(mark.clone());
             let surplus = marks.snapshots.len().saturating_sub(SNAPSHOTS_KEPT);
             let old: Vec<SnapshotMark> = marks.snapshots.drain(..surplus).collect();
@@ -211,6 +215,10 @@ impl Journal {
             let why = "a newer program wrote them; run that one again, or restore what was kept \
                        before it ran";
             return Err(self.cannot("find the snapshots", ErrorKind::TooNew, why));
+        }
+        if !marks.snapshots.iter().all(|mark| mark.position.is_possible()) {
+            let why = "their register names a place that cannot be";
+            return Err(self.cannot("find the snapshots", ErrorKind::Corrupt, why));
         }
         if !marks.snapshots.iter().all(|mark| mark.position.is_possible()) {
             let why = "their register names a place that cannot be";

@@ -170,20 +170,6 @@ async fn the_snapshots_of_an_older_folder_are_the_fold_of_its_journal() {
     }
 }
 
-/// How everything in a shard looks to who asks.
-fn looks(machine: &ShardMachine) -> Vec<TaskAnswer> {
-    let tasks = machine.tasks();
-    let now = Now { moment: Moment::from_ms(0), wall: Wall::from_ms(0) };
-    let TaskAnswer::Runs(runs) = tasks.answer(now, &TaskQuery::Runs) else { panic!("no runs") };
-    let of_run = |run: &RunView| {
-        let run = run.summary.run.clone();
-        tasks.answer(now, &TaskQuery::Tasks { run, limit: None })
-    };
-    let of_runs: Vec<TaskAnswer> = runs.iter().map(of_run).collect();
-    let agents = tasks.answer(now, &TaskQuery::Agents);
-    of_runs.into_iter().chain([agents, TaskAnswer::Runs(runs)]).collect()
-}
-
 /// Leaves something of a newer program in a copy of the newest kept folder, and looks whether each
 /// command that would write refuses, says this, and leaves everything as it was.
 async fn check_refusal(leave: impl AsyncFn(&Embedded), says: &[&str]) {
