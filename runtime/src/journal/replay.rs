@@ -82,7 +82,7 @@ impl Position {
     ) -> Result<()> {
         let Record { kind, head, events } = decode::<E>(&entry.record).map_err(|error| {
             let what = format!("cannot fold record {} of shard {shard}", entry.sequence.0);
-            Error::new(ErrorKind::Corrupt, what).because(error)
+            Error::new(error.kind(), what).because(error)
         })?;
         self.pass(shard, entry.sequence, kind, &head)?;
         let mut number = head.first;

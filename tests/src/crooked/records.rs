@@ -25,7 +25,11 @@ pub(super) fn crooked(crook: Crook, record: Bytes) -> Bytes {
     };
     let numbers = head.first.0..;
     let mut told: Vec<Event> = Vec::with_capacity(events.len());
-    for (number, Event::Task(event)) in numbers.zip(events) {
+    for (number, event) in numbers.zip(events) {
+        let Event::Task(event) = event else {
+            told.push(event);
+            continue;
+        };
         let again = told.last().filter(|_| crook == Crook::OutcomeTwice).cloned();
         let event = match again {
             Some(Event::Task(before @ TaskEvent::Completed { .. }))

@@ -13,11 +13,12 @@
 //!  "input":{},"results":{"earlier-task":{}},"effect_key":"…","folder":"/…"}
 //! ```
 //!
-//! (in one line). It writes lines to its standard output, as many of the first two as it likes:
+//! (in one line). It writes lines to its standard output, as many of the first three as it likes:
 //!
 //! ```json
 //! {"type":"progress","percent":40,"message":"reading"}
 //! {"type":"heartbeat"}
+//! {"type":"understanding","understanding":{"current_understanding":"…","confidence":0.9}}
 //! ```
 //!
 //! and exactly one of the last two, as its last line:
@@ -27,7 +28,7 @@
 //! {"type":"failed","message":"no such file","retryable":false}
 //! ```
 //!
-//! Both are signs of life. Fields that are not known are ignored, a `percent` may have a fraction,
+//! All of the first three are signs of life. Fields that are not known are ignored, a `percent` may have a fraction,
 //! `output` may be missing (`null`), `retryable` too (`true`), empty lines are skipped. Any other
 //! line is a failure `bad_output` that shows it. Once the last line is written it counts, and the
 //! exit code no longer does; a program that does not end soon after it is killed.

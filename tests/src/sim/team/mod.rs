@@ -144,7 +144,8 @@ impl Team {
                     .map_err(|fault| fault.to_string())?;
             let wall = self.now.wall;
             self.journal.extend(performed.events.into_iter().map(|event| (wall, event)));
-            for Effect::Task(effect) in performed.effects {
+            for effect in performed.effects {
+                let Effect::Task(effect) = effect else { continue };
                 self.carry_out(effect)?;
             }
             next = self.machine.due(self.now);
@@ -200,7 +201,10 @@ impl Team {
         let passed = Duration::from_millis(ms);
         self.now = Now { moment: self.now.moment + passed, wall: self.now.wall + passed };
         let due = self.machine.due(self.now);
-        due.map_or(Ok(()), |Command::Task(command)| self.tell(command))
+        match due {
+            Some(Command::Task(command)) => self.tell(command),
+            Some(Command::Context(_)) | None => Ok(()),
+        }
     }
 
     fn beat(&mut self, all: bool) -> Outcome {
@@ -279,7 +283,11 @@ impl Team {
     /// The journal folded from its beginning, with the bug that is planted.
     fn folded(&self, plant: TeamPlant) -> ShardMachine {
         let mut machine = ShardMachine::default();
-        for (number, (at, Event::Task(event))) in (1..).map(Number).zip(&self.journal) {
+        for (number, (at, event)) in (1..).map(Number).zip(&self.journal) {
+            let Event::Task(event) = event else {
+                machine.apply(number, *at, event);
+                continue;
+            };
             let mut event = event.clone();
             match (&mut event, plant) {
                 (TaskEvent::Assigned { attempt, .. }, TeamPlant::AttemptAgain) if attempt.0 > 1 => {

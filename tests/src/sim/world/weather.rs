@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orkestra_coordinator::shard::{Fold, Mind as _};
+use orkestra_coordinator::shard::{Fold, Mind as _, toy::Toy};
 use orkestra_runtime::{
     fabric::Sequence,
     journal::Snapshot,
@@ -80,7 +80,8 @@ impl World {
         let kept = ready(async {
             let mut fold = Fold::restore(journal.clone(), genesis()).await?;
             fold.read_on(Sequence(u64::MAX)).await?;
-            journal.keep(Snapshot { position: *fold.position(), bytes }).await
+            let (position, version) = (*fold.position(), Toy::SNAPSHOT_VERSION);
+            journal.keep(Snapshot { position, version, bytes }).await
         })?;
         kept.map(drop).map_err(|error| error.to_string())
     }
