@@ -208,11 +208,11 @@ impl Registers for Crooked {
         revision: Revision,
         bytes: Bytes,
     ) -> BoxFuture<'static, Result<Revision, SetError>> {
-        if self.crook == Crook::ReignAgain && key.as_str().ends_with(".epoch") {
+        if self.crook == Crook::ReignAgain && key.as_str() == "shard.0.epoch" {
             return std::future::ready(Ok(Revision(revision.0 + 1))).boxed();
         }
         let set = self.inner.registers().compare_and_set(key, revision, bytes);
-        if self.crook != Crook::TrimTooFar || !key.as_str().ends_with(".snapshots") {
+        if self.crook != Crook::TrimTooFar || key.as_str() != "shard.0.snapshots" {
             return set;
         }
         // A snapshot was kept: all that stands in the log is forgotten at once.

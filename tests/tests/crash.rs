@@ -4,7 +4,6 @@
 //! `ORKESTRA_TEST_SEED` repeats a failing run's moments (not the machine's).
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must end")]
-#![expect(clippy::panic, reason = "a bug that nobody finds ends the test")]
 
 #[path = "crash/history.rs"]
 mod history;
@@ -26,8 +25,10 @@ use orkestra_runtime::{
 use orkestra_tests::command::{Desk, Said};
 use serde_json::Value;
 
+/// A folder for the command. Attempts fail on purpose here, and breakers open for it: not for long.
 fn desk() -> Desk {
-    Desk::with(env!("CARGO_BIN_EXE_orkestra-under-test"))
+    let desk = Desk::with(env!("CARGO_BIN_EXE_orkestra-under-test"));
+    desk.env("ORKESTRA_BREAKER__COOLDOWN", "20ms")
 }
 
 /// Chance from the seed of the environment, or from a fresh one; the seed is printed.

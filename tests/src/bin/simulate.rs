@@ -1,4 +1,4 @@
-//! Runs any number of seeds of the simulated shard, on all cores:
+//! Runs any number of seeds of the simulated shard and of the simulated team, on all cores:
 //! `simulate --seeds N [--seed FIRST] [--trace]`.
 //!
 //! How far it is goes to standard error, the figures at the end to standard output. It stops at the
@@ -10,6 +10,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     process::ExitCode,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -21,7 +22,7 @@ use std::{
 };
 
 use orkestra_runtime::time::{Clock as _, Moment, SystemClock};
-use orkestra_tests::sim::{History, Plant, repeat, run};
+use orkestra_tests::sim::{History, TeamHistory, repeat, run_both};
 
 /// How often it says how far it is.
 const TELL_EVERY: Duration = Duration::from_secs(10);
@@ -35,13 +36,14 @@ struct Sum {
     reads: u64,
     reigns: u64,
     snapshots: u64,
+    attempts: u64,
     faults: BTreeMap<&'static str, u64>,
     /// The lowest seed that does not hold, and why.
     failed: Option<(u64, String)>,
 }
 
 impl Sum {
-    fn add(&mut self, history: &History) {
+    fn add(&mut self, history: &History, team: &TeamHistory) {
         self.seeds += 1;
         self.steps += history.steps;
         self.done += history.done;
@@ -51,18 +53,28 @@ impl Sum {
         for (kind, count) in &history.faults {
             *self.faults.entry(kind).or_default() += count;
         }
+        self.attempts += team.attempts;
+        let of_team = [
+            ("leaders died", team.restarts),
+            ("workers died", team.deaths),
+            ("late words", team.late),
+        ];
+        for (kind, count) in of_team {
+            *self.faults.entry(kind).or_default() += count;
+        }
     }
 
     fn told(&self, took: Duration) -> String {
-        let Self { seeds, steps, done, reads, reigns, snapshots, .. } = self;
+        let Self { seeds, steps, done, reads, reigns, snapshots, attempts, .. } = self;
         let faults: u64 = self.faults.values().sum();
         let mut text = format!(
             "{seeds} seeds in {:.1} s: {steps} steps, {reigns} reigns, {done} transfers \
-             acknowledged, {reads} reads, {snapshots} snapshots, {faults} faults",
+             acknowledged, {reads} reads, {snapshots} snapshots; {attempts} attempts of a team; {faults} faults",
             took.as_secs_f64()
         );
         for (kind, count) in &self.faults {
-            text.push_str(&format!("\n  {count:>12} {kind}"));
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\n  {count:>12} {kind}");
         }
         text
     }
@@ -88,12 +100,12 @@ impl Work {
             if seed >= self.until {
                 return;
             }
-            match run(seed, Plant::Nothing) {
-                Ok(history) => {
+            match run_both(seed) {
+                Ok((history, team)) => {
                     if self.trace {
                         println!("seed {seed}\n{}", history.trace.join("\n"));
                     }
-                    self.sum().add(&history);
+                    self.sum().add(&history, &team);
                 }
                 Err(fault) => {
                     self.next.store(self.until, Ordering::SeqCst);

@@ -69,8 +69,12 @@ const fn earlier(attempt: Attempt) -> Attempt {
 fn changed(crook: Crook, number: u64, event: TaskEvent) -> TaskEvent {
     let rarely = number.is_multiple_of(RARELY);
     match (crook, event) {
-        (Crook::OutcomeForgotten, TaskEvent::Completed { .. }) if rarely => nothing(),
-        (Crook::SubmitForgotten, TaskEvent::Submitted { .. }) if rarely => nothing(),
+        (Crook::OutcomeForgotten, TaskEvent::Completed { .. })
+        | (Crook::SubmitForgotten, TaskEvent::Submitted { .. })
+            if rarely =>
+        {
+            nothing()
+        }
         (Crook::OutcomeStale, TaskEvent::Completed { task, attempt, output, worked_ms }) => {
             TaskEvent::Completed { task, attempt: earlier(attempt), output, worked_ms }
         }
