@@ -5,6 +5,8 @@ pub mod bench;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod context;
+pub mod door;
 pub mod inspect;
 pub mod ops;
 pub mod output;

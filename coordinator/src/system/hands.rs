@@ -14,9 +14,10 @@ use orkestra_runtime::{
 use tokio::sync::mpsc;
 
 use crate::{
+    context::ContextEffect,
     shard::{
         actor::{Ports, ShardHands},
-        machine::{Effect, ShardMachine},
+        machine::{Effect, Reply as ShardReply, ShardMachine},
     },
     system::Standing,
     task::{Ended, Reply, TaskEffect},
@@ -74,10 +75,17 @@ impl TeamHands {
 }
 
 impl ShardHands<ShardMachine> for TeamHands {
-    type Reply = Reply;
+    type Reply = ShardReply;
 
-    fn carry_out(&mut self, effect: Effect, ports: &mut Ports<Reply>) {
-        let Effect::Task(effect) = effect;
+    fn carry_out(&mut self, effect: Effect, ports: &mut Ports<ShardReply>) {
+        let effect = match effect {
+            Effect::Task(effect) => effect,
+            Effect::Context(ContextEffect::Reply { to, reply }) => {
+                // Whoever asked may have gone.
+                ports.answer(to, ShardReply::Context(reply));
+                return;
+            }
+        };
         match effect {
             TaskEffect::Reply { to, reply: Reply::TasksEnded(ended) } => {
                 if let Some(follower) = self.followers.find(&to) {
@@ -88,7 +96,7 @@ impl ShardHands<ShardMachine> for TeamHands {
                 }
             }
             TaskEffect::Reply { to, reply } => {
-                if !ports.answer(to, reply) {
+                if !ports.answer(to, ShardReply::Task(reply)) {
                     // Who wanted to follow what is not there sees the stream end.
                     self.followers.leave(&to, Incarnation(0));
                 }

@@ -25,7 +25,7 @@ use orkestra_runtime::{
     chance::Chance,
     directory::Directory,
     duty,
-    fabric::{Fabric, Key, Registers, SetError},
+    fabric::{Fabric, Keeper, Key, Registers, SetError},
     id::{Incarnation, NodeId, ShardId},
     journal::Journal,
     protocol::agent::{AgentProfile, FromAgent},
@@ -44,6 +44,8 @@ pub use standing::Standing;
 
 use crate::{
     client::Tasks,
+    context::Contexts,
+    door::{self, Clerk, Identity},
     ops,
     shard::{
         Mind as _,
@@ -70,6 +72,9 @@ pub struct SystemSpec {
     pub owns_fabric: bool,
     /// The folder below which attempts get theirs.
     pub folder: PathBuf,
+    /// The folder in which its control door is; none for a node that has no folder, or works in one
+    /// for a moment only.
+    pub door: Option<PathBuf>,
     /// The team.
     pub members: Vec<Member>,
     /// Who is asked and has no worker.
@@ -100,6 +105,7 @@ impl SystemSpec {
             fabric,
             owns_fabric: false,
             folder,
+            door: None,
             members: Vec::new(),
             people: Vec::new(),
             settings: ShardSettings::default(),
@@ -119,9 +125,21 @@ pub struct System {
     fabric: Option<Arc<dyn Fabric>>,
     tree: SupervisorHandle,
     tasks: Tasks,
+    contexts: Contexts,
+    clerk: Arc<Clerk>,
+    means: Means,
     log: SupervisionLog,
     drain_within: Duration,
-    housekeeper: ops::Housekeeper,
+}
+
+/// What is done to a node as a whole is done with these: cheap to clone, and good while it goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct Means {
+    pub(crate) shard: Shard,
+    pub(crate) journal: Journal,
+    pub(crate) keeper: Option<Arc<dyn Keeper>>,
+    pub(crate) standing: Arc<Standing>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl System {
@@ -166,6 +184,15 @@ impl System {
             settings: spec.pace,
         };
         let (handle, runner) = shard(parts);
+        let tasks = Tasks::new(handle.clone(), followers, spec.fabric.blobs());
+        let means = Means {
+            shard: handle.clone(),
+            journal,
+            keeper: spec.fabric.keeper(),
+            standing,
+            clock: Arc::clone(&spec.clock),
+        };
+        let clerk = clerk(&spec, boot, (tasks.clone(), means.clone()));
         let common = Arc::new(member::Common {
             blobs: spec.fabric.blobs(),
             sink,
@@ -178,10 +205,10 @@ impl System {
         let parts = tree::Parts {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
-            porter: porter_child((words, inbox), handle.clone(), Arc::clone(&spec.clock)),
+            porter: porter_child((words, inbox), handle, Arc::clone(&spec.clock)),
+            doors: doors(spec.door, &clerk, &spec.clock),
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
-        let clock = Arc::clone(&spec.clock);
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
         for profile in spec.people {
             // The porter carries it once it is there; a person is described, and joins nothing.
@@ -190,16 +217,16 @@ impl System {
                 introductions.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
         }
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
-        let tasks = Tasks::new(handle.clone(), followers, spec.fabric.blobs());
-        let keeper = spec.fabric.keeper();
-        let housekeeper = ops::Housekeeper { shard: handle, journal, keeper, standing, clock };
+        let contexts = Contexts::new(means.shard.clone());
         Ok(Self {
             fabric: spec.owns_fabric.then_some(spec.fabric),
             tree,
             tasks,
+            contexts,
+            clerk,
+            means,
             log: spec.log,
             drain_within: spec.drain_within,
-            housekeeper,
         })
     }
 
@@ -211,6 +238,16 @@ impl System {
     /// The way to its tasks.
     pub const fn tasks(&self) -> &Tasks {
         &self.tasks
+    }
+
+    /// The way to its context: what happened, what agents understand, snapshots.
+    pub const fn contexts(&self) -> &Contexts {
+        &self.contexts
+    }
+
+    /// Who carries out what is asked of the node as a whole.
+    pub(crate) const fn clerk(&self) -> &Arc<Clerk> {
+        &self.clerk
     }
 
     /// Its supervision tree.
@@ -225,17 +262,12 @@ impl System {
 
     /// Whether it can write, or its disk is full.
     pub fn standing(&self) -> &Standing {
-        &self.housekeeper.standing
+        &self.means.standing
     }
 
-    /// Compacts its folder while it goes on, see [`ops::Housekeeper::compact`].
+    /// Compacts its folder while it goes on, see [`ops::compact`].
     pub async fn compact(&self, records_kept: Option<u64>) -> Result<ops::Compaction> {
-        self.housekeeper.compact(records_kept).await
-    }
-
-    /// What compacts its folder while it goes on.
-    pub const fn housekeeper(&self) -> &ops::Housekeeper {
-        &self.housekeeper
+        ops::compact(&self.means, records_kept).await
     }
 
     /// Waits until the node has given up by itself: its root had more restarts than it bears.
@@ -246,6 +278,7 @@ impl System {
     /// Stops in order: agents finish or hand back, then everything that was taken is durable, then
     /// the fabric is closed if it is the node's own.
     pub async fn stop(self) -> Result<()> {
+        self.contexts.stopping().await;
         let stopped = self.tree.stop(self.drain_within + STOP_WITHIN).await;
         self.log.flush().await;
         if let Some(fabric) = self.fabric {
@@ -259,6 +292,22 @@ impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("System").field("tree", &self.tree).finish_non_exhaustive()
     }
+}
+
+fn clerk(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Clerk> {
+    let identity = Identity {
+        name: spec.node.clone(),
+        boot,
+        durability: spec.fabric.durability(),
+        is_at_work: spec.door.is_some(),
+    };
+    Arc::new(Clerk::new(identity, tasks, means))
+}
+
+/// The ways in from outside.
+fn doors(folder: Option<PathBuf>, clerk: &Arc<Clerk>, clock: &Arc<dyn Clock>) -> Vec<ChildSpec> {
+    let child = |folder| door::child(folder, Arc::clone(clerk), Arc::clone(clock));
+    folder.map(child).into_iter().collect()
 }
 
 /// The embedded fabric has no connection to lose: its place in the tree is kept for what can end.

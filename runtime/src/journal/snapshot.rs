@@ -10,8 +10,11 @@ use crate::{
     record::check_version,
 };
 
-/// The version of the register's value.
-const MARKS_VERSION: u32 = 1;
+/// The version of the register's value. Version 1 had no suffixes.
+const MARKS_VERSION: u32 = 2;
+
+/// How many bytes stand behind the state in the blob of a snapshot.
+const SUFFIX: u32 = 8;
 
 /// The most bytes of one blob of a snapshot: a large state is kept as several.
 const PART_BYTES: usize = 32 * 1024 * 1024;
@@ -24,7 +27,9 @@ const SNAPSHOTS_KEPT: usize = 2;
 pub struct SnapshotMark {
     /// What was folded into it.
     pub position: Position,
-    /// The blob that holds it, or its beginning.
+    /// The blob that holds it: the state, and then the sequence of the last record in it, so that two
+    /// snapshots of one state are two blobs, and the loss of one is not that of both. Of a large one
+    /// it holds the beginning.
     pub blob: BlobName,
     /// The rest of a large one, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -32,6 +37,9 @@ pub struct SnapshotMark {
     /// The version of the state; zero where an older program kept it and did not say.
     #[serde(default)]
     pub version: u32,
+    /// How many bytes stand behind the state; none where an older program kept it.
+    #[serde(default)]
+    pub suffix: u32,
 }
 
 /// A further part of a snapshot.
@@ -113,16 +121,21 @@ impl Journal {
 
     /// Reads a snapshot and checks that its bytes are those of its names.
     pub async fn load(&self, mark: &SnapshotMark) -> Result<Snapshot> {
-        let SnapshotMark { position, version, .. } = *mark;
+        let SnapshotMark { position, version, suffix, .. } = *mark;
         let first = self.part(&mark.blob).await?;
-        if mark.more.is_empty() {
-            return Ok(Snapshot { position, bytes: first, version });
-        }
-        let mut bytes = BytesMut::from(first);
-        for part in &mark.more {
-            bytes.extend_from_slice(&self.part(&part.blob).await?);
-        }
-        Ok(Snapshot { position, bytes: bytes.freeze(), version })
+        let content = if mark.more.is_empty() {
+            first
+        } else {
+            let mut content = BytesMut::from(first);
+            for part in &mark.more {
+                content.extend_from_slice(&self.part(&part.blob).await?);
+            }
+            content.freeze()
+        };
+        let state = content.len().checked_sub(suffix as usize).ok_or_else(|| {
+            self.cannot("read a snapshot", ErrorKind::Corrupt, "it is shorter than it says")
+        })?;
+        Ok(Snapshot { position, bytes: content.slice(..state), version })
     }
 
     async fn part(&self, name: &BlobName) -> Result<Bytes> {
@@ -142,14 +155,17 @@ impl Journal {
     ///
     /// A snapshot that is not newer than the newest is not kept, which is not an error.
     pub async fn keep(&self, snapshot: Snapshot) -> Result<Sequence> {
-        let Snapshot { position, bytes, version } = snapshot;
-        let blob = self.blobs.put(bytes.slice(..bytes.len().min(PART_BYTES))).await?;
+        let Snapshot { position, version, bytes } = snapshot;
+        let mut content = BytesMut::from(bytes);
+        content.extend_from_slice(&position.sequence().0.to_be_bytes());
+        let content = content.freeze();
+        let blob = self.blobs.put(content.slice(..content.len().min(PART_BYTES))).await?;
         let mut more = Vec::new();
-        for from in (PART_BYTES..bytes.len()).step_by(PART_BYTES) {
-            let part = bytes.slice(from..bytes.len().min(from + PART_BYTES));
+        for from in (PART_BYTES..content.len()).step_by(PART_BYTES) {
+            let part = content.slice(from..content.len().min(from + PART_BYTES));
             more.push(SnapshotPart { blob: self.blobs.put(part).await? });
         }
-        let mark = SnapshotMark { position, blob, more, version };
+        let mark = SnapshotMark { position, blob, more, version, suffix: SUFFIX };
         self.load(&mark).await?;
         loop {
             let (held, mut marks) = self.marks().await?;
@@ -193,6 +209,10 @@ impl Journal {
             let why = "a newer program wrote them; run that one again, or restore what was kept \
                        before it ran";
             return Err(self.cannot("find the snapshots", ErrorKind::TooNew, why));
+        }
+        if !marks.snapshots.iter().all(|mark| mark.position.is_possible()) {
+            let why = "their register names a place that cannot be";
+            return Err(self.cannot("find the snapshots", ErrorKind::Corrupt, why));
         }
         Ok((held, marks))
     }
