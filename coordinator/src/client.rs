@@ -312,10 +312,12 @@ impl Following {
 
 pub(crate) fn unanswered(error: &ShardError) -> Error {
     let kind = match error {
-        ShardError::Full => ErrorKind::Full,
-        ShardError::NoOne | ShardError::NoAnswer => ErrorKind::Unavailable,
-        ShardError::Refused(Refused::Busy | Refused::Step(StepFault::Full)) => ErrorKind::Full,
-        ShardError::Refused(Refused::Closing | Refused::Step(StepFault::Lapsed)) => {
+        ShardError::Full | ShardError::Refused(Refused::Busy | Refused::Step(StepFault::Full)) => {
+            ErrorKind::Full
+        }
+        ShardError::NoOne
+        | ShardError::NoAnswer
+        | ShardError::Refused(Refused::Closing | Refused::Step(StepFault::Lapsed)) => {
             ErrorKind::Unavailable
         }
         ShardError::Refused(Refused::Step(StepFault::Fault(_))) => ErrorKind::Fault,

@@ -18,9 +18,9 @@ const DOCUMENTS: [&str; 8] = [
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "docs/command-agents.md",
+    "docs/operations.md",
     "docs/control.md",
     "docs/context.md",
-    "docs/operations.md",
 ];
 const ORKESTRA: &str = env!("CARGO_BIN_EXE_orkestra-under-test");
 const REVIEW: &str = "examples/release-review.toml";

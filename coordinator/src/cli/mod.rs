@@ -139,7 +139,7 @@ async fn serve(
             backup::restore(&from, data_dir, console, &clock).await?
         }
         Command::Operate(Operation::Compact { keep_records }) => {
-            compact::compact(data_dir, keep_records, console, &clock).await?
+            compact::compact(&Asking { settings, clock }, keep_records, console).await?
         }
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
         Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,

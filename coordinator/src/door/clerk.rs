@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     client::Tasks,
-    ops::Housekeeper,
+    ops,
+    system::Means,
     task::{
         Answer, Query,
         people::{Said, Word},
@@ -43,7 +44,7 @@ pub(crate) struct Identity {
 pub(crate) struct Clerk {
     identity: Identity,
     tasks: Tasks,
-    housekeeper: Housekeeper,
+    means: Means,
     began: Moment,
 }
 
@@ -61,9 +62,9 @@ struct Before {
 }
 
 impl Clerk {
-    pub(crate) fn new(identity: Identity, tasks: Tasks, housekeeper: Housekeeper) -> Self {
-        let began = housekeeper.clock.now().moment;
-        Self { identity, tasks, housekeeper, began }
+    pub(crate) fn new(identity: Identity, tasks: Tasks, means: Means) -> Self {
+        let began = means.clock.now().moment;
+        Self { identity, tasks, means, began }
     }
 
     /// Carries out one request, and answers it as its kind says.
@@ -115,6 +116,9 @@ impl Clerk {
                 let changed = tasks.undrain(agent, &by).await?;
                 told(&self.stands("returned", Thing::Agent(agent.clone()), changed))
             }
+            Request::Compact { keep_records } => {
+                told(&ops::compact(&self.means, *keep_records).await?)
+            }
         }
     }
 
@@ -147,7 +151,7 @@ impl Clerk {
             Answer::Runs(runs) => runs,
             _ => Vec::new(),
         };
-        let uptime = self.housekeeper.clock.now().moment.since(self.began);
+        let uptime = self.means.clock.now().moment.since(self.began);
         let node = NodeStatus {
             name: self.identity.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

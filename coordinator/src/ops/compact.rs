@@ -7,9 +7,9 @@ use orkestra_runtime::{
     fabric::{Fabric, Keeper, Sequence, Shrunk, Sizes, Swept, embedded::Embedded},
     id::{Number, ShardId},
     journal::Journal,
-    time::{Clock, Now},
+    time::Now,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     shard::{
@@ -17,14 +17,14 @@ use crate::{
         fold::Fold,
         machine::{ShardMachine, ShardSettings},
     },
-    system::{Shard, Standing, System},
+    system::Means,
 };
 
 /// How long a blob that nothing names is kept: whoever put it may be about to name it.
 pub const BLOBS_KEPT_FOR: Duration = Duration::from_hours(1);
 
 /// What a compaction came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compaction {
     /// The room that was taken before.
     pub before: Sizes,
@@ -44,48 +44,29 @@ pub struct Compaction {
     pub room: Shrunk,
 }
 
-/// What compacts the folder of a node that goes on. Cheap to clone, and of use as long as the node
-/// is: for whoever hears what is asked of a node.
-#[derive(Clone, Debug)]
-pub struct Housekeeper {
-    pub(crate) shard: Shard,
-    pub(crate) journal: Journal,
-    /// None where the fabric has no files of its own.
-    pub(crate) keeper: Option<Arc<dyn Keeper>>,
-    pub(crate) standing: Arc<Standing>,
-    pub(crate) clock: Arc<dyn Clock>,
-}
-
-/// Compacts the folder of a node while it goes on: see [`Housekeeper::compact`].
-pub async fn compact(system: &System, records_kept: Option<u64>) -> Result<Compaction> {
-    system.housekeeper().compact(records_kept).await
-}
-
-impl Housekeeper {
-    /// Compacts the folder of a node while it goes on: beside its work, and without making whoever
-    /// writes wait for longer than an append.
-    ///
-    /// The journal is forgotten behind the older of two verified snapshots, less `records_kept` records
-    /// (by default as many as are kept anyway): what is forgotten is in no audit any more.
-    ///
-    /// An error of kind `Invalid`: the node keeps nothing on a disk; `Full`: there is no room for doing
-    /// it; `Unavailable`: ask again.
-    pub async fn compact(&self, records_kept: Option<u64>) -> Result<Compaction> {
-        let keeper = self.keeper.as_ref().ok_or_else(|| {
-            Error::new(ErrorKind::Invalid, "cannot compact what this node keeps: it has no folder")
-        })?;
-        let (before, first) = (keeper.sizes().await?, self.journal.first().await?);
-        let position = self.shard.snapshot(records_kept).await?;
-        // While nothing could be written, agents may have held what they had put for any length of time.
-        let now = self.clock.now();
-        let was_full = self.standing.full_within(now.moment, BLOBS_KEPT_FOR);
-        let kept_since = was_full.then(|| {
-        "the disk was full within the last hour, and what agents put then may not be named yet".to_owned()
+/// Compacts the folder of a node while it goes on: beside its work, and without making whoever
+/// writes wait for longer than an append.
+///
+/// The journal is forgotten behind the older of two verified snapshots, less `records_kept` records
+/// (by default as many as are kept anyway): what is forgotten is in no audit any more.
+///
+/// An error of kind `Invalid`: the node keeps nothing on a disk; `Full`: there is no room for doing
+/// it; `Unavailable`: ask again.
+pub(crate) async fn compact(means: &Means, records_kept: Option<u64>) -> Result<Compaction> {
+    let Means { shard, journal, keeper, standing, clock } = means;
+    let keeper = keeper.as_ref().ok_or_else(|| {
+        Error::new(ErrorKind::Invalid, "cannot compact what this node keeps: it has no folder")
+    })?;
+    let (before, first) = (keeper.sizes().await?, journal.first().await?);
+    let position = shard.snapshot(records_kept).await?;
+    // While nothing could be written, agents may have held what they had put for any length of time.
+    let now = clock.now();
+    let kept_since = standing.full_within(now.moment, BLOBS_KEPT_FOR).then(|| {
+        "the disk was full within the last hour: what agents kept then may not be named yet"
+            .to_owned()
     });
-        let (keeper, journal) = (keeper.as_ref(), &self.journal);
-        let rest = Rest { keeper, journal, now, kept_since, may_wait: false };
-        rest.compact(before, first, position.number).await
-    }
+    let rest = Rest { keeper: keeper.as_ref(), journal, now, kept_since, may_wait: false };
+    rest.compact(before, first, position.number).await
 }
 
 /// Compacts a folder in which no process is at work.

@@ -13,7 +13,8 @@ mod manifest;
 mod restore;
 
 pub use backup::back_up;
-pub use compact::{BLOBS_KEPT_FOR, Compaction, Housekeeper, compact, compact_folder};
+pub(crate) use compact::compact;
+pub use compact::{BLOBS_KEPT_FOR, Compaction, compact_folder};
 pub use manifest::{Counts, FileEntry, MANIFEST, MANIFEST_VERSION, Manifest, Place};
 pub use restore::restore;
 

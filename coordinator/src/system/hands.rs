@@ -29,12 +29,15 @@ pub(super) type Workers = Arc<Directory<AgentId, Ref<ToAgent>>>;
 /// Who follows runs: streams of what ended, by token.
 pub(crate) type Followers = Arc<Directory<ReplyTo, mpsc::Sender<Vec<Ended>>>>;
 
+/// Who is told that nothing can be written, and by which clock.
+pub(super) type Told = (Arc<Standing>, Arc<dyn Clock>);
+
 /// Carries out what a shard decides.
 pub struct TeamHands {
     workers: Workers,
     followers: Followers,
     sink: Sink,
-    told: (Arc<Standing>, Arc<dyn Clock>),
+    told: Told,
 }
 
 impl fmt::Debug for TeamHands {
@@ -45,12 +48,7 @@ impl fmt::Debug for TeamHands {
 
 impl TeamHands {
     /// The hands of a new reign; asks every worker who is there.
-    pub(super) fn new(
-        workers: Workers,
-        followers: Followers,
-        sink: Sink,
-        told: (Arc<Standing>, Arc<dyn Clock>),
-    ) -> Self {
+    pub(super) fn new((workers, followers, sink): (Workers, Followers, Sink), told: Told) -> Self {
         // Nobody is followed by a new reign: who followed the old one sees the stream end.
         for follower in followers.names() {
             followers.leave(&follower, Incarnation(0));

@@ -25,7 +25,7 @@ use orkestra_runtime::{
     chance::Chance,
     directory::Directory,
     duty,
-    fabric::{Fabric, Key, Registers, SetError},
+    fabric::{Fabric, Keeper, Key, Registers, SetError},
     id::{Incarnation, NodeId, ShardId},
     journal::Journal,
     protocol::agent::{AgentProfile, FromAgent},
@@ -127,9 +127,19 @@ pub struct System {
     tasks: Tasks,
     contexts: Contexts,
     clerk: Arc<Clerk>,
+    means: Means,
     log: SupervisionLog,
     drain_within: Duration,
-    housekeeper: ops::Housekeeper,
+}
+
+/// What is done to a node as a whole is done with these: cheap to clone, and good while it goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct Means {
+    pub(crate) shard: Shard,
+    pub(crate) journal: Journal,
+    pub(crate) keeper: Option<Arc<dyn Keeper>>,
+    pub(crate) standing: Arc<Standing>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl System {
@@ -140,11 +150,7 @@ impl System {
         // Before anything is changed.
         journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
         let boot = next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
-        let attempts = spec.folder.join("attempts");
-        let swept =
-            tokio::task::spawn_blocking(move || leftovers::remove_dead_attempts(&attempts, boot));
-        // What could not be removed was told of, and does no harm.
-        let _ = swept.await;
+        leftovers::sweep(&spec.folder, boot).await;
         let standing = Arc::new(Standing::default());
         let workers: hands::Workers = Arc::new(Directory::new());
         let followers: Followers = Arc::new(Directory::new());
@@ -160,14 +166,9 @@ impl System {
             journal: journal.clone(),
             genesis: Arc::new(move || ShardMachine::new(settings.clone())),
             hands: {
-                let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
-                let sink = Arc::clone(&sink);
-                let told: (Arc<Standing>, Arc<dyn Clock>) =
-                    (Arc::clone(&standing), Arc::clone(&spec.clock));
-                Arc::new(move || {
-                    let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
-                    TeamHands::new(workers, followers, Arc::clone(&sink), told.clone())
-                })
+                let of = (Arc::clone(&workers), Arc::clone(&followers), Arc::clone(&sink));
+                let told: hands::Told = (Arc::clone(&standing), Arc::clone(&spec.clock));
+                Arc::new(move || TeamHands::new(of.clone(), told.clone()))
             },
             clock: Arc::clone(&spec.clock),
             chance: Chance::from_seed(spec.seed),
@@ -175,14 +176,14 @@ impl System {
         };
         let (handle, runner) = shard(parts);
         let tasks = Tasks::new(handle.clone(), followers, spec.fabric.blobs());
-        let housekeeper = ops::Housekeeper {
+        let means = Means {
             shard: handle.clone(),
             journal,
             keeper: spec.fabric.keeper(),
             standing,
             clock: Arc::clone(&spec.clock),
         };
-        let clerk = clerk(&spec, boot, (tasks.clone(), housekeeper.clone()));
+        let clerk = clerk(&spec, boot, (tasks.clone(), means.clone()));
         let common = Arc::new(member::Common {
             blobs: spec.fabric.blobs(),
             sink,
@@ -200,23 +201,18 @@ impl System {
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
-        for profile in spec.people {
-            // The porter carries it once it is there; a person is described, and joins nothing.
-            let incarnation = Incarnation(boot << 32);
-            let _ =
-                introductions.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
-        }
+        introduce(spec.people, boot, &introductions);
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
-        let contexts = Contexts::new(housekeeper.shard.clone());
+        let contexts = Contexts::new(means.shard.clone());
         Ok(Self {
             fabric: spec.owns_fabric.then_some(spec.fabric),
             tree,
             tasks,
             contexts,
             clerk,
+            means,
             log: spec.log,
             drain_within: spec.drain_within,
-            housekeeper,
         })
     }
 
@@ -252,17 +248,12 @@ impl System {
 
     /// Whether it can write, or its disk is full.
     pub fn standing(&self) -> &Standing {
-        &self.housekeeper.standing
+        &self.means.standing
     }
 
-    /// Compacts its folder while it goes on, see [`ops::Housekeeper::compact`].
+    /// Compacts its folder while it goes on, see [`ops::compact`].
     pub async fn compact(&self, records_kept: Option<u64>) -> Result<ops::Compaction> {
-        self.housekeeper.compact(records_kept).await
-    }
-
-    /// What compacts its folder while it goes on.
-    pub const fn housekeeper(&self) -> &ops::Housekeeper {
-        &self.housekeeper
+        ops::compact(&self.means, records_kept).await
     }
 
     /// Waits until the node has given up by itself: its root had more restarts than it bears.
@@ -289,18 +280,14 @@ impl fmt::Debug for System {
     }
 }
 
-fn clerk(
-    spec: &SystemSpec,
-    boot: u64,
-    (tasks, housekeeper): (Tasks, ops::Housekeeper),
-) -> Arc<Clerk> {
+fn clerk(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Clerk> {
     let identity = Identity {
         name: spec.node.clone(),
         boot,
         durability: spec.fabric.durability(),
         is_at_work: spec.door.is_some(),
     };
-    Arc::new(Clerk::new(identity, tasks, housekeeper))
+    Arc::new(Clerk::new(identity, tasks, means))
 }
 
 /// The ways in from outside.
@@ -359,6 +346,15 @@ fn porter_child(
             })))
         }
     })
+}
+
+/// Lets the porter say who the people are, once it is there: a person is described, and joins
+/// nothing.
+fn introduce(people: Vec<AgentProfile>, boot: u64, to: &mpsc::UnboundedSender<porter::Word>) {
+    for profile in people {
+        let incarnation = Incarnation(boot << 32);
+        let _ = to.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
+    }
 }
 
 /// Counts the starts of a node, so that the lives of its workers rise across them.

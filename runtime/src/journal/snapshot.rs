@@ -27,9 +27,9 @@ const SNAPSHOTS_KEPT: usize = 2;
 pub struct SnapshotMark {
     /// What was folded into it.
     pub position: Position,
-    /// The blob that holds it, or its beginning. Behind the state stands the sequence of the last
-    /// record in it, so that two snapshots of one state are two blobs, and the loss of one is not
-    /// that of both.
+    /// The blob that holds it: the state, and then the sequence of the last record in it, so that two
+    /// snapshots of one state are two blobs, and the loss of one is not that of both. Of a large one
+    /// it holds the beginning.
     pub blob: BlobName,
     /// The rest of a large one, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -37,7 +37,7 @@ pub struct SnapshotMark {
     /// The version of the state; zero where an older program kept it and did not say.
     #[serde(default)]
     pub version: u32,
-    /// How many bytes stand behind the state, in each blob; none where an older program kept it.
+    /// How many bytes stand behind the state; none where an older program kept it.
     #[serde(default)]
     pub suffix: u32,
 }
@@ -122,18 +122,23 @@ impl Journal {
     /// Reads a snapshot and checks that its bytes are those of its names.
     pub async fn load(&self, mark: &SnapshotMark) -> Result<Snapshot> {
         let SnapshotMark { position, version, suffix, .. } = *mark;
-        let first = self.part(&mark.blob, suffix).await?;
-        if mark.more.is_empty() {
-            return Ok(Snapshot { position, bytes: first, version });
-        }
-        let mut bytes = BytesMut::from(first);
-        for part in &mark.more {
-            bytes.extend_from_slice(&self.part(&part.blob, suffix).await?);
-        }
-        Ok(Snapshot { position, bytes: bytes.freeze(), version })
+        let first = self.part(&mark.blob).await?;
+        let content = if mark.more.is_empty() {
+            first
+        } else {
+            let mut content = BytesMut::from(first);
+            for part in &mark.more {
+                content.extend_from_slice(&self.part(&part.blob).await?);
+            }
+            content.freeze()
+        };
+        let state = content.len().checked_sub(suffix as usize).ok_or_else(|| {
+            self.cannot("read a snapshot", ErrorKind::Corrupt, "it is shorter than it says")
+        })?;
+        Ok(Snapshot { position, bytes: content.slice(..state), version })
     }
 
-    async fn part(&self, name: &BlobName, suffix: u32) -> Result<Bytes> {
+    async fn part(&self, name: &BlobName) -> Result<Bytes> {
         let read = self.blobs.get(name).await?;
         let bytes = read.ok_or_else(|| {
             self.cannot("read a snapshot", ErrorKind::Corrupt, "its blob is not there")
@@ -141,10 +146,7 @@ impl Journal {
         if BlobName::of(&bytes) != *name {
             return Err(self.cannot("read a snapshot", ErrorKind::Corrupt, "its hash differs"));
         }
-        let state = bytes.len().checked_sub(suffix as usize).ok_or_else(|| {
-            self.cannot("read a snapshot", ErrorKind::Corrupt, "it is shorter than it says")
-        })?;
-        Ok(bytes.slice(..state))
+        Ok(bytes)
     }
 
     /// Keeps a verified snapshot beside the newest older one, forgets older ones, and answers up to
@@ -153,19 +155,15 @@ impl Journal {
     ///
     /// A snapshot that is not newer than the newest is not kept, which is not an error.
     pub async fn keep(&self, snapshot: Snapshot) -> Result<Sequence> {
-        let Snapshot { position, bytes, version } = snapshot;
-        let put = async |part: Bytes| {
-            let suffix = position.sequence().0.to_be_bytes();
-            let mut content = BytesMut::with_capacity(part.len() + suffix.len());
-            content.extend_from_slice(&part);
-            content.extend_from_slice(&suffix);
-            self.blobs.put(content.freeze()).await
-        };
-        let blob = put(bytes.slice(..bytes.len().min(PART_BYTES))).await?;
+        let Snapshot { position, version, bytes } = snapshot;
+        let mut content = BytesMut::from(bytes);
+        content.extend_from_slice(&position.sequence().0.to_be_bytes());
+        let content = content.freeze();
+        let blob = self.blobs.put(content.slice(..content.len().min(PART_BYTES))).await?;
         let mut more = Vec::new();
-        for from in (PART_BYTES..bytes.len()).step_by(PART_BYTES) {
-            let part = bytes.slice(from..bytes.len().min(from + PART_BYTES));
-            more.push(SnapshotPart { blob: put(part).await? });
+        for from in (PART_BYTES..content.len()).step_by(PART_BYTES) {
+            let part = content.slice(from..content.len().min(from + PART_BYTES));
+            more.push(SnapshotPart { blob: self.blobs.put(part).await? });
         }
         let mark = SnapshotMark { position, blob, more, version, suffix: SUFFIX };
         self.load(&mark).await?;
@@ -176,10 +174,6 @@ impl Journal {
                 return Ok(behind(&marks.snapshots));
             }
             marks.v = MARKS_VERSION;
-            // The same state is the same blob: two names of one blob would be lost together.
-            if marks.snapshots.last().is_some_and(|newest| newest.blob == mark.blob) {
-                marks.snapshots.pop();
-            }
             marks.snapshots.push(mark.clone());
             let surplus = marks.snapshots.len().saturating_sub(SNAPSHOTS_KEPT);
             let old: Vec<SnapshotMark> = marks.snapshots.drain(..surplus).collect();
@@ -215,10 +209,6 @@ impl Journal {
             let why = "a newer program wrote them; run that one again, or restore what was kept \
                        before it ran";
             return Err(self.cannot("find the snapshots", ErrorKind::TooNew, why));
-        }
-        if !marks.snapshots.iter().all(|mark| mark.position.is_possible()) {
-            let why = "their register names a place that cannot be";
-            return Err(self.cannot("find the snapshots", ErrorKind::Corrupt, why));
         }
         if !marks.snapshots.iter().all(|mark| mark.position.is_possible()) {
             let why = "their register names a place that cannot be";

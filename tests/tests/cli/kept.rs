@@ -11,13 +11,13 @@ use orkestra_coordinator::{
         Mind as _,
         machine::{Event, ShardMachine},
     },
-    task::{Answer, Query},
+    task::{Answer as TaskAnswer, Query as TaskQuery, view::RunView},
 };
 use orkestra_runtime::{
     fabric::{Fabric as _, Key, Sequence, embedded::Embedded},
     id::ShardId,
     journal::{Journal, Position},
-    time::Now,
+    time::{Moment, Now, Wall},
 };
 use orkestra_tests::command::Desk;
 use serde_json::{Value, json};
@@ -129,22 +129,6 @@ fn an_older_folder_is_backed_up_and_compacted_and_its_run_goes_on() {
     }
 }
 
-/// What a snapshot of any version says: all runs and tasks. Counters that a later version derives
-/// from old events begin where its first snapshot does.
-fn known(machine: &ShardMachine) -> Vec<Value> {
-    let ask = |query: Query| machine.tasks().answer(Now::default(), &query);
-    let Answer::Runs(runs) = ask(Query::Runs) else { panic!("another answer") };
-    let mut known = Vec::new();
-    for run in runs {
-        let all = Query::Tasks { run: run.summary.run.clone(), limit: None };
-        let Answer::Tasks(tasks) = ask(all) else { panic!("another answer") };
-        assert!(!tasks.is_empty());
-        known.push(serde_json::to_value(&run).unwrap());
-        known.extend(tasks.iter().map(|task| serde_json::to_value(task).unwrap()));
-    }
-    known
-}
-
 #[tokio::test]
 async fn the_snapshots_of_an_older_folder_are_the_fold_of_its_journal() {
     for kept in kept() {
@@ -162,12 +146,27 @@ async fn the_snapshots_of_an_older_folder_are_the_fold_of_its_journal() {
             let until = mark.position.sequence();
             journal.read_on(&mut position, until, apply).await.unwrap();
             assert_eq!(position, mark.position);
-            assert_eq!(known(&restored), known(&folded), "{}", kept.display());
+            // How often agents failed in a row was not kept by version 1, and begins anew.
+            assert_eq!(looks(&restored), looks(&folded), "{}", kept.display());
         }
         let end = journal.end().await.unwrap();
         assert!(end > Sequence(0));
         fabric.close().await;
     }
+}
+
+/// How everything in a shard looks to who asks.
+fn looks(machine: &ShardMachine) -> Vec<TaskAnswer> {
+    let tasks = machine.tasks();
+    let now = Now { moment: Moment::from_ms(0), wall: Wall::from_ms(0) };
+    let TaskAnswer::Runs(runs) = tasks.answer(now, &TaskQuery::Runs) else { panic!("no runs") };
+    let of_run = |run: &RunView| {
+        let run = run.summary.run.clone();
+        tasks.answer(now, &TaskQuery::Tasks { run, limit: None })
+    };
+    let of_runs: Vec<TaskAnswer> = runs.iter().map(of_run).collect();
+    let agents = tasks.answer(now, &TaskQuery::Agents);
+    of_runs.into_iter().chain([agents, TaskAnswer::Runs(runs)]).collect()
 }
 
 /// Leaves something of a newer program in a copy of the newest kept folder, and looks whether each

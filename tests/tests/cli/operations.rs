@@ -5,7 +5,7 @@ use std::fs;
 use orkestra_tests::command::{Desk, Signal};
 use serde_json::Value;
 
-use crate::{RUN_SLOW, SLOW, desk, slow};
+use crate::{RUN_SLOW, SLOW, desk};
 
 const COMPACT: [&str; 7] = ["compact", "--data-dir", "data", "--keep-records", "0", "-o", "json"];
 
@@ -114,10 +114,19 @@ fn folders_of_attempts_that_a_killed_run_left_are_removed_by_the_next() {
 }
 
 #[test]
-fn a_folder_at_work_is_not_compacted_from_elsewhere() {
-    let desk = slow();
+fn a_run_is_compacted_while_it_goes_on() {
+    let desk = desk();
+    desk.write("slow.toml", &SLOW.replace("300", "50").replace("n = 30", "n = 60"));
     let mut running = desk.start(&RUN_SLOW);
-    running.await_line("task_ended");
-    let pid = running.pid().to_string();
-    desk.run(&COMPACT).expect(4).says(&["is at work there", &pid]);
+    running.await_line("\"nap-10\"");
+    let first = desk.run(&COMPACT).expect(0).json();
+    assert_eq!(first["records_forgotten"], 0, "one snapshot is not two: {first}");
+    running.await_line("\"nap-30\"");
+    let second = desk.run(&COMPACT).expect(0).json();
+    assert!(second["records_forgotten"].as_u64().unwrap() > 10, "{second}");
+    assert!(second["snapshot_at"].as_u64() > first["snapshot_at"].as_u64(), "{second}");
+    running.await_line("\"nap-59\"");
+    let end = running.end().expect(0).lines().into_iter().last().unwrap();
+    assert_eq!((&end["counts"]["completed"], &end["attempts"]), (&60.into(), &60.into()));
+    desk.run(&["why", "nap-3", "--data-dir", "data"]).expect(0).shows(&["nap-3 is completed"]);
 }

@@ -185,16 +185,16 @@ async fn a_large_file_is_put_aside_and_read_across() {
     let path = folder.path().join("supervision.jsonl");
     let bytes_max = 4 * line_of("00").len() as u64;
     let mut follower = Reader::of(&path);
-    let mut followed = Vec::new();
+    let mut seen = Vec::new();
     for life in 0..2 {
         let log = SupervisionLog::open_bounded(&path, bytes_max).unwrap();
         for n in 0..5 {
             log.note("node", &note(&format!("{life}{n}"), What::Started), AT);
             log.flush().await;
-            followed.extend(follower.read_on().unwrap().records.into_iter().map(|r| r.seq));
+            seen.extend(follower.read_on().unwrap().records.into_iter().map(|r| r.seq));
         }
     }
-    assert_eq!(followed, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     let aside = folder.path().join("supervision.1.jsonl");
     let sizes = [&path, &aside].map(|path| std::fs::metadata(path).unwrap().len());
     assert!(sizes.iter().all(|size| *size <= bytes_max), "{sizes:?}");
