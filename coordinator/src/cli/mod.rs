@@ -4,8 +4,11 @@
 //! fault of the user's is told with its place and with what to do.
 
 mod args;
+mod backup;
 mod bench;
 mod change;
+mod compact;
+mod context;
 mod failure;
 mod files;
 mod look;
@@ -21,7 +24,7 @@ use orkestra_runtime::time::{Clock as _, SystemClock};
 
 use crate::{
     cli::{
-        args::{AgentCommand, AuditCommand, Cli, Command, Common, TaskCommand},
+        args::{AgentCommand, AuditCommand, Cli, Command, Common, Operation, TaskCommand},
         change::Asking,
         failure::Failure,
         look::Looking,
@@ -31,6 +34,7 @@ use crate::{
 };
 
 pub use parse::parses;
+pub use when::time_of;
 
 /// Runs the command that this process was started with.
 pub fn main() -> Exit {
@@ -113,12 +117,22 @@ async fn serve(
         Command::Agent(AgentCommand::List) => {
             Looking::at(data_dir, console, now).await?.agent_list()?
         }
+        Command::Context(command) => context::serve(&command, settings, clock, console).await?,
         Command::Audit(AuditCommand::List(filter)) => {
             Looking::at(data_dir, console, now).await?.audit_list(&filter).await?
         }
         Command::Audit(AuditCommand::Export { filter, dir }) => {
             let mut looking = Looking::at(data_dir, console, now).await?;
             looking.audit_export(&filter, dir.as_deref()).await?
+        }
+        Command::Operate(Operation::Backup { into }) => {
+            backup::backup(data_dir, &into, console, &clock).await?
+        }
+        Command::Operate(Operation::Restore { from }) => {
+            backup::restore(&from, data_dir, console, &clock).await?
+        }
+        Command::Operate(Operation::Compact { keep_records }) => {
+            compact::compact(data_dir, keep_records, console, &clock).await?
         }
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
         Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,

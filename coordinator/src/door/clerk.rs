@@ -1,15 +1,13 @@
 //! Whoever minds the door: carries out what is asked, at a node that is at work as in a folder that
 //! is opened for one change.
 
-use std::sync::Arc;
-
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::Durability,
     id::{AgentId, NodeId, RunId, TaskId},
     limits::NAME_BYTES_MAX,
     protocol::payload::Json,
-    time::{Clock, Moment},
+    time::Moment,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -21,6 +19,7 @@ use super::{
 };
 use crate::{
     client::Tasks,
+    system::Means,
     task::{
         Answer, Query,
         people::{Said, Word},
@@ -44,7 +43,7 @@ pub(crate) struct Identity {
 pub(crate) struct Clerk {
     identity: Identity,
     tasks: Tasks,
-    clock: Arc<dyn Clock>,
+    means: Means,
     began: Moment,
 }
 
@@ -62,9 +61,9 @@ struct Before {
 }
 
 impl Clerk {
-    pub(crate) fn new(identity: Identity, tasks: Tasks, clock: Arc<dyn Clock>) -> Self {
-        let began = clock.now().moment;
-        Self { identity, tasks, clock, began }
+    pub(crate) fn new(identity: Identity, tasks: Tasks, means: Means) -> Self {
+        let began = means.clock.now().moment;
+        Self { identity, tasks, means, began }
     }
 
     /// Carries out one request, and answers it as its kind says.
@@ -148,7 +147,7 @@ impl Clerk {
             Answer::Runs(runs) => runs,
             _ => Vec::new(),
         };
-        let uptime = self.clock.now().moment.since(self.began);
+        let uptime = self.means.clock.now().moment.since(self.began);
         let node = NodeStatus {
             name: self.identity.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -11,8 +11,10 @@
 
 mod builder;
 mod hands;
+mod leftovers;
 mod member;
 mod porter;
+mod standing;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -23,7 +25,7 @@ use orkestra_runtime::{
     chance::Chance,
     directory::Directory,
     duty,
-    fabric::{Fabric, Key, Registers, SetError},
+    fabric::{Fabric, Keeper, Key, Registers, SetError},
     id::{Incarnation, NodeId, ShardId},
     journal::Journal,
     protocol::agent::{AgentProfile, FromAgent},
@@ -38,11 +40,15 @@ pub use builder::{Builder, FunctionOf};
 pub(crate) use hands::Followers;
 pub use hands::TeamHands;
 pub use member::{Care, Member};
+pub use standing::Standing;
 
 use crate::{
     client::Tasks,
+    context::Contexts,
     door::{self, Clerk, Identity},
+    ops,
     shard::{
+        Mind as _,
         actor::{Settings as ShardPace, ShardHandle, ShardParts, shard},
         machine::{ShardMachine, ShardSettings},
     },
@@ -119,16 +125,37 @@ pub struct System {
     fabric: Option<Arc<dyn Fabric>>,
     tree: SupervisorHandle,
     tasks: Tasks,
+    contexts: Contexts,
     clerk: Arc<Clerk>,
+    means: Means,
     log: SupervisionLog,
     drain_within: Duration,
+}
+
+/// What is done to a node as a whole is done with these: cheap to clone, and good while it goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct Means {
+    pub(crate) shard: Shard,
+    pub(crate) journal: Journal,
+    pub(crate) keeper: Option<Arc<dyn Keeper>>,
+    pub(crate) standing: Arc<Standing>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl System {
     /// Starts a node; it leads, and its agents are up, when this returns.
     pub async fn start(spec: SystemSpec) -> Result<Self> {
         member::check(&spec.members)?;
+        let journal = Journal::of(spec.fabric.as_ref(), ShardId(0))?;
+        // Before anything is changed.
+        journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
         let boot = next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
+        let attempts = spec.folder.join("attempts");
+        let swept =
+            tokio::task::spawn_blocking(move || leftovers::remove_dead_attempts(&attempts, boot));
+        // What could not be removed was told of, and does no harm.
+        let _ = swept.await;
+        let standing = Arc::new(Standing::default());
         let workers: hands::Workers = Arc::new(Directory::new());
         let followers: Followers = Arc::new(Directory::new());
         let (words, inbox) = mpsc::unbounded_channel();
@@ -140,14 +167,16 @@ impl System {
         });
         let settings = spec.settings.clone();
         let parts = ShardParts {
-            journal: Journal::of(spec.fabric.as_ref(), ShardId(0))?,
+            journal: journal.clone(),
             genesis: Arc::new(move || ShardMachine::new(settings.clone())),
             hands: {
                 let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
                 let sink = Arc::clone(&sink);
+                let told: (Arc<Standing>, Arc<dyn Clock>) =
+                    (Arc::clone(&standing), Arc::clone(&spec.clock));
                 Arc::new(move || {
                     let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
-                    TeamHands::new(workers, followers, Arc::clone(&sink))
+                    TeamHands::new(workers, followers, Arc::clone(&sink), told.clone())
                 })
             },
             clock: Arc::clone(&spec.clock),
@@ -156,7 +185,14 @@ impl System {
         };
         let (handle, runner) = shard(parts);
         let tasks = Tasks::new(handle.clone(), followers, spec.fabric.blobs());
-        let clerk = clerk(&spec, boot, tasks.clone());
+        let means = Means {
+            shard: handle.clone(),
+            journal,
+            keeper: spec.fabric.keeper(),
+            standing,
+            clock: Arc::clone(&spec.clock),
+        };
+        let clerk = clerk(&spec, boot, (tasks.clone(), means.clone()));
         let common = Arc::new(member::Common {
             blobs: spec.fabric.blobs(),
             sink,
@@ -181,11 +217,14 @@ impl System {
                 introductions.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
         }
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
+        let contexts = Contexts::new(means.shard.clone());
         Ok(Self {
             fabric: spec.owns_fabric.then_some(spec.fabric),
             tree,
             tasks,
+            contexts,
             clerk,
+            means,
             log: spec.log,
             drain_within: spec.drain_within,
         })
@@ -199,6 +238,11 @@ impl System {
     /// The way to its tasks.
     pub const fn tasks(&self) -> &Tasks {
         &self.tasks
+    }
+
+    /// The way to its context: what happened, what agents understand, snapshots.
+    pub const fn contexts(&self) -> &Contexts {
+        &self.contexts
     }
 
     /// Who carries out what is asked of the node as a whole.
@@ -216,6 +260,16 @@ impl System {
         &self.log
     }
 
+    /// Whether it can write, or its disk is full.
+    pub fn standing(&self) -> &Standing {
+        &self.means.standing
+    }
+
+    /// Compacts its folder while it goes on, see [`ops::compact`].
+    pub async fn compact(&self, records_kept: Option<u64>) -> Result<ops::Compaction> {
+        ops::compact(&self.means, records_kept).await
+    }
+
     /// Waits until the node has given up by itself: its root had more restarts than it bears.
     pub async fn gave_up(&self) {
         self.tree.ended().await;
@@ -224,6 +278,7 @@ impl System {
     /// Stops in order: agents finish or hand back, then everything that was taken is durable, then
     /// the fabric is closed if it is the node's own.
     pub async fn stop(self) -> Result<()> {
+        self.contexts.stopping().await;
         let stopped = self.tree.stop(self.drain_within + STOP_WITHIN).await;
         self.log.flush().await;
         if let Some(fabric) = self.fabric {
@@ -239,14 +294,14 @@ impl fmt::Debug for System {
     }
 }
 
-fn clerk(spec: &SystemSpec, boot: u64, tasks: Tasks) -> Arc<Clerk> {
+fn clerk(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Clerk> {
     let identity = Identity {
         name: spec.node.clone(),
         boot,
         durability: spec.fabric.durability(),
         is_at_work: spec.door.is_some(),
     };
-    Arc::new(Clerk::new(identity, tasks, Arc::clone(&spec.clock)))
+    Arc::new(Clerk::new(identity, tasks, means))
 }
 
 /// The ways in from outside.
