@@ -100,7 +100,7 @@ pub(super) async fn control(
 }
 
 /// Asks, in the name of somebody if one is given, and tells what came of it.
-async fn ask<T: Serialize + DeserializeOwned>(
+pub(super) async fn ask<T: Serialize + DeserializeOwned>(
     (request, name): (&Request, Option<&AgentId>),
     asking: &Asking<'_>,
     console: &mut Console,

@@ -12,20 +12,19 @@ use crate::{
     shard::actor::Settings as ShardPace,
 };
 
-/// Compacts a data directory, and tells what came of it: the process that is at work there does it,
-/// or else this one.
+/// Compacts a data directory, by the process that is at work there if one is, and tells what came
+/// of it.
 pub(super) async fn compact(
-    asking: &Asking<'_>,
     keep_records: Option<u64>,
+    asking: &Asking<'_>,
     console: &mut Console,
 ) -> Result<Exit> {
-    let data_dir = asking.data_dir();
     let compacted = match asking.find().await? {
         Found::Node(mut link) => link.ask(&Request::Compact { keep_records }, None).await?,
-        Found::Closed(pid) => return Err(held(data_dir, pid)),
+        Found::Closed(pid) => return Err(held(asking.data_dir(), pid)),
         Found::Nobody => {
-            let kept = keep_records.unwrap_or(ShardPace::default().records_kept);
-            ops::compact_folder(data_dir, kept, asking.clock.now()).await?
+            let kept = keep_records.unwrap_or_else(|| ShardPace::default().records_kept);
+            ops::compact_folder(asking.data_dir(), kept, asking.clock.now()).await?
         }
     };
     tell(&compacted, console)?;

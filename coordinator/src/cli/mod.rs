@@ -124,7 +124,9 @@ async fn serve(
         Command::Agent(AgentCommand::List) => {
             Looking::at(data_dir, console, now).await?.agent_list()?
         }
-        Command::Context(command) => context::serve(&command, settings, clock, console).await?,
+        Command::Context(command) => {
+            context::serve(&command, &Asking { settings, clock }, console).await?
+        }
         Command::Audit(AuditCommand::List(filter)) => {
             Looking::at(data_dir, console, now).await?.audit_list(&filter).await?
         }
@@ -139,7 +141,7 @@ async fn serve(
             backup::restore(&from, data_dir, console, &clock).await?
         }
         Command::Operate(Operation::Compact { keep_records }) => {
-            compact::compact(&Asking { settings, clock }, keep_records, console).await?
+            compact::compact(keep_records, &Asking { settings, clock }, console).await?
         }
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
         Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,

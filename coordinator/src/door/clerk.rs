@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     client::Tasks,
+    context::{ContextChange, Contexts},
     ops,
     system::Means,
     task::{
@@ -116,6 +117,18 @@ impl Clerk {
                 let changed = tasks.undrain(agent, &by).await?;
                 told(&self.stands("returned", Thing::Agent(agent.clone()), changed))
             }
+            Request::ContextSnapshot { note } => {
+                let note = note.as_str().to_owned();
+                told(&self.contexts().change(&ContextChange::Snapshot { note }, &by).await?)
+            }
+            Request::ContextRestore { snapshot } => {
+                let change = ContextChange::Restore { snapshot: *snapshot };
+                told(&self.contexts().change(&change, &by).await?)
+            }
+            Request::ContextPhase { phase } => {
+                let change = ContextChange::Phase { phase: *phase };
+                told(&self.contexts().change(&change, &by).await?)
+            }
             Request::Compact { keep_records } => {
                 told(&ops::compact(&self.means, *keep_records).await?)
             }
@@ -143,6 +156,10 @@ impl Clerk {
             Thing::Agent(agent) => (None, None, Some(agent)),
         };
         Stands { change: change.to_owned(), run, namespace, agent, changed, pid: self.pid() }
+    }
+
+    fn contexts(&self) -> Contexts {
+        Contexts::new(self.means.shard.clone())
     }
 
     async fn status(&self) -> Result<Status> {

@@ -38,7 +38,6 @@ pub(in crate::cli) struct Asking<'a> {
 }
 
 /// Who is at work in a folder.
-#[derive(Debug)]
 pub(in crate::cli) enum Found {
     /// Nobody.
     Nobody,
@@ -116,6 +115,7 @@ impl Asking<'_> {
     }
 }
 
+/// What to do about a process that cannot be asked.
 pub(in crate::cli) fn held(data_dir: &Path, pid: u32) -> Error {
     let message = format!(
         "cannot change anything in {}: process {pid} is at work there and has no control door; \
