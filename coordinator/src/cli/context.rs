@@ -38,8 +38,8 @@ pub(super) async fn serve(
         ContextCommand::Show { agent, snapshot, events } => {
             let agent = agent.as_deref().map(AgentId::new).transpose()?;
             let snapshot = snapshot.as_deref().map(str::parse).transpose()?;
-            let looking = Looking::at(settings.data_dir(), console, clock.now()).await?;
-            return look(looking, (agent, snapshot), *events);
+            let mut looking = Looking::at(settings.data_dir(), console, clock.now()).await?;
+            return look(&mut looking, (agent, snapshot), *events);
         }
         ContextCommand::List => {
             let looking = Looking::at(settings.data_dir(), console, clock.now()).await?;
@@ -90,7 +90,7 @@ pub(super) async fn tell_resumed(
 }
 
 fn look(
-    looking: Looking<'_>,
+    looking: &mut Looking<'_>,
     (agent, snapshot): (Option<AgentId>, Option<SnapshotNo>),
     events: u64,
 ) -> Result<Exit> {

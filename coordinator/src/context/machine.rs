@@ -235,10 +235,10 @@ impl ContextMachine {
     /// Notes who comes and goes; called before the task machine hears the same.
     pub fn hear_task(&mut self, command: &TaskCommand, tasks: &TaskMachine) {
         match command {
-            TaskCommand::Heard(FromAgent::Left { agent, incarnation }) => {
-                if tasks.is_there(agent, *incarnation) {
-                    self.live.news.left.insert(agent.clone());
-                }
+            TaskCommand::Heard(FromAgent::Left { agent, incarnation })
+                if tasks.is_there(agent, *incarnation) =>
+            {
+                self.live.news.left.insert(agent.clone());
             }
             TaskCommand::Heard(FromAgent::Joined { profile, .. }) => {
                 // A person is only described by this, and neither comes nor goes.
