@@ -165,6 +165,12 @@ impl Tasks {
 
     /// Asks something that changes nothing.
     pub async fn query(&self, query: Query) -> Result<Answer> {
+        self.query_settled(query).await.map(|(answer, _)| answer)
+    }
+
+    /// The same, and whether everything that the answer shows is durable: it is, unless the journal
+    /// has no room now.
+    pub async fn query_settled(&self, query: Query) -> Result<(Answer, bool)> {
         let asked = async {
             loop {
                 match self.shard.query(ShardQuery::Task(query.clone()), WITHIN).await {
@@ -175,8 +181,9 @@ impl Tasks {
             }
         };
         let read = tokio::time::timeout(WITHIN, asked).await.unwrap_or(Err(ShardError::NoAnswer));
-        match read.map_err(|error| unanswered(&error))?.answer {
-            ShardAnswer::Task(answer) => Ok(answer),
+        let read = read.map_err(|error| unanswered(&error))?;
+        match read.answer {
+            ShardAnswer::Task(answer) => Ok((answer, read.settled)),
             answer @ ShardAnswer::Context(_) => {
                 let why = format!("the shard answered something else: {answer:?}");
                 Err(Error::new(ErrorKind::Fault, why))

@@ -8,6 +8,10 @@ mod agents;
 mod context;
 #[path = "cli/examples.rs"]
 mod examples;
+#[path = "cli/kept.rs"]
+mod kept;
+#[path = "cli/live.rs"]
+mod live;
 #[path = "cli/looking.rs"]
 mod looking;
 #[path = "cli/repository.rs"]

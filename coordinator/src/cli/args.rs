@@ -1,11 +1,16 @@
 //! What can be typed.
 
+mod operations;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use operations::Operation;
+
 use crate::{
     bench::Part,
+    cli::change::args::{AgentChange, ControlCommand, TaskChange},
     context::ProjectPhase,
     output::{Exit, Format},
 };
@@ -52,10 +57,12 @@ pub(super) enum Command {
     /// Check scenario files, or show what they may contain.
     #[command(subcommand)]
     Scenario(ScenarioCommand),
-    /// Look at tasks, cancel them, try them again.
+    #[command(flatten)]
+    Control(ControlCommand),
+    /// Look at tasks, cancel them, try them again, decide what they ask.
     #[command(subcommand)]
     Task(TaskCommand),
-    /// Look at agents.
+    /// Look at agents, give them no more work, or work again.
     #[command(subcommand)]
     Agent(AgentCommand),
     /// Say why a task stands where it stands, and what happens next.
@@ -78,6 +85,8 @@ pub(super) enum Command {
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    #[command(flatten)]
+    Operate(Operation),
     /// Save what is left of a damaged data directory into a new one.
     #[command(after_help = "Example:\n  orkestra recover --data-dir .orkestra --into saved")]
     Recover {
@@ -169,29 +178,16 @@ pub(super) enum TaskCommand {
         #[command(flatten)]
         run: RunChoice,
     },
-    /// Cancel a task with its children.
-    Cancel {
-        /// The task.
-        task: String,
-        #[command(flatten)]
-        run: RunChoice,
-        /// Why, for the record.
-        #[arg(long, default_value = "asked on the command line")]
-        reason: String,
-    },
-    /// Try a failed or cancelled task again, and what failed because of it.
-    Retry {
-        /// The task.
-        task: String,
-        #[command(flatten)]
-        run: RunChoice,
-    },
+    #[command(flatten)]
+    Change(TaskChange),
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AgentCommand {
     /// List agents: what they can do, what they did, why one cannot work.
     List,
+    #[command(flatten)]
+    Change(AgentChange),
 }
 
 #[derive(Debug, Subcommand)]

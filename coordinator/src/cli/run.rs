@@ -155,6 +155,7 @@ fn spec(
     spec.members = members.filter_map(Result::transpose).collect::<Result<_>>()?;
     spec.people = team::people(&prepared.agents);
     spec.log = log;
+    spec.door = Some(config.data_dir.clone());
     Ok(spec)
 }
 

@@ -113,8 +113,15 @@ impl ShardMachine {
     }
 }
 
-/// The version of snapshots that this program writes. Version 1 held tasks alone.
+/// The version of snapshots that this program writes, raised with that of any sub-machine. Version 1
+/// held tasks alone.
 const SNAPSHOT_VERSION: u32 = 2;
+
+/// What every version of a snapshot says of itself.
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
 
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
@@ -132,6 +139,8 @@ impl Mind for ShardMachine {
     type Effect = Effect;
     type Query = Query;
     type Answer = Answer;
+
+    const SNAPSHOT_VERSION: u32 = SNAPSHOT_VERSION;
 
     fn decide(&self, now: Now, chance: &mut Chance, command: &Command, step: &mut Step<Self>) {
         match command {
@@ -225,18 +234,20 @@ impl Mind for ShardMachine {
     }
 
     fn restore(bytes: &[u8]) -> Result<Self> {
-        let Snapshot { v, tasks, context } = rmp_serde::from_slice(bytes).map_err(|error| {
+        let corrupt = |error| {
             Error::new(ErrorKind::Corrupt, "cannot read the snapshot of a shard").because(error)
-        })?;
+        };
+        let Version { v } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
         if v > SNAPSHOT_VERSION {
             return Err(Error::new(
-                ErrorKind::Corrupt,
+                ErrorKind::TooNew,
                 format!(
                     "the snapshot of this shard has version {v}, and this program reads up to \
                      {SNAPSHOT_VERSION}: use the newer program"
                 ),
             ));
         }
+        let Snapshot { tasks, context, .. } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
         let tasks = TaskMachine::restore(TaskSettings::default(), &tasks)?;
         let context = match &context[..] {
             [] => ContextMachine::default(),

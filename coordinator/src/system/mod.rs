@@ -11,8 +11,10 @@
 
 mod builder;
 mod hands;
+mod leftovers;
 mod member;
 mod porter;
+mod standing;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -23,7 +25,7 @@ use orkestra_runtime::{
     chance::Chance,
     directory::Directory,
     duty,
-    fabric::{Fabric, Key, Registers, SetError},
+    fabric::{Fabric, Keeper, Key, Registers, SetError},
     id::{Incarnation, NodeId, ShardId},
     journal::Journal,
     protocol::agent::{AgentProfile, FromAgent},
@@ -38,11 +40,15 @@ pub use builder::{Builder, FunctionOf};
 pub(crate) use hands::Followers;
 pub use hands::TeamHands;
 pub use member::{Care, Member};
+pub use standing::Standing;
 
 use crate::{
     client::Tasks,
     context::Contexts,
+    door::{self, Clerk, Identity},
+    ops,
     shard::{
+        Mind as _,
         actor::{Settings as ShardPace, ShardHandle, ShardParts, shard},
         machine::{ShardMachine, ShardSettings},
     },
@@ -66,6 +72,9 @@ pub struct SystemSpec {
     pub owns_fabric: bool,
     /// The folder below which attempts get theirs.
     pub folder: PathBuf,
+    /// The folder in which its control door is; none for a node that has no folder, or works in one
+    /// for a moment only.
+    pub door: Option<PathBuf>,
     /// The team.
     pub members: Vec<Member>,
     /// Who is asked and has no worker.
@@ -96,6 +105,7 @@ impl SystemSpec {
             fabric,
             owns_fabric: false,
             folder,
+            door: None,
             members: Vec::new(),
             people: Vec::new(),
             settings: ShardSettings::default(),
@@ -116,15 +126,36 @@ pub struct System {
     tree: SupervisorHandle,
     tasks: Tasks,
     contexts: Contexts,
+    clerk: Arc<Clerk>,
+    means: Means,
     log: SupervisionLog,
     drain_within: Duration,
+}
+
+/// What is done to a node as a whole is done with these: cheap to clone, and good while it goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct Means {
+    pub(crate) shard: Shard,
+    pub(crate) journal: Journal,
+    pub(crate) keeper: Option<Arc<dyn Keeper>>,
+    pub(crate) standing: Arc<Standing>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl System {
     /// Starts a node; it leads, and its agents are up, when this returns.
     pub async fn start(spec: SystemSpec) -> Result<Self> {
         member::check(&spec.members)?;
+        let journal = Journal::of(spec.fabric.as_ref(), ShardId(0))?;
+        // Before anything is changed.
+        journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
         let boot = next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
+        let attempts = spec.folder.join("attempts");
+        let swept =
+            tokio::task::spawn_blocking(move || leftovers::remove_dead_attempts(&attempts, boot));
+        // What could not be removed was told of, and does no harm.
+        let _ = swept.await;
+        let standing = Arc::new(Standing::default());
         let workers: hands::Workers = Arc::new(Directory::new());
         let followers: Followers = Arc::new(Directory::new());
         let (words, inbox) = mpsc::unbounded_channel();
@@ -136,14 +167,16 @@ impl System {
         });
         let settings = spec.settings.clone();
         let parts = ShardParts {
-            journal: Journal::of(spec.fabric.as_ref(), ShardId(0))?,
+            journal: journal.clone(),
             genesis: Arc::new(move || ShardMachine::new(settings.clone())),
             hands: {
                 let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
                 let sink = Arc::clone(&sink);
+                let told: (Arc<Standing>, Arc<dyn Clock>) =
+                    (Arc::clone(&standing), Arc::clone(&spec.clock));
                 Arc::new(move || {
                     let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
-                    TeamHands::new(workers, followers, Arc::clone(&sink))
+                    TeamHands::new(workers, followers, Arc::clone(&sink), told.clone())
                 })
             },
             clock: Arc::clone(&spec.clock),
@@ -151,6 +184,15 @@ impl System {
             settings: spec.pace,
         };
         let (handle, runner) = shard(parts);
+        let tasks = Tasks::new(handle.clone(), followers, spec.fabric.blobs());
+        let means = Means {
+            shard: handle.clone(),
+            journal,
+            keeper: spec.fabric.keeper(),
+            standing,
+            clock: Arc::clone(&spec.clock),
+        };
+        let clerk = clerk(&spec, boot, (tasks.clone(), means.clone()));
         let common = Arc::new(member::Common {
             blobs: spec.fabric.blobs(),
             sink,
@@ -163,7 +205,8 @@ impl System {
         let parts = tree::Parts {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
-            porter: porter_child((words, inbox), handle.clone(), Arc::clone(&spec.clock)),
+            porter: porter_child((words, inbox), handle, Arc::clone(&spec.clock)),
+            doors: doors(spec.door, &clerk, &spec.clock),
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
@@ -174,13 +217,14 @@ impl System {
                 introductions.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
         }
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
-        let contexts = Contexts::new(handle.clone());
-        let tasks = Tasks::new(handle, followers, spec.fabric.blobs());
+        let contexts = Contexts::new(means.shard.clone());
         Ok(Self {
             fabric: spec.owns_fabric.then_some(spec.fabric),
             tree,
             tasks,
             contexts,
+            clerk,
+            means,
             log: spec.log,
             drain_within: spec.drain_within,
         })
@@ -201,6 +245,11 @@ impl System {
         &self.contexts
     }
 
+    /// Who carries out what is asked of the node as a whole.
+    pub(crate) const fn clerk(&self) -> &Arc<Clerk> {
+        &self.clerk
+    }
+
     /// Its supervision tree.
     pub const fn tree(&self) -> &SupervisorHandle {
         &self.tree
@@ -209,6 +258,16 @@ impl System {
     /// Its supervision log.
     pub const fn log(&self) -> &SupervisionLog {
         &self.log
+    }
+
+    /// Whether it can write, or its disk is full.
+    pub fn standing(&self) -> &Standing {
+        &self.means.standing
+    }
+
+    /// Compacts its folder while it goes on, see [`ops::compact`].
+    pub async fn compact(&self, records_kept: Option<u64>) -> Result<ops::Compaction> {
+        ops::compact(&self.means, records_kept).await
     }
 
     /// Waits until the node has given up by itself: its root had more restarts than it bears.
@@ -233,6 +292,22 @@ impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("System").field("tree", &self.tree).finish_non_exhaustive()
     }
+}
+
+fn clerk(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Clerk> {
+    let identity = Identity {
+        name: spec.node.clone(),
+        boot,
+        durability: spec.fabric.durability(),
+        is_at_work: spec.door.is_some(),
+    };
+    Arc::new(Clerk::new(identity, tasks, means))
+}
+
+/// The ways in from outside.
+fn doors(folder: Option<PathBuf>, clerk: &Arc<Clerk>, clock: &Arc<dyn Clock>) -> Vec<ChildSpec> {
+    let child = |folder| door::child(folder, Arc::clone(clerk), Arc::clone(clock));
+    folder.map(child).into_iter().collect()
 }
 
 /// The embedded fabric has no connection to lose: its place in the tree is kept for what can end.

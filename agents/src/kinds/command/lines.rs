@@ -208,6 +208,24 @@ impl Lines<'_> {
     }
 }
 
+/// Hears all of it, to its end.
+#[cfg(feature = "testing")]
+pub(super) fn hear(
+    context: &Context,
+    redaction: &Redaction,
+    line_bytes_max: usize,
+    chunks: &[&[u8]],
+) -> Result<Option<Result<Json, Failure>>, Failure> {
+    let (unfinished, last_word) = (Vec::new(), None);
+    let mut lines = Lines { context, redaction, line_bytes_max, unfinished, last_word };
+    for chunk in chunks {
+        lines.hear(chunk)?;
+    }
+    let rest = std::mem::take(&mut lines.unfinished);
+    lines.line(&rest)?;
+    Ok(lines.last_word)
+}
+
 /// One attempt.
 pub(super) async fn work(
     spec: &CommandSpec,

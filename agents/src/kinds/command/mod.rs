@@ -55,8 +55,8 @@
 //! A child that leaves the group (`setsid`) is not followed; what it writes is not waited for. If
 //! this process itself is killed by `SIGKILL`, its programs live on, without their input. The memory
 //! limit is one of address space, for each process, set right after the start: the very first
-//! moments of a program run without it. Redaction finds secrets as they are and as JSON spells
-//! them, not in any other encoding. None of this is a sandbox.
+//! moments of a program run without it. Redaction finds secrets as they are and in every way
+//! that JSON may spell them, not in any other encoding. None of this is a sandbox.
 
 mod capture;
 mod exit;
@@ -66,6 +66,8 @@ mod process;
 mod program;
 mod redact;
 mod spec;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
