@@ -8,10 +8,11 @@
 //!    │  └─ shard-0     rest_for_one
 //!    │     ├─ reigns   leadership, journal and sequencer: one reign after another
 //!    │     └─ porter   carries what workers say to the sequencer
-//!    └─ agents         one_for_one with backoff, one child per agent
+//!    ├─ agents         one_for_one with backoff, one child per agent
+//!    └─ doors          one_for_one with backoff: who looks on, and lets others look; if asked for
 //! ```
 //!
-//! Stopping goes the other way: agents drain first, then the porter, then the shard closes with
+//! Stopping goes the other way: doors close, agents drain, then the porter, then the shard closes with
 //! everything durable, then the fabric.
 
 use std::time::Duration;
@@ -41,16 +42,21 @@ pub(crate) struct Parts {
     pub(crate) reigns: ChildSpec,
     pub(crate) porter: ChildSpec,
     pub(crate) agents: Vec<ChildSpec>,
+    pub(crate) doors: Vec<ChildSpec>,
 }
 
 /// The tree of a node.
 pub(crate) fn node(parts: Parts, tolerance: Tolerance) -> SupervisorSpec {
-    let Parts { fabric, reigns, porter, agents } = parts;
+    let Parts { fabric, reigns, porter, agents, doors } = parts;
     let Tolerance { restarts, period } = tolerance;
     let supervisor = |name: &str| SupervisorSpec::new(name).intensity(restarts, period);
     let shard = supervisor("shard-0").strategy(Strategy::RestForOne).child(reigns).child(porter);
     let shards = supervisor("shards").supervisor(shard);
     let agents = agents.into_iter().fold(supervisor("agents"), SupervisorSpec::child);
-    let house = supervisor("house").supervisor(shards).supervisor(agents);
+    let mut house = supervisor("house").supervisor(shards).supervisor(agents);
+    if !doors.is_empty() {
+        let doors = doors.into_iter().fold(supervisor("doors"), SupervisorSpec::child);
+        house = house.supervisor(doors);
+    }
     supervisor("node").strategy(Strategy::RestForOne).child(fabric).supervisor(house)
 }

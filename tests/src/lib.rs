@@ -3,5 +3,6 @@
 pub mod command;
 pub mod contract;
 pub mod faulty;
+pub mod openmetrics;
 pub mod sim;
 pub mod store;

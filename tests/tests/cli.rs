@@ -6,8 +6,12 @@
 mod agents;
 #[path = "cli/examples.rs"]
 mod examples;
+#[path = "cli/health.rs"]
+mod health;
 #[path = "cli/looking.rs"]
 mod looking;
+#[path = "cli/metrics.rs"]
+mod metrics;
 #[path = "cli/repository.rs"]
 mod repository;
 #[path = "cli/resume.rs"]

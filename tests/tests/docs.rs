@@ -12,8 +12,14 @@ use std::{
 use orkestra_coordinator::{cli, config::KEYS, output::Exit};
 
 /// The documents, from the root of the project.
-const DOCUMENTS: [&str; 5] =
-    ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/command-agents.md"];
+const DOCUMENTS: [&str; 6] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs/command-agents.md",
+    "docs/metrics.md",
+];
 const ORKESTRA: &str = env!("CARGO_BIN_EXE_orkestra-under-test");
 const REVIEW: &str = "examples/release-review.toml";
 

@@ -8,6 +8,7 @@ mod bench;
 mod change;
 mod failure;
 mod files;
+mod health;
 mod look;
 mod parse;
 mod run;
@@ -117,6 +118,9 @@ async fn serve(
         Command::Audit(AuditCommand::Export { filter, dir }) => {
             let mut looking = Looking::at(data_dir, console, now).await?;
             looking.audit_export(&filter, dir.as_deref()).await?
+        }
+        Command::Health(args) => {
+            health::show(&args, Looking::at(data_dir, console, now).await?, data_dir).await?
         }
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
         Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,

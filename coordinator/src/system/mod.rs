@@ -11,6 +11,7 @@
 
 mod builder;
 mod hands;
+mod looks;
 mod member;
 mod porter;
 
@@ -24,8 +25,7 @@ use orkestra_runtime::{
     directory::Directory,
     duty,
     fabric::{Fabric, Key, Registers, SetError},
-    id::{Incarnation, NodeId, ShardId},
-    journal::Journal,
+    id::{Incarnation, NodeId},
     protocol::agent::{AgentProfile, FromAgent},
     supervise::{
         ChildSpec, Env, Running, Started, Starting, SupervisionLog, Supervisor, SupervisorHandle,
@@ -41,6 +41,8 @@ pub use member::{Care, Member};
 
 use crate::{
     client::Tasks,
+    health::Monitor,
+    metrics::Metrics,
     shard::{
         actor::{Settings as ShardPace, ShardHandle, ShardParts, shard},
         machine::{ShardMachine, ShardSettings},
@@ -83,6 +85,10 @@ pub struct SystemSpec {
     pub clock: Arc<dyn Clock>,
     /// Where chance comes from.
     pub seed: u64,
+    /// Whether somebody follows how well it does: see [`System::monitor`].
+    pub monitored: bool,
+    /// Where its metrics are to be had; then it is monitored as well.
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 impl SystemSpec {
@@ -104,6 +110,8 @@ impl SystemSpec {
             log: SupervisionLog::unkept(),
             clock,
             seed,
+            monitored: false,
+            metrics: None,
         })
     }
 }
@@ -115,6 +123,7 @@ pub struct System {
     tree: SupervisorHandle,
     tasks: Tasks,
     log: SupervisionLog,
+    monitor: Option<Arc<Monitor>>,
     drain_within: Duration,
 }
 
@@ -133,8 +142,9 @@ impl System {
             let _ = said.send(porter::Word::Said(news));
         });
         let settings = spec.settings.clone();
+        let (journal, monitor) = looks::watched(&spec).await?;
         let parts = ShardParts {
-            journal: Journal::of(spec.fabric.as_ref(), ShardId(0))?,
+            journal: journal.clone(),
             genesis: Arc::new(move || ShardMachine::new(settings.clone())),
             hands: {
                 let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
@@ -158,11 +168,13 @@ impl System {
             boot,
             drain_within: spec.drain_within,
         });
+        let doors = looks::doors(&spec, (&journal, monitor.as_ref()), &handle);
         let parts = tree::Parts {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
             porter: porter_child((words, inbox), handle.clone(), Arc::clone(&spec.clock)),
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
+            doors,
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
         for profile in spec.people {
@@ -178,6 +190,7 @@ impl System {
             tree,
             tasks,
             log: spec.log,
+            monitor,
             drain_within: spec.drain_within,
         })
     }
@@ -200,6 +213,11 @@ impl System {
     /// Its supervision log.
     pub const fn log(&self) -> &SupervisionLog {
         &self.log
+    }
+
+    /// Who follows how well it does, if it was to be monitored.
+    pub const fn monitor(&self) -> Option<&Arc<Monitor>> {
+        self.monitor.as_ref()
     }
 
     /// Waits until the node has given up by itself: its root had more restarts than it bears.

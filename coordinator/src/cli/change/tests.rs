@@ -8,7 +8,11 @@ use std::{
 
 use super::*;
 use crate::{
-    cli::{args::RunArgs, failure::Failure, run},
+    cli::{
+        args::{RunArgs, WatchingArgs},
+        failure::Failure,
+        run,
+    },
     config::{Config, Layers},
     output::Surroundings,
 };
@@ -81,7 +85,9 @@ impl Place {
     /// Runs the scenario; answers how that ended and what was said.
     async fn run(&self) -> (Exit, String) {
         let file = self.dir.path().join("mend.toml");
-        let args = RunArgs { file, set: Vec::new(), fresh: false, no_wait: false, report: None };
+        let watching = WatchingArgs::default();
+        let args =
+            RunArgs { file, set: Vec::new(), fresh: false, no_wait: false, report: None, watching };
         let (mut console, said) = console();
         let exit = match run::run(&args, &self.settings, &mut console).await {
             Ok(exit) => exit,
