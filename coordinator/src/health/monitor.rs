@@ -35,6 +35,9 @@ use crate::shard::machine::Event;
 /// How often the journal is looked at.
 pub const FOLLOW_EVERY: Duration = Duration::from_millis(250);
 
+/// How often it begins anew in a row when the journal is forgotten faster than it reads.
+const BEGINNINGS_MAX: u32 = 3;
+
 /// Who counts what happens. Called with a lock held: it must be quick, and not ask the monitor.
 pub trait Observer: Send + Sync + 'static {
     /// Something happened after the node had begun.
@@ -111,10 +114,25 @@ impl Monitor {
         }
     }
 
-    /// Reads what has become durable since it read last.
+    /// Reads what has become durable since it read last. Where it fell behind what is kept, it
+    /// begins anew with what a snapshot knows; what stood between is known, and never told.
     pub async fn catch_up(&self) -> Result<()> {
         let mut place = self.place.lock().await;
-        let Some(Place { journal, position, begun }) = place.as_mut() else { return Ok(()) };
+        let Some(place) = place.as_mut() else { return Ok(()) };
+        let mut tries = 0;
+        loop {
+            match self.advance(place).await {
+                Err(error) if error.kind() == ErrorKind::NotFound && tries < BEGINNINGS_MAX => {
+                    place.position = None;
+                    tries += 1;
+                }
+                read => return read,
+            }
+        }
+    }
+
+    async fn advance(&self, place: &mut Place) -> Result<()> {
+        let Place { journal, position, begun } = place;
         if position.is_none() {
             let (vitals, begins) = Vitals::beginning(journal).await?;
             self.seen().vitals = vitals;
@@ -122,13 +140,7 @@ impl Monitor {
         }
         // It moves with what is folded, so that nothing is folded twice if this is dropped.
         let Some(at) = position else { return Ok(()) };
-        let read = self.read_to(journal, at, *begun).await;
-        if read.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-            // It fell behind what is kept: it begins anew with what a snapshot knows.
-            *position = None;
-            return Ok(());
-        }
-        read
+        self.read_to(journal, at, *begun).await
     }
 
     /// Reads up to the end; what stands up to and including record `begun` is no news.
