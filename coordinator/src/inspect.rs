@@ -15,6 +15,7 @@ use orkestra_runtime::{
 
 use crate::{
     audit::{AuditRow, Auditor},
+    context::{ContextAnswer, ContextQuery},
     health::{Tending, Vitals},
     shard::{
         Mind as _,
@@ -69,6 +70,11 @@ impl Inspection {
         self.machine.tasks()
     }
 
+    /// Answers a question about the context.
+    pub fn context(&self, query: &ContextQuery) -> ContextAnswer {
+        self.machine.context().answer(query, self.machine.tasks())
+    }
+
     /// Hands on every event of the journal, oldest first, as a row; where its beginning was trimmed,
     /// every event after the oldest snapshot that is kept.
     pub async fn audit(&self, mut each: impl FnMut(AuditRow) + Send) -> Result<()> {
@@ -98,9 +104,10 @@ impl Inspection {
         }
         let (mut vitals, mut position) = Vitals::beginning(&self.journal).await?;
         let fold = |number, at, event: &Event| {
-            let Event::Task(event) = event;
             tending.hear(at);
-            vitals.apply(number, at, event, &mut |_| {});
+            if let Event::Task(event) = event {
+                vitals.apply(number, at, event, &mut |_| {});
+            }
         };
         self.journal.read_on(&mut position, Sequence(u64::MAX), fold).await?;
         Ok((vitals, tending))

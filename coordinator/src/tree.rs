@@ -8,11 +8,15 @@
 //!    │  └─ shard-0     rest_for_one
 //!    │     ├─ reigns   leadership, journal and sequencer: one reign after another
 //!    │     └─ porter   carries what workers say to the sequencer
-//!    ├─ agents         one_for_one with backoff, one child per agent
-//!    └─ doors          one_for_one with backoff: who looks on, and lets others look; if asked for
+//!    ├─ doors          one_for_one with backoff: ways in from outside, and who looks on
+//!    │  ├─ control     the socket in the data directory; only where there is one
+//!    │  ├─ monitor     follows what is durable, for health; only if asked for
+//!    │  └─ metrics     answers Prometheus; only if asked for
+//!    └─ agents         one_for_one with backoff, one child per agent
 //! ```
 //!
-//! Stopping goes the other way: doors close, agents drain, then the porter, then the shard closes with
+//! Stopping goes the other way: agents drain first, while the doors are open still, so that what
+//! hangs can be cancelled; then the doors are shut, then the porter ends, then the shard closes with
 //! everything durable, then the fabric.
 
 use std::time::Duration;
@@ -41,22 +45,19 @@ pub(crate) struct Parts {
     pub(crate) fabric: ChildSpec,
     pub(crate) reigns: ChildSpec,
     pub(crate) porter: ChildSpec,
-    pub(crate) agents: Vec<ChildSpec>,
     pub(crate) doors: Vec<ChildSpec>,
+    pub(crate) agents: Vec<ChildSpec>,
 }
 
 /// The tree of a node.
 pub(crate) fn node(parts: Parts, tolerance: Tolerance) -> SupervisorSpec {
-    let Parts { fabric, reigns, porter, agents, doors } = parts;
+    let Parts { fabric, reigns, porter, doors, agents } = parts;
     let Tolerance { restarts, period } = tolerance;
     let supervisor = |name: &str| SupervisorSpec::new(name).intensity(restarts, period);
     let shard = supervisor("shard-0").strategy(Strategy::RestForOne).child(reigns).child(porter);
     let shards = supervisor("shards").supervisor(shard);
+    let doors = doors.into_iter().fold(supervisor("doors"), SupervisorSpec::child);
     let agents = agents.into_iter().fold(supervisor("agents"), SupervisorSpec::child);
-    let mut house = supervisor("house").supervisor(shards).supervisor(agents);
-    if !doors.is_empty() {
-        let doors = doors.into_iter().fold(supervisor("doors"), SupervisorSpec::child);
-        house = house.supervisor(doors);
-    }
+    let house = supervisor("house").supervisor(shards).supervisor(doors).supervisor(agents);
     supervisor("node").strategy(Strategy::RestForOne).child(fabric).supervisor(house)
 }

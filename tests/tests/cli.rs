@@ -4,10 +4,16 @@
 
 #[path = "cli/agents.rs"]
 mod agents;
+#[path = "cli/context.rs"]
+mod context;
 #[path = "cli/examples.rs"]
 mod examples;
 #[path = "cli/health.rs"]
 mod health;
+#[path = "cli/kept.rs"]
+mod kept;
+#[path = "cli/live.rs"]
+mod live;
 #[path = "cli/looking.rs"]
 mod looking;
 #[path = "cli/metrics.rs"]

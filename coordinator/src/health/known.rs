@@ -29,8 +29,9 @@ impl Vitals {
     pub async fn beginning(journal: &Journal) -> Result<(Self, Position)> {
         let (mut vitals, mut position) = (Self::default(), Position::default());
         let first = journal.read_on(&mut position, Sequence(1), |number, at, event: &Event| {
-            let Event::Task(event) = event;
-            vitals.apply(number, at, event, &mut |_| {});
+            if let Event::Task(event) = event {
+                vitals.apply(number, at, event, &mut |_| {});
+            }
         });
         let trimmed: Error = match first.await {
             Ok(_) => return Ok((vitals, position)),

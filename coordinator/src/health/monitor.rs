@@ -155,7 +155,7 @@ impl Monitor {
     async fn read(&self, journal: &Journal, at: &mut Position, until: Sequence) -> Result<()> {
         let is_news = self.is_news.load(Ordering::Relaxed);
         let fold = |number, wall, event: &Event| {
-            let Event::Task(event) = event;
+            let Event::Task(event) = event else { return };
             let mut seen = self.seen();
             seen.vitals.apply(number, wall, event, &mut |fact| {
                 if let Some(observer) = self.observer.as_ref().filter(|_| is_news) {

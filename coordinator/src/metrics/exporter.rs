@@ -102,7 +102,7 @@ impl Exporter {
         let read = self.source.shard.query(query, ANSWER_WITHIN).await.ok()?;
         match read.answer {
             ShardAnswer::Task(Answer::Gauges(gauges)) => Some(*gauges),
-            ShardAnswer::Task(_) => None,
+            _ => None,
         }
     }
 

@@ -7,12 +7,11 @@ use std::sync::Arc;
 
 use orkestra_runtime::{
     Result, duty,
-    id::ShardId,
     journal::Journal,
     supervise::{ChildSpec, Started, Starting},
 };
 
-use super::{Care, Shard, SystemSpec};
+use super::{Care, Means, SystemSpec};
 use crate::{
     health::{Monitor, Observer, WatchedLogs},
     metrics::{Exporter, Source},
@@ -22,32 +21,35 @@ use crate::{
 const ATTEMPTS_MAX: u32 = 10;
 
 /// The journal of a node and, if it is to be monitored, who watches it.
-pub(super) async fn watched(spec: &SystemSpec) -> Result<(Journal, Option<Arc<Monitor>>)> {
-    let journal = Journal::of(spec.fabric.as_ref(), ShardId(0))?;
+pub(super) async fn watched(
+    spec: &SystemSpec,
+    journal: Journal,
+) -> Result<(Journal, Option<Arc<Monitor>>)> {
     if !spec.monitored && spec.metrics.is_none() {
         return Ok((journal, None));
     }
+    let shard = journal.shard();
     let counters = spec.metrics.as_ref().map(|metrics| Arc::clone(&metrics.counters));
     let monitor = Monitor::new(counters.map(|counters| counters as Arc<dyn Observer>));
     monitor.attach(journal, &spec.log).await?;
     let clock = Arc::clone(&spec.clock);
     let logs = WatchedLogs::over(spec.fabric.logs(), Arc::clone(&monitor), clock);
     let (registers, blobs) = (spec.fabric.registers(), spec.fabric.blobs());
-    Ok((Journal::over(ShardId(0), Arc::new(logs), registers, blobs)?, Some(monitor)))
+    Ok((Journal::over(shard, Arc::new(logs), registers, blobs)?, Some(monitor)))
 }
 
-/// The children of the supervisor of doors.
-pub(super) fn doors(
+/// Its children of the supervisor of doors.
+pub(super) fn children(
     spec: &SystemSpec,
-    (journal, monitor): (&Journal, Option<&Arc<Monitor>>),
-    shard: &Shard,
+    means: &Means,
+    monitor: Option<&Arc<Monitor>>,
 ) -> Vec<ChildSpec> {
     let Some(monitor) = monitor else { return Vec::new() };
     let mut doors = vec![follower(spec, monitor)];
     if let Some(metrics) = &spec.metrics {
         let source = Source {
-            shard: shard.clone(),
-            journal: journal.clone(),
+            shard: means.shard.clone(),
+            journal: means.journal.clone(),
             monitor: Arc::clone(monitor),
             clock: Arc::clone(&spec.clock),
             members: spec.members.len(),
