@@ -143,6 +143,15 @@ impl Said {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
     }
 
+    /// What of its data is whole, as a JSON document a line: one that was killed may have said half
+    /// a line.
+    #[track_caller]
+    pub fn lines_that_are_whole(&self) -> Vec<Value> {
+        let whole = self.out.rfind('\n').map_or(0, |end| end + 1);
+        let whole = Self { out: self.out[..whole].to_owned(), ..self.clone() };
+        whole.lines()
+    }
+
     /// Its data as a JSON document a line.
     #[track_caller]
     pub fn lines(&self) -> Vec<Value> {

@@ -8,12 +8,16 @@ mod agents;
 mod context;
 #[path = "cli/examples.rs"]
 mod examples;
+#[path = "cli/health.rs"]
+mod health;
 #[path = "cli/kept.rs"]
 mod kept;
 #[path = "cli/live.rs"]
 mod live;
 #[path = "cli/looking.rs"]
 mod looking;
+#[path = "cli/metrics.rs"]
+mod metrics;
 #[path = "cli/operations.rs"]
 mod operations;
 #[path = "cli/repository.rs"]

@@ -11,6 +11,7 @@ mod compact;
 mod context;
 mod failure;
 mod files;
+mod health;
 mod look;
 mod parse;
 mod run;
@@ -133,6 +134,9 @@ async fn serve(
         Command::Audit(AuditCommand::Export { filter, dir }) => {
             let mut looking = Looking::at(data_dir, console, now).await?;
             looking.audit_export(&filter, dir.as_deref()).await?
+        }
+        Command::Health(args) => {
+            health::show(&args, Looking::at(data_dir, console, now).await?, data_dir).await?
         }
         Command::Operate(Operation::Backup { into }) => {
             backup::backup(data_dir, &into, console, &clock).await?

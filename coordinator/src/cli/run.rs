@@ -4,6 +4,7 @@ mod choose;
 mod ending;
 mod endings;
 mod people;
+mod vitals;
 mod watch;
 
 use std::{path::Path, sync::Arc};
@@ -20,7 +21,9 @@ use self::watch::Interruptions;
 pub(super) use self::watch::interrupted;
 use crate::{
     cli::{args::RunArgs, failure::Failure, files, settings::Settings},
-    output::{Console, Exit},
+    config::Listen,
+    metrics::Metrics,
+    output::{Console, Exit, Format},
     pin::pin,
     scenario::Prepared,
     shard::actor::Settings as ShardPace,
@@ -100,7 +103,9 @@ async fn in_fabric(
 ) -> Result<Exit, Failure> {
     let mut interruptions = Interruptions::listen()?;
     let log = SupervisionLog::open(settings.data_dir().join(SUPERVISION_LOG))?;
-    let spec = spec(prepared, settings, Arc::clone(fabric), (log, Arc::clone(&clock)))?;
+    let mut spec = spec(prepared, settings, Arc::clone(fabric), (log, Arc::clone(&clock)))?;
+    spec.monitored = true;
+    spec.metrics = metrics(args, settings, console)?;
     let began = clock.now().wall;
     let system = System::start(spec).await?;
     let told: Told<'_> = (&system, settings, clock.as_ref(), began);
@@ -122,6 +127,30 @@ async fn in_fabric(
             Ok(exit)
         }
     }
+}
+
+/// Takes the address at which metrics are to be read, if there is one, and tells which it is.
+fn metrics(
+    args: &RunArgs,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<Option<Arc<Metrics>>> {
+    let listen = match &args.watching.metrics {
+        Some(typed) => Listen::typed(typed)?,
+        None => settings.config.metrics_listen,
+    };
+    let Some(address) = listen.0 else { return Ok(None) };
+    let metrics = Metrics::bind(address)?;
+    let address = metrics.address();
+    console.say(format!("metrics are at http://{address}/metrics"))?;
+    if console.format() == Format::Ndjson {
+        console.line(&serde_json::json!({
+            "event": "listening",
+            "what": "metrics",
+            "address": address.to_string(),
+        }))?;
+    }
+    Ok(Some(Arc::new(metrics)))
 }
 
 /// What a run is told with, and when this process began it.

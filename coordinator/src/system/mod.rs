@@ -9,23 +9,24 @@
 //!
 //! Begin with [`System::builder`], go on with [`Tasks`]; [`tree`] shows how it is supervised.
 
+mod boots;
 mod builder;
 mod hands;
 mod leftovers;
+mod looks;
 mod member;
 mod porter;
 mod standing;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use orkestra_agents::worker::Sink;
 use orkestra_runtime::{
-    Error, ErrorKind, Result,
+    Result,
     chance::Chance,
     directory::Directory,
     duty,
-    fabric::{Fabric, Keeper, Key, Registers, SetError},
+    fabric::{Fabric, Keeper},
     id::{Incarnation, NodeId, ShardId},
     journal::Journal,
     protocol::agent::{AgentProfile, FromAgent},
@@ -46,6 +47,8 @@ use crate::{
     client::Tasks,
     context::Contexts,
     door::{self, Clerk, Identity},
+    health::Monitor,
+    metrics::Metrics,
     ops,
     shard::{
         Mind as _,
@@ -93,6 +96,10 @@ pub struct SystemSpec {
     pub clock: Arc<dyn Clock>,
     /// Where chance comes from.
     pub seed: u64,
+    /// Whether somebody follows how well it does: see [`System::monitor`].
+    pub monitored: bool,
+    /// Where its metrics are to be had; then it is monitored as well.
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 impl SystemSpec {
@@ -115,6 +122,8 @@ impl SystemSpec {
             log: SupervisionLog::unkept(),
             clock,
             seed,
+            monitored: false,
+            metrics: None,
         })
     }
 }
@@ -129,6 +138,7 @@ pub struct System {
     clerk: Arc<Clerk>,
     means: Means,
     log: SupervisionLog,
+    monitor: Option<Arc<Monitor>>,
     drain_within: Duration,
 }
 
@@ -149,7 +159,7 @@ impl System {
         let journal = Journal::of(spec.fabric.as_ref(), ShardId(0))?;
         // Before anything is changed.
         journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
-        let boot = next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
+        let boot = boots::next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
         leftovers::sweep(&spec.folder, boot).await;
         let standing = Arc::new(Standing::default());
         let workers: hands::Workers = Arc::new(Directory::new());
@@ -162,6 +172,7 @@ impl System {
             let _ = said.send(porter::Word::Said(news));
         });
         let settings = spec.settings.clone();
+        let (journal, monitor) = looks::watched(&spec, journal).await?;
         let parts = ShardParts {
             journal: journal.clone(),
             genesis: Arc::new(move || ShardMachine::new(settings.clone())),
@@ -193,11 +204,13 @@ impl System {
             boot,
             drain_within: spec.drain_within,
         });
+        let mut doors = doors(spec.door.clone(), &clerk, &spec.clock);
+        doors.extend(looks::children(&spec, &means, monitor.as_ref()));
         let parts = tree::Parts {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
             porter: porter_child((words, inbox), handle, Arc::clone(&spec.clock)),
-            doors: doors(spec.door, &clerk, &spec.clock),
+            doors,
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
@@ -212,6 +225,7 @@ impl System {
             clerk,
             means,
             log: spec.log,
+            monitor,
             drain_within: spec.drain_within,
         })
     }
@@ -244,6 +258,11 @@ impl System {
     /// Its supervision log.
     pub const fn log(&self) -> &SupervisionLog {
         &self.log
+    }
+
+    /// Who follows how well it does, if it was to be monitored.
+    pub const fn monitor(&self) -> Option<&Arc<Monitor>> {
+        self.monitor.as_ref()
     }
 
     /// Whether it can write, or its disk is full.
@@ -354,37 +373,5 @@ fn introduce(people: Vec<AgentProfile>, boot: u64, to: &mpsc::UnboundedSender<po
     for profile in people {
         let incarnation = Incarnation(boot << 32);
         let _ = to.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
-    }
-}
-
-/// Counts the starts of a node, so that the lives of its workers rise across them.
-async fn next_boot(registers: &dyn Registers, node: &NodeId) -> Result<u64> {
-    let token: String = node
-        .as_str()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
-        .collect();
-    let key = Key::new(&format!("node.{token}.boots"))?;
-    loop {
-        let now = registers.get(&key).await?;
-        let last =
-            now.as_ref().and_then(|value| std::str::from_utf8(&value.bytes).ok()?.parse().ok());
-        let boot: u64 = last.unwrap_or(0) + 1;
-        let bytes = Bytes::from(boot.to_string());
-        let set = match now {
-            Some(value) => registers.compare_and_set(&key, value.revision, bytes).await,
-            None => registers.create(&key, bytes).await,
-        };
-        match set {
-            Ok(_) => return Ok(boot),
-            Err(SetError::Conflict(_)) => {}
-            Err(error) => {
-                return Err(Error::new(
-                    ErrorKind::Unavailable,
-                    "cannot count the starts of this node",
-                )
-                .because(error));
-            }
-        }
     }
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::task::{
     event::{RunOpening, TaskEvent},
+    gauges::Gauges,
     people::{PendingView, Word},
     roster::AgentNo,
     standing::ScopeName,
@@ -339,6 +340,8 @@ pub enum Query {
     Agents,
     /// What is asked of people, in one run or in all.
     Pending(Option<RunId>),
+    /// How many tasks stand where, without a look at each.
+    Gauges,
 }
 
 /// An answer.
@@ -358,6 +361,8 @@ pub enum Answer {
     Agents(Vec<AgentView>),
     /// What is asked of people.
     Pending(Vec<PendingView>),
+    /// Figures.
+    Gauges(Box<Gauges>),
 }
 
 /// What one decision comes to.

@@ -174,6 +174,7 @@ impl TaskMachine {
             Query::Why(run, task) => Answer::Why(why::explain(self, now, run, task).map(Box::new)),
             Query::Agents => Answer::Agents(view::agents(self)),
             Query::Pending(run) => Answer::Pending(people::pending(self, run.as_ref())),
+            Query::Gauges => Answer::Gauges(Box::new(self.gauges(now))),
         }
     }
 

@@ -25,6 +25,7 @@ mod command;
 mod endings;
 mod event;
 mod forgetting;
+mod gauges;
 mod graph;
 mod keeping;
 mod leases;
@@ -43,6 +44,7 @@ pub mod standing;
 mod state;
 mod submit;
 mod sweeps;
+mod tally;
 pub mod view;
 mod why;
 
@@ -54,6 +56,7 @@ pub use command::{
     TaskEffect,
 };
 pub use event::{CancelReason, FailReason, RunOpening, Score, TaskEvent, Then};
+pub use gauges::{AgentGauge, Gauges};
 pub use machine::TaskMachine;
 pub use people::{PersonDecision, Said};
 pub use roster::{AgentNo, AgentRecord, PERSON};

@@ -23,6 +23,7 @@ use crate::task::{
     queue::Queues,
     roster::{AgentNo, Roster},
     standing::{Pause, Scope},
+    tally::Tally,
 };
 
 /// A run within its shard: the number of the event that opened it.
@@ -228,6 +229,8 @@ pub(super) struct Durable {
     pub(super) assigned: u64,
     /// Sealed graphs whose tasks have all ended, and whose end is not yet recorded.
     pub(super) finished: BTreeSet<RunNo>,
+    /// How many tasks stand where.
+    pub(super) tally: Tally,
 }
 
 impl Durable {
