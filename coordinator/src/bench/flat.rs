@@ -37,9 +37,9 @@ const IN_FLIGHT: usize = 2_048;
 const BATCH: usize = 256;
 /// How many ended tasks stay in memory.
 const RETAINED: u32 = 10_000;
-/// After how many records a snapshot is made, and how many are kept behind the older one.
-const SNAPSHOT_EVERY: u64 = 100;
-const RECORDS_KEPT: u64 = 100;
+/// After how many bytes of records a snapshot is made, and how many are kept for audits.
+const SNAPSHOT_BYTES: u64 = 32 * 1024 * 1024;
+const BYTES_KEPT: u64 = 32 * 1024 * 1024;
 
 /// What there was at a look.
 struct Look {
@@ -54,8 +54,8 @@ pub(super) async fn measure(place: &Place) -> Result<Vec<Figure>> {
     let fabric: Arc<dyn Fabric> = Arc::new(Embedded::open(&folder)?);
     let mut spec = SystemSpec::new(Arc::clone(&fabric), folder.clone())?;
     spec.settings.tasks.retain_tasks = RETAINED;
-    spec.pace.snapshot_every = SNAPSHOT_EVERY;
-    spec.pace.records_kept = RECORDS_KEPT;
+    spec.pace.snapshot_bytes = SNAPSHOT_BYTES;
+    spec.pace.bytes_kept = BYTES_KEPT;
     let done = Json::of(&"done")?;
     let factory = move || {
         let done = done.clone();

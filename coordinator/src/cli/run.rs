@@ -227,6 +227,9 @@ pub(super) fn bare_spec(
     spec.node = config.node_name.clone();
     spec.pace = ShardPace {
         snapshot_every: u64::from(config.journal_snapshot_every_records.get()),
+        snapshot_bytes: config.journal_snapshot_every_bytes.0,
+        records_kept: config.journal_keep_records,
+        bytes_kept: config.journal_keep_bytes.0,
         ..ShardPace::default()
     };
     spec.tolerance = Tolerance {
