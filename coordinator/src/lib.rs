@@ -8,6 +8,7 @@ pub mod config;
 pub mod inspect;
 pub mod output;
 pub mod pin;
+pub mod safety;
 pub mod scenario;
 pub mod shard;
 pub mod system;

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     agent::DynAgent,
     context::{AttemptKey, Surroundings},
+    safety::Inspector,
 };
 
 /// Where a worker is written to.
@@ -118,6 +119,7 @@ fn make(mut spec: WorkerSpec) -> Result<Made> {
         folder: spec.folder,
         incarnation: spec.incarnation,
         clock: Arc::clone(&spec.clock),
+        inspector: Arc::new(Inspector::new(Arc::clone(&spec.clock))),
     });
     let heart_every = spec.heart.as_ref().map(|heart| heart.every);
     let machine = WorkerMachine::new(spec.profile, spec.incarnation, spec.terms, heart_every);
@@ -195,8 +197,8 @@ impl WorkerHands {
             self.running = HashMap::new();
         }
         let signs = gathered.signs.into_iter().collect();
-        let (kept, ended) = (gathered.kept, gathered.ended);
-        outbox.push(Event::Collected(Collected { signs, kept, ended }));
+        let (kept, checked, ended) = (gathered.kept, gathered.checked, gathered.ended);
+        outbox.push(Event::Collected(Collected { signs, kept, checked, ended }));
     }
 }
 

@@ -12,6 +12,7 @@ use std::{
 use futures::future::BoxFuture;
 use orkestra_runtime::protocol::{
     agent::{Artifact, Progress},
+    check::CheckResult,
     task::Outcome,
 };
 
@@ -27,6 +28,8 @@ pub(super) struct Gathered {
     pub(super) signs: BTreeMap<AttemptKey, Option<Progress>>,
     /// What attempts kept, in that order.
     pub(super) kept: Vec<(AttemptKey, Artifact)>,
+    /// What checks of their files found, in that order.
+    pub(super) checked: Vec<(AttemptKey, Vec<CheckResult>)>,
     /// Attempts that did not end at once and need a task of their own.
     pub(super) going: Vec<BoxFuture<'static, ()>>,
     woken: bool,

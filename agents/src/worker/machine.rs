@@ -217,6 +217,11 @@ impl WorkerMachine {
             let agent = self.profile.id.clone();
             effects.push(Effect::Say(FromAgent::Kept { agent, task, attempt, artifact }));
         }
+        for (key, found) in collected.checked {
+            if let Some(held) = self.held.get_mut(&key) {
+                held.checks.extend(found);
+            }
+        }
         let (mut reports, mut look) = (Vec::with_capacity(collected.ended.len()), false);
         for (key, outcome) in collected.ended {
             look |= outcome.is_none();
@@ -384,5 +389,5 @@ fn handed_back(why: &str) -> Outcome {
 
 fn report_of((task, attempt): AttemptKey, outcome: Outcome, worked: Duration) -> Report {
     let worked_ms = u64::try_from(worked.as_millis()).unwrap_or(u64::MAX);
-    Report { task, attempt, outcome, worked_ms }
+    Report { task, attempt, outcome, worked_ms, checks: Vec::new() }
 }

@@ -11,6 +11,7 @@ use orkestra_agents::kinds::function::BlockingPool;
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{Fabric, embedded::Embedded},
+    protocol::check::{Switch, Switches},
     supervise::SupervisionLog,
     time::{Clock, SystemClock},
 };
@@ -159,6 +160,8 @@ pub(super) fn bare_spec(
     tasks.poison_after = config.tasks_poison_after.get();
     tasks.breaker_failures = u32::try_from(config.breaker_failures).unwrap_or(u32::MAX);
     tasks.breaker_cooldown = config.breaker_cooldown;
+    let off = config.checks_off.0.iter().map(|check| (*check, Switch::Off));
+    tasks.checks = Switches(off.collect());
     tasks.losses_max = config.tasks_losses_max.get();
     tasks.assign_sweep = config.sweeps_assign_every;
     tasks.health_sweep = config.sweeps_health_every;

@@ -6,7 +6,7 @@ use orkestra_runtime::id::NodeId;
 
 use super::{
     layers::{Found, Origin},
-    words::{Bytes, LogLevel, Word},
+    words::{Bytes, Checks, LogLevel, Word},
 };
 
 /// A key, for whoever asks what there is.
@@ -96,6 +96,8 @@ keys! {
         "how often the health of the team is judged for the record";
     "sweeps.recovery_every", sweeps_recovery_every: Duration = "10m",
         "how often tasks in progress that nobody holds are looked for";
+    "checks.off", checks_off: Checks = "",
+        "checks before and after tasks that this node does not make, unless a task asks for them";
     "agents.blocking_threads", agents_blocking_threads: NonZeroU32 = "32",
         "how many threads run blocking functions";
     "agents.lost_threads_max", agents_lost_threads_max: NonZeroU32 = "8",
@@ -123,7 +125,7 @@ pub fn embedded() -> String {
             parts.push(format!("\n[{table}]\n"));
             section = table;
         }
-        let is_number = default.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number = !default.is_empty() && default.bytes().all(|byte| byte.is_ascii_digit());
         let default = if is_number { (*default).to_owned() } else { format!("{default:?}") };
         parts.push(format!("\n# {meaning} ({kind})\n# {key} = {default}\n"));
     }

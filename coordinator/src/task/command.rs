@@ -166,6 +166,8 @@ pub enum TaskCommand {
     Guard(AgentNo),
     /// Internal: answers a submission with the numbers that its tasks were given.
     Confirm(Submitted),
+    /// Internal: checks a task that this step has given out, and tells its agent.
+    Examine(TaskNo),
     /// Internal: gives ready tasks to free agents, at a pace.
     Schedule,
     /// Internal: does what time has made due, at a pace.

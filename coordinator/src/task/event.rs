@@ -6,6 +6,7 @@ use orkestra_runtime::{
     id::{AgentId, Attempt, RunId, TaskId, TaskNo},
     protocol::{
         agent::{AgentProfile, Artifact},
+        check::{CheckResult, Phase as When},
         payload::{Json, Payload},
         task::{Failure, TaskSpec},
     },
@@ -355,5 +356,16 @@ pub enum TaskEvent {
     BreakerClosed {
         /// Who.
         agent: AgentId,
+    },
+    /// An attempt of a task that asks for checks was checked.
+    Checked {
+        /// The task.
+        task: TaskNo,
+        /// Which try.
+        attempt: Attempt,
+        /// Before or after the agent's work.
+        phase: When,
+        /// What was found: by the coordinator before, by the worker before, by both after.
+        results: Vec<CheckResult>,
     },
 }

@@ -21,6 +21,7 @@ mod agent_news;
 mod apply;
 mod assign;
 mod breaker;
+mod checks;
 mod command;
 mod endings;
 mod event;
@@ -48,6 +49,7 @@ mod why;
 #[cfg(test)]
 mod tests;
 
+pub use checks::Checked;
 pub use command::{
     Answer, Decision, Ended, Query, Refusal, RefusalCode, Reply, RunSummary, TaskCommand,
     TaskEffect,

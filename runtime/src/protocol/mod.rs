@@ -6,5 +6,6 @@
 
 pub mod agent;
 pub mod ask;
+pub mod check;
 pub mod payload;
 pub mod task;

@@ -80,7 +80,7 @@ impl WorkerMachine {
                 outcome
             }
         };
-        Some(report_of(key, outcome, now.since(held.began)))
+        Some(Report { checks: held.checks, ..report_of(key, outcome, now.since(held.began)) })
     }
 
     /// Reports ends; begins who waited, or ends the worker if one of them demands it.

@@ -2,6 +2,7 @@
 
 mod agents;
 mod cancels;
+mod checks;
 mod graphs;
 mod retries;
 mod script;
