@@ -2,8 +2,6 @@
 
 use std::{fmt, path::Path};
 
-use orkestra_runtime::protocol::check::Level;
-
 /// The room of a disk, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Room {
@@ -23,18 +21,6 @@ impl fmt::Display for Room {
             mib(self.free),
             mib(self.total)
         )
-    }
-}
-
-/// How bad it is that so much of a disk is free: below 10 % a warning, below 5 % critical. A file
-/// system without a size (there are some) has room.
-pub(crate) fn judge_disk(free: u64, total: u64) -> Level {
-    let hundredfold = u128::from(free) * 100;
-    match u128::from(total) {
-        0 => Level::Pass,
-        total if hundredfold < total * 5 => Level::Critical,
-        total if hundredfold < total * 10 => Level::Warning,
-        _ => Level::Pass,
     }
 }
 

@@ -32,8 +32,6 @@ use orkestra_runtime::{
 use self::{cache::Cache, git::Tree};
 use crate::context::AttemptKey;
 
-pub(crate) use disk::judge_disk;
-
 /// Whose files are checked, and how.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
@@ -163,7 +161,7 @@ impl Inspector {
             Err(why) => CheckResult::unable(check, at, why),
             Ok(room) => {
                 let message = room.to_string();
-                let level = judge_disk(room.free, room.total);
+                let level = Level::of_room(room.free, room.total);
                 let result = CheckResult::new(check, level, at, message);
                 let advice = "make room on this disk: at least 10 % should be free";
                 if level == Level::Pass { result } else { result.advise(advice) }

@@ -190,11 +190,11 @@ fn a139_a_broken_repository_is_a_warning_that_it_cannot_be_checked_whatever_the_
 
 #[test]
 fn a139_disk_space_warns_below_ten_percent_and_is_critical_below_five() {
-    let levels = |free| judge_disk(free, 1_000);
+    let levels = |free| Level::of_room(free, 1_000);
     assert_eq!([levels(1_000), levels(100)], [Level::Pass, Level::Pass]);
     assert_eq!([levels(99), levels(50)], [Level::Warning, Level::Warning]);
     assert_eq!([levels(49), levels(0)], [Level::Critical, Level::Critical]);
-    assert_eq!(judge_disk(0, 0), Level::Pass);
+    assert_eq!(Level::of_room(0, 0), Level::Pass);
     let desk = desk();
     let found = desk.one(CheckName::DiskSpace);
     assert!(found.message.contains("% of the disk are free"), "{}", found.message);

@@ -74,6 +74,12 @@ pub(super) enum Command {
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look at the folder, the machine and the team, and advise; with --heal, repair.
+    #[command(after_help = "Examples:
+  orkestra doctor
+  orkestra doctor --scenario examples/release-review.toml
+  orkestra doctor --heal")]
+    Doctor(DoctorArgs),
     /// Save what is left of a damaged data directory into a new one.
     #[command(after_help = "Example:\n  orkestra recover --data-dir .orkestra --into saved")]
     Recover {
@@ -114,6 +120,25 @@ pub(super) struct RunArgs {
     /// Write the scenario's report to this file.
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Look at the agents of this scenario too: their programs and their keys.
+    #[arg(long, value_name = "FILE")]
+    pub(super) scenario: Option<PathBuf>,
+    /// Set an input of the scenario; may be repeated.
+    #[arg(long = "set", value_name = "NAME=VALUE", requires = "scenario")]
+    pub(super) set: Vec<String>,
+    /// Where backups are kept, to see how old the newest is.
+    #[arg(long, value_name = "DIR")]
+    pub(super) backups: Option<PathBuf>,
+    /// Read every blob, not only some.
+    #[arg(long)]
+    pub(super) deep: bool,
+    /// Repair what nothing else would, and list what was done.
+    #[arg(long)]
+    pub(super) heal: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@
 mod args;
 mod bench;
 mod change;
+mod doctor;
 mod failure;
 mod files;
 mod look;
@@ -118,6 +119,7 @@ async fn serve(
             let mut looking = Looking::at(data_dir, console, now).await?;
             looking.audit_export(&filter, dir.as_deref()).await?
         }
+        Command::Doctor(args) => return doctor::doctor(&args, settings, console, clock).await,
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
         Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,
         Command::Run(args) => return run::run(&args, settings, console).await,

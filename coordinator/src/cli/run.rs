@@ -130,22 +130,26 @@ fn spec(
     fabric: Arc<dyn Fabric>,
     (log, clock): (SupervisionLog, Arc<SystemClock>),
 ) -> Result<SystemSpec> {
-    let config = &settings.config;
     let mut spec = bare_spec(settings, fabric, clock)?;
+    let shared = shared(settings);
+    let members = prepared.agents.iter().map(|agent| team::member(agent, &shared));
+    spec.members = members.filter_map(Result::transpose).collect::<Result<_>>()?;
+    spec.people = team::people(&prepared.agents);
+    spec.log = log;
+    Ok(spec)
+}
+
+/// What the agents of a team share, as it is configured.
+pub(super) fn shared(Settings { config }: &Settings) -> team::Shared {
     let threads = |most: std::num::NonZeroU32| usize::try_from(most.get()).unwrap_or(usize::MAX);
-    let shared = team::Shared {
+    team::Shared {
         pool: BlockingPool::with_lost_max(
             threads(config.agents_blocking_threads),
             threads(config.agents_lost_threads_max),
         ),
         output_max: config.agents_output_max.0,
         beat_every: config.tasks_beat_every,
-    };
-    let members = prepared.agents.iter().map(|agent| team::member(agent, &shared));
-    spec.members = members.filter_map(Result::transpose).collect::<Result<_>>()?;
-    spec.people = team::people(&prepared.agents);
-    spec.log = log;
-    Ok(spec)
+    }
 }
 
 /// A node as it is configured, without agents, whose starts and ends are told nowhere.

@@ -1,25 +1,27 @@
 //! What the task machine can be told and asked, and what it answers and does.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use orkestra_runtime::{
-    chance::Chance,
     id::{AgentId, RunId, TaskId, TaskNo},
     machine::ReplyTo,
     protocol::{
         agent::{FromAgent, ToAgent},
         task::TaskSpec,
     },
-    time::{Now, Wall},
+    time::Wall,
 };
 use serde::{Deserialize, Serialize};
 
+pub use super::decision::Decision;
+pub(super) use super::decision::Round;
 use crate::task::{
-    event::{RunOpening, TaskEvent},
+    event::RunOpening,
+    heal::Healing,
     people::{PendingView, Word},
     roster::AgentNo,
     standing::ScopeName,
-    state::{Counts, Ending, RunNo},
+    state::{Counts, Ending},
     submit::Submitted,
     view::{AgentView, RunView, TaskView},
     why::Why,
@@ -160,6 +162,11 @@ pub enum TaskCommand {
         /// Who, for the record.
         by: String,
     },
+    /// Repairs what nothing else would, at a pace; see [`Healing`].
+    Heal {
+        /// Who asks.
+        to: ReplyTo,
+    },
     /// An agent's worker says something.
     Heard(FromAgent),
     /// Internal: moves an agent's breaker by what it did.
@@ -240,6 +247,8 @@ pub enum Reply {
     RunEnded(RunSummary),
     /// These tasks of a followed run have ended.
     TasksEnded(Vec<Ended>),
+    /// This was repaired.
+    Healed(Healing),
     /// Nothing was done, for this reason.
     Refused(Refusal),
 }
@@ -360,38 +369,4 @@ pub enum Answer {
     Agents(Vec<AgentView>),
     /// What is asked of people.
     Pending(Vec<PendingView>),
-}
-
-/// What one decision comes to.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Decision {
-    /// What happens.
-    pub events: Vec<TaskEvent>,
-    /// What follows in the world, once that is durable.
-    pub effects: Vec<TaskEffect>,
-    /// What is to be decided next, in the same step.
-    pub then: Vec<TaskCommand>,
-    /// Which tasks end by it, by run, for those who follow.
-    pub(super) notices: BTreeMap<RunNo, Vec<Ended>>,
-}
-
-impl Decision {
-    pub(super) fn reply(&mut self, to: ReplyTo, reply: Reply) {
-        self.effects.push(TaskEffect::Reply { to, reply });
-    }
-
-    pub(super) fn refuse(&mut self, to: ReplyTo, code: RefusalCode, message: impl Into<String>) {
-        self.reply(to, Reply::Refused(Refusal::new(code, message)));
-    }
-
-    pub(super) fn tell(&mut self, agent: &AgentId, message: ToAgent) {
-        self.effects.push(TaskEffect::Tell { agent: agent.clone(), message });
-    }
-}
-
-/// A decision in the making, with the time and the chance it may use.
-pub(super) struct Round<'a> {
-    pub(super) now: Now,
-    pub(super) chance: &'a mut Chance,
-    pub(super) out: &'a mut Decision,
 }

@@ -108,6 +108,11 @@ pub enum FailReason {
     NoDecision,
     /// Those whom it asked did not agree on an answer.
     NoMajority,
+    /// A task that it needs is not there.
+    DependencyMissing {
+        /// Which.
+        on: TaskId,
+    },
 }
 
 impl fmt::Display for FailReason {
@@ -122,6 +127,7 @@ impl fmt::Display for FailReason {
             Self::Rejected { by, reason } => write!(f, "rejected by {by}: {reason}"),
             Self::NoDecision => f.write_str("nobody decided in time"),
             Self::NoMajority => f.write_str("no majority for any answer"),
+            Self::DependencyMissing { on } => write!(f, "dependency {on} is not there"),
         }
     }
 }

@@ -73,6 +73,7 @@ impl TaskMachine {
             }
             TaskCommand::Unfollow { .. } => {}
             TaskCommand::Heard(news) => self.decide_heard(round, news),
+            TaskCommand::Heal { to } => self.decide_heal(*to, round),
             TaskCommand::Decide { to, run, task, word } => {
                 self.decide_word(*to, (run, task), word, round);
             }
@@ -121,6 +122,7 @@ impl TaskMachine {
             TaskCommand::Sweep => self.plan_sweep(now),
             TaskCommand::Confirm(_)
             | TaskCommand::Examine(_)
+            | TaskCommand::Heal { .. }
             | TaskCommand::Open { .. }
             | TaskCommand::Submit { .. }
             | TaskCommand::Seal { .. }

@@ -23,10 +23,13 @@ mod assign;
 mod breaker;
 mod checks;
 mod command;
+mod consistency;
+mod decision;
 mod endings;
 mod event;
 mod forgetting;
 mod graph;
+mod heal;
 mod keeping;
 mod leases;
 mod live;
@@ -54,7 +57,9 @@ pub use command::{
     Answer, Decision, Ended, Query, Refusal, RefusalCode, Reply, RunSummary, TaskCommand,
     TaskEffect,
 };
+pub use consistency::{Dangling, Held};
 pub use event::{CancelReason, FailReason, RunOpening, Score, TaskEvent, Then};
+pub use heal::{Healing, Repair, STUCK_AFTER};
 pub use machine::TaskMachine;
 pub use people::{PersonDecision, Said};
 pub use roster::{AgentNo, AgentRecord, PERSON};

@@ -44,6 +44,18 @@ impl Level {
         }
     }
 
+    /// How bad it is that so much of something is free: below 10 % a warning, below 5 % critical.
+    /// What has no size (some file systems tell none) has room.
+    pub fn of_room(free: u64, total: u64) -> Self {
+        let hundredfold = u128::from(free) * 100;
+        match u128::from(total) {
+            0 => Self::Pass,
+            total if hundredfold < total * 5 => Self::Critical,
+            total if hundredfold < total * 10 => Self::Warning,
+            _ => Self::Pass,
+        }
+    }
+
     /// Whether it blocks.
     pub const fn blocks(self) -> bool {
         matches!(self, Self::Fail | Self::Critical)

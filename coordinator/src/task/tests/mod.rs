@@ -4,6 +4,7 @@ mod agents;
 mod cancels;
 mod checks;
 mod graphs;
+mod heal;
 mod retries;
 mod script;
 mod selection;

@@ -29,7 +29,7 @@ use std::{path::Path, sync::Arc};
 use futures::{FutureExt as _, future::BoxFuture};
 
 pub use bus::{SUBSCRIPTION_CAPACITY_MAX, SUBSCRIPTIONS_MAX};
-pub use sqlite::{RecoveredLog, Recovery, holder, recover};
+pub use sqlite::{RecoveredLog, Recovery, Verification, holder, missing_blobs, recover, verify};
 
 use super::{Blobs, Durability, Fabric, Logs, Messages, Registers};
 use crate::error::Result;

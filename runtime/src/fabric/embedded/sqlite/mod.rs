@@ -22,6 +22,7 @@ mod lock;
 mod reader;
 mod recover;
 mod rows;
+mod verify;
 mod writer;
 
 use std::{
@@ -40,6 +41,7 @@ use job::WriteJob;
 pub use lock::holder;
 use reader::ReadJob;
 pub use recover::{RecoveredLog, Recovery, recover};
+pub use verify::{Verification, missing_blobs, verify};
 
 use super::{
     Settings,
