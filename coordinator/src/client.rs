@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use crate::{
     shard::{
         actor::ShardError,
-        machine::{Answer as ShardAnswer, Command, Query as ShardQuery},
+        machine::{Answer as ShardAnswer, Command, Query as ShardQuery, Reply as ShardReply},
         pool::Pool,
     },
     system::{Followers, Shard},
@@ -166,6 +166,12 @@ impl Tasks {
 
     /// Asks something that changes nothing.
     pub async fn query(&self, query: Query) -> Result<Answer> {
+        self.query_settled(query).await.map(|(answer, _)| answer)
+    }
+
+    /// The same, and whether everything that the answer shows is durable: it is, unless the journal
+    /// has no room now.
+    pub async fn query_settled(&self, query: Query) -> Result<(Answer, bool)> {
         let asked = async {
             loop {
                 match self.shard.query(ShardQuery::Task(query.clone()), WITHIN).await {
@@ -176,8 +182,14 @@ impl Tasks {
             }
         };
         let read = tokio::time::timeout(WITHIN, asked).await.unwrap_or(Err(ShardError::NoAnswer));
-        let ShardAnswer::Task(answer) = read.map_err(|error| unanswered(&error))?.answer;
-        Ok(answer)
+        let read = read.map_err(|error| unanswered(&error))?;
+        match read.answer {
+            ShardAnswer::Task(answer) => Ok((answer, read.settled)),
+            answer @ ShardAnswer::Context(_) => {
+                let why = format!("the shard answered something else: {answer:?}");
+                Err(Error::new(ErrorKind::Fault, why))
+            }
+        }
     }
 
     /// The output of a completed task; none if it is not completed.
@@ -222,7 +234,11 @@ impl Tasks {
         make: impl FnOnce(ReplyTo) -> TaskCommand + Send,
         within: Duration,
     ) -> Result<Reply, ShardError> {
-        self.shard.command(|to| Command::Task(make(to)), Pool::Outside, within).await
+        match self.shard.command(|to| Command::Task(make(to)), Pool::Outside, within).await? {
+            ShardReply::Task(reply) => Ok(reply),
+            // The task machine answers as itself: this cannot be, and is no answer.
+            ShardReply::Context(_) => Err(ShardError::NoAnswer),
+        }
     }
 
     async fn command(
@@ -293,7 +309,7 @@ impl Following {
     }
 }
 
-fn unanswered(error: &ShardError) -> Error {
+pub(crate) fn unanswered(error: &ShardError) -> Error {
     let kind = match error {
         ShardError::Full => ErrorKind::Full,
         ShardError::NoOne | ShardError::NoAnswer => ErrorKind::Unavailable,

@@ -15,6 +15,7 @@ use orkestra_runtime::{
 
 use crate::{
     audit::{AuditRow, Auditor},
+    context::{ContextAnswer, ContextQuery},
     shard::{
         Mind as _,
         fold::Fold,
@@ -99,6 +100,11 @@ impl Inspection {
         self.machine.tasks()
     }
 
+    /// Answers a question about the context.
+    pub fn context(&self, query: &ContextQuery) -> ContextAnswer {
+        self.machine.context().answer(query, self.machine.tasks())
+    }
+
     /// Hands on every event of the journal, oldest first, as a row; where its beginning was trimmed,
     /// every event after the oldest snapshot that is kept.
     pub async fn audit(&self, mut each: impl FnMut(AuditRow) + Send) -> Result<()> {
@@ -122,9 +128,13 @@ impl Inspection {
 
     /// Hands on every event of the journal that is kept, oldest first.
     pub async fn each_event(&self, mut each: impl FnMut(&TaskEvent) + Send) -> Result<()> {
-        let hand_on = |_: Number, _: Wall, Event::Task(event): &Event| each(event);
+        let mut hand_on = |_: Number, _: Wall, event: &Event| {
+            if let Event::Task(event) = event {
+                each(event);
+            }
+        };
         let mut position = Position::default();
-        let read = self.journal.read_on(&mut position, Sequence(u64::MAX), hand_on).await;
+        let read = self.journal.read_on(&mut position, Sequence(u64::MAX), &mut hand_on).await;
         let trimmed = match read {
             Err(error) if error.kind() == ErrorKind::NotFound => error,
             read => return read.map(drop),
@@ -132,7 +142,6 @@ impl Inspection {
         let marks = self.journal.snapshots().await?;
         let Some(oldest) = marks.first() else { return Err(trimmed) };
         let mut position = oldest.position;
-        let hand_on = |_: Number, _: Wall, Event::Task(event): &Event| each(event);
         self.journal.read_on(&mut position, Sequence(u64::MAX), hand_on).await.map(drop)
     }
 

@@ -8,10 +8,13 @@
 //!    │  └─ shard-0     rest_for_one
 //!    │     ├─ reigns   leadership, journal and sequencer: one reign after another
 //!    │     └─ porter   carries what workers say to the sequencer
+//!    ├─ doors          one_for_one with backoff: ways in from outside
+//!    │  └─ control     the socket in the data directory; only where there is one
 //!    └─ agents         one_for_one with backoff, one child per agent
 //! ```
 //!
-//! Stopping goes the other way: agents drain first, then the porter, then the shard closes with
+//! Stopping goes the other way: agents drain first, while the doors are open still, so that what
+//! hangs can be cancelled; then the doors are shut, then the porter ends, then the shard closes with
 //! everything durable, then the fabric.
 
 use std::time::Duration;
@@ -40,17 +43,19 @@ pub(crate) struct Parts {
     pub(crate) fabric: ChildSpec,
     pub(crate) reigns: ChildSpec,
     pub(crate) porter: ChildSpec,
+    pub(crate) doors: Vec<ChildSpec>,
     pub(crate) agents: Vec<ChildSpec>,
 }
 
 /// The tree of a node.
 pub(crate) fn node(parts: Parts, tolerance: Tolerance) -> SupervisorSpec {
-    let Parts { fabric, reigns, porter, agents } = parts;
+    let Parts { fabric, reigns, porter, doors, agents } = parts;
     let Tolerance { restarts, period } = tolerance;
     let supervisor = |name: &str| SupervisorSpec::new(name).intensity(restarts, period);
     let shard = supervisor("shard-0").strategy(Strategy::RestForOne).child(reigns).child(porter);
     let shards = supervisor("shards").supervisor(shard);
+    let doors = doors.into_iter().fold(supervisor("doors"), SupervisorSpec::child);
     let agents = agents.into_iter().fold(supervisor("agents"), SupervisorSpec::child);
-    let house = supervisor("house").supervisor(shards).supervisor(agents);
+    let house = supervisor("house").supervisor(shards).supervisor(doors).supervisor(agents);
     supervisor("node").strategy(Strategy::RestForOne).child(fabric).supervisor(house)
 }

@@ -19,8 +19,10 @@ pub enum ErrorKind {
     Full,
     /// Nobody answered, or not in time; it may or may not have happened.
     Unavailable,
-    /// What was read is torn, corrupt or of a version that this program does not know.
+    /// What was read is torn, corrupt or of a version that never was.
     Corrupt,
+    /// What was read was written by a newer program, which should be run instead of this one.
+    TooNew,
     /// The operating system refused or failed.
     Io,
     /// The program itself is wrong.

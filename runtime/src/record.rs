@@ -1,8 +1,11 @@
 //! Stored records: `MessagePack` with named fields, versioned.
 //!
 //! ```text
-//! { v: 1, kind: "events" | "epoch", shard, epoch, first, last, at, events: [ … ] }
+//! { v: 2, kind: "events" | "epoch", shard, epoch, first, last, at, events: [ … ] }
 //! ```
+//!
+//! Version 2 is spelled as version 1 was, and says that kinds of events may follow which version 1
+//! did not know: so a program of then refuses it as too new, and not as damaged.
 //!
 //! Promises: a record that was ever written by a released version decodes for ever (kept bytes
 //! stand in `tests/kept/records`); fields that this version does not know are skipped, so that
@@ -22,7 +25,7 @@ use crate::{
 };
 
 /// The version that is written.
-pub const RECORD_VERSION: u8 = 1;
+pub const RECORD_VERSION: u8 = 2;
 
 /// The most bytes that a record takes besides its events.
 pub const HEAD_BYTES_MAX: usize = 128;
@@ -45,7 +48,7 @@ pub struct Head {
 impl Head {
     /// How many events follow.
     pub const fn count(&self) -> u64 {
-        (self.last.0 + 1).saturating_sub(self.first.0)
+        self.last.0.saturating_add(1).saturating_sub(self.first.0)
     }
 }
 
@@ -148,7 +151,15 @@ fn open(kind: Kind, head: &Head, bytes: usize) -> Result<Vec<u8>> {
     Ok(record)
 }
 
-/// Reads a record. An error is of kind `Corrupt` and says what to do.
+/// Whether this program reads records of the version of this one; looks no further. An error of
+/// kind `TooNew` says what to do.
+pub fn check_version(bytes: &[u8]) -> Result<()> {
+    let opening: Opening = rmp_serde::from_slice(bytes)
+        .map_err(|error| corrupt("cannot read a record of the journal").because(error))?;
+    if is_known(opening.v) { Ok(()) } else { Err(unknown(opening.v)) }
+}
+
+/// Reads a record. An error is of kind `Corrupt`, or of kind `TooNew` and says what to do.
 pub fn decode<E: DeserializeOwned>(bytes: &[u8]) -> Result<Record<E>> {
     if bytes.len() > RECORD_BYTES_MAX {
         return Err(corrupt(format!(
@@ -162,8 +173,8 @@ pub fn decode<E: DeserializeOwned>(bytes: &[u8]) -> Result<Record<E>> {
     let read = RecordIn::<E>::deserialize(&mut decoder);
     drop(decoder);
     let record = read.map_err(|error| explain(bytes, error))?;
-    if record.v != u64::from(RECORD_VERSION) {
-        return Err(too_new(&format!("has version {}", record.v)));
+    if !is_known(record.v) {
+        return Err(unknown(record.v));
     }
     if !rest.is_empty() {
         return Err(corrupt(format!("{} bytes follow the end of a record", rest.len())));
@@ -172,7 +183,7 @@ pub fn decode<E: DeserializeOwned>(bytes: &[u8]) -> Result<Record<E>> {
     let head = Head { shard, epoch, first, last, at };
     let fits = match kind {
         Kind::Events => !events.is_empty() && head.count() == events.len() as u64,
-        Kind::Epoch => events.is_empty() && last.next() == first,
+        Kind::Epoch => events.is_empty() && last.0.checked_add(1) == Some(first.0),
     };
     if !fits || first.0 == 0 {
         return Err(corrupt(format!(
@@ -187,11 +198,24 @@ fn corrupt(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Corrupt, message)
 }
 
+fn is_known(version: u64) -> bool {
+    (1..=u64::from(RECORD_VERSION)).contains(&version)
+}
+
+fn unknown(version: u64) -> Error {
+    if version == 0 {
+        corrupt("a record has version 0")
+    } else {
+        too_new(&format!("has version {version}"))
+    }
+}
+
 fn too_new(what: &str) -> Error {
-    corrupt(format!(
+    let message = format!(
         "a record {what}, and this program reads up to version {RECORD_VERSION}: a newer program \
          wrote this journal; run that one again, or restore what was kept before it ran"
-    ))
+    );
+    Error::new(ErrorKind::TooNew, message)
 }
 
 /// Tells a record that is too new from one that is torn.

@@ -70,9 +70,11 @@ fn what_a_newer_program_wrote_is_refused_with_advice() {
         }));
         decode::<Happened>(&record).unwrap_err().to_string()
     };
-    let advice = "this program reads up to version 1: a newer program wrote this journal; run that \
+    let advice = "this program reads up to version 2: a newer program wrote this journal; run that \
                   one again, or restore what was kept before it ran";
-    assert_eq!(told(2, "events", "Closed"), format!("a record has version 2, and {advice}"));
+    assert_eq!(told(3, "events", "Closed"), format!("a record has version 3, and {advice}"));
+    assert_eq!(told(3, "events", "Sold"), format!("a record has version 3, and {advice}"));
+    assert_eq!(told(0, "events", "Closed"), "a record has version 0");
     assert_eq!(
         told(1, "index", "Closed"),
         format!("a record is of the unknown kind \"index\", and {advice}")

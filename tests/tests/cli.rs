@@ -4,8 +4,16 @@
 
 #[path = "cli/agents.rs"]
 mod agents;
+#[path = "cli/context.rs"]
+mod context;
+#[path = "cli/doctor.rs"]
+mod doctor;
 #[path = "cli/examples.rs"]
 mod examples;
+#[path = "cli/kept.rs"]
+mod kept;
+#[path = "cli/live.rs"]
+mod live;
 #[path = "cli/looking.rs"]
 mod looking;
 #[path = "cli/repository.rs"]

@@ -7,7 +7,7 @@ use std::{fmt::Write as _, fs, path::Path};
 use orkestra_coordinator::shard::toy::Event;
 use orkestra_runtime::{
     id::{Epoch, Number, ShardId},
-    record::{Head, Kind, Record, decode, encode_event, seal, seal_epoch},
+    record::{Head, Kind, RECORD_VERSION, Record, decode, encode_event, seal, seal_epoch},
     time::Wall,
 };
 
@@ -21,7 +21,7 @@ fn head(first: u64, last: u64) -> Head {
     }
 }
 
-/// Each kept file and what stands in it.
+/// What each kept file of a version holds, by its name.
 fn kept() -> Vec<(&'static str, Record<Event>)> {
     let events = vec![
         Event::Funded { account: 1, amount: 1_000 },
@@ -30,8 +30,8 @@ fn kept() -> Vec<(&'static str, Record<Event>)> {
         Event::Wrote("text".into()),
     ];
     vec![
-        ("v1-epoch.hex", Record { kind: Kind::Epoch, head: head(41, 40), events: Vec::new() }),
-        ("v1-events.hex", Record { kind: Kind::Events, head: head(41, 44), events }),
+        ("epoch.hex", Record { kind: Kind::Epoch, head: head(41, 40), events: Vec::new() }),
+        ("events.hex", Record { kind: Kind::Events, head: head(41, 44), events }),
     ]
 }
 
@@ -58,14 +58,28 @@ fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.trim().len()).step_by(2).map(digit).collect()
 }
 
+fn text(version: u8, name: &str, record: &Record<Event>) -> String {
+    let name = format!("v{version}-{name}");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("kept/records").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|_| {
+        panic!("{} is missing; it would hold {}", path.display(), hex(&write(record)))
+    })
+}
+
 #[test]
-fn what_version_1_wrote_decodes_for_ever() {
+fn what_every_version_wrote_decodes_for_ever() {
+    for version in 1..=RECORD_VERSION {
+        for (name, record) in kept() {
+            let text = text(version, name, &record);
+            assert_eq!(decode::<Event>(&bytes(&text)).unwrap(), record, "v{version}-{name}");
+        }
+    }
+}
+
+#[test]
+fn what_is_written_is_spelled_as_this_version_always_spelled_it() {
     for (name, record) in kept() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("kept/records").join(name);
-        let text = fs::read_to_string(&path).unwrap_or_else(|_| {
-            panic!("{} is missing; it would hold {}", path.display(), hex(&write(&record)))
-        });
-        assert_eq!(decode::<Event>(&bytes(&text)).unwrap(), record, "{name}");
+        let text = text(RECORD_VERSION, name, &record);
         assert_eq!(hex(&write(&record)), text.trim(), "{name}: raise the version instead");
     }
 }

@@ -197,8 +197,10 @@ impl WorkerHands {
             self.running = HashMap::new();
         }
         let signs = gathered.signs.into_iter().collect();
-        let (kept, checked, ended) = (gathered.kept, gathered.checked, gathered.ended);
-        outbox.push(Event::Collected(Collected { signs, kept, checked, ended }));
+        let (kept, checked) = (gathered.kept, gathered.checked);
+        let (ended, understood) = (gathered.ended, gathered.understood);
+        let collected = Collected { signs, kept, checked, ended, understood };
+        outbox.push(Event::Collected(collected));
     }
 }
 

@@ -14,6 +14,7 @@ use orkestra_runtime::protocol::{
     agent::{Artifact, Progress},
     check::CheckResult,
     task::Outcome,
+    understanding::Understanding,
 };
 
 use super::actor::{OwnMail, WorkerAddress, WorkerMail};
@@ -30,6 +31,8 @@ pub(super) struct Gathered {
     pub(super) kept: Vec<(AttemptKey, Artifact)>,
     /// What checks of their files found, in that order.
     pub(super) checked: Vec<(AttemptKey, Vec<CheckResult>)>,
+    /// What the agent understands now, if it said so.
+    pub(super) understood: Option<Understanding>,
     /// Attempts that did not end at once and need a task of their own.
     pub(super) going: Vec<BoxFuture<'static, ()>>,
     woken: bool,
@@ -78,5 +81,9 @@ impl Signs for Inbox {
 
     fn kept(&self, of: AttemptKey, artifact: Artifact) {
         self.leave(|gathered| gathered.kept.push((of, artifact)));
+    }
+
+    fn understood(&self, understanding: Understanding) {
+        self.leave(|gathered| gathered.understood = Some(understanding));
     }
 }

@@ -6,6 +6,7 @@ use orkestra_runtime::protocol::{
     agent::{Artifact, Assignment, Availability, FromAgent, Progress},
     check::CheckResult,
     task::Outcome,
+    understanding::Understanding,
 };
 
 use crate::context::AttemptKey;
@@ -44,6 +45,8 @@ pub struct Collected {
     pub checked: Vec<(AttemptKey, Vec<CheckResult>)>,
     /// Ends; without an outcome where the attempt was dropped.
     pub ended: Vec<(AttemptKey, Option<Outcome>)>,
+    /// What the agent understands now, if it said so.
+    pub understood: Option<Understanding>,
 }
 
 /// What a worker can ask the world to do.

@@ -86,11 +86,16 @@ pub(super) fn details_of(event: &TaskEvent) -> Value {
             "input_hash": opening.input_hash,
             "concurrency": opening.concurrency,
         }),
-        TaskEvent::RunSealed { .. } | TaskEvent::RunForgotten { .. } => json!({}),
+        TaskEvent::RunSealed { .. }
+        | TaskEvent::RunForgotten { .. }
+        | TaskEvent::AskEscalated { .. }
+        | TaskEvent::BreakerClosed { .. } => json!({}),
         TaskEvent::RunEnded { completed, failed, cancelled, .. } => {
             json!({ "completed": completed, "failed": failed, "cancelled": cancelled })
         }
-        TaskEvent::RunCancelled { by, reason, .. } => json!({ "by": by, "reason": reason }),
+        TaskEvent::RunCancelled { by, reason, .. } | TaskEvent::AgentDrained { by, reason, .. } => {
+            json!({ "by": by, "reason": reason })
+        }
         TaskEvent::TasksForgotten { tasks } => json!({ "tasks": tasks.len() }),
         TaskEvent::Submitted { spec, .. } => {
             let needs: Vec<_> = spec.dependencies.iter().map(|needed| needed.on.as_str()).collect();
@@ -116,20 +121,17 @@ pub(super) fn details_of(event: &TaskEvent) -> Value {
         }),
         TaskEvent::Failed { reason, .. } => json!({ "reason": reason.to_string() }),
         TaskEvent::Cancelled { reason, .. } => json!({ "reason": reason.to_string() }),
-        TaskEvent::Retried { by, .. } => json!({ "by": by }),
+        TaskEvent::Retried { by, .. } | TaskEvent::AgentReturned { by, .. } => json!({ "by": by }),
         TaskEvent::ArtifactKept { attempt, artifact, .. } => {
             json!({ "attempt": attempt, "artifact": artifact })
         }
         TaskEvent::PersonDecided { by, said, reason, via, .. } => {
             json!({ "by": by, "said": said, "reason": reason, "via": via })
         }
-        TaskEvent::AskEscalated { .. } | TaskEvent::BreakerClosed { .. } => json!({}),
         TaskEvent::Paused { scope, by, reason } => {
             json!({ "scope": scope, "by": by, "reason": reason })
         }
         TaskEvent::Resumed { scope, by } => json!({ "scope": scope, "by": by }),
-        TaskEvent::AgentDrained { by, reason, .. } => json!({ "by": by, "reason": reason }),
-        TaskEvent::AgentReturned { by, .. } => json!({ "by": by }),
         TaskEvent::BreakerOpened { until, failures, .. } => {
             json!({ "until": until.to_string(), "failures": failures })
         }

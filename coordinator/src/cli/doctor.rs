@@ -1,28 +1,20 @@
 //! `orkestra doctor`: what is wrong here, what to do, and with `--heal` the doing.
 
-use std::{fmt::Write as _, path::Path, sync::Arc};
+use std::{fmt::Write as _, sync::Arc};
 
-use orkestra_runtime::{
-    Error, ErrorKind, Result,
-    fabric::{Fabric, embedded::holder},
-    time::{Clock as _, SystemClock},
-};
+use orkestra_runtime::time::{Clock as _, SystemClock};
 
 use crate::{
     cli::{
-        args::DoctorArgs,
-        failure::Failure,
-        files::prepare_aside,
-        run::{bare_spec, open, shared},
+        args::DoctorArgs, change::Asking, failure::Failure, files::prepare_aside, run::shared,
         settings::Settings,
     },
+    door::{Healed, Request},
     output::{Console, Exit, Table},
     safety::{
         doctor::{Diagnosis, Questions, examine},
-        heal::{Action, heal},
         remedy::Remedy,
     },
-    system::System,
 };
 
 /// Looks, and heals if that was asked for. The answer is no when something fails or is critical.
@@ -35,11 +27,13 @@ pub(super) async fn doctor(
     let data_dir = settings.data_dir();
     let scenario = args.scenario.as_deref().map(|file| prepare_aside(file, &args.set));
     let scenario = scenario.transpose()?;
-    let actions = if args.heal && data_dir.exists() {
-        heal_folder(settings, Arc::clone(&clock)).await?
-    } else {
-        Vec::new()
-    };
+    let mut actions = Vec::new();
+    if args.heal && data_dir.exists() {
+        // Whoever is at work there does it; where nobody is, a node without agents.
+        let asking = Asking { settings, clock: Arc::clone(&clock) };
+        let healed: Healed = asking.ask(&Request::DoctorHeal {}, None).await?;
+        actions = healed.actions;
+    }
     let shared = shared(settings);
     let questions = Questions {
         data_dir: data_dir.to_owned(),
@@ -50,36 +44,6 @@ pub(super) async fn doctor(
     let diagnosis = examine(&questions, clock.now(), actions).await;
     console.item(&diagnosis, told)?;
     Ok(if diagnosis.summary.is_well() { Exit::Done } else { Exit::Negative })
-}
-
-/// Heals a folder where nobody is at work: by a node without agents, which leads, repairs, and stops
-/// with everything durable.
-async fn heal_folder(settings: &Settings, clock: Arc<SystemClock>) -> Result<Vec<Action>> {
-    let data_dir = settings.data_dir();
-    if let Some(pid) = holder(data_dir)? {
-        return Err(held(data_dir, pid));
-    }
-    let fabric: Arc<dyn Fabric> = Arc::new(open(data_dir)?);
-    let healed = async {
-        let spec = bare_spec(settings, Arc::clone(&fabric), clock)?;
-        let node = spec.node.clone();
-        let system = System::start(spec).await?;
-        let healed = heal(system.tasks(), data_dir, &node).await;
-        system.stop().await?;
-        healed
-    };
-    let healed = healed.await;
-    fabric.close().await;
-    healed
-}
-
-fn held(data_dir: &Path, pid: u32) -> Error {
-    let message = format!(
-        "cannot heal {}: process {pid} is at work there; interrupt it (Ctrl-C, or `kill {pid}`), \
-         then ask again",
-        data_dir.display()
-    );
-    Error::new(ErrorKind::Conflict, message)
 }
 
 fn told(diagnosis: &Diagnosis) -> String {

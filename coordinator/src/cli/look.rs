@@ -14,14 +14,24 @@ use crate::{
         args::{AuditArgs, RunChoice},
         show, when,
     },
+    door::{no_run, no_task},
     inspect::Inspection,
     output::{Console, Exit},
     task::{Answer, Query},
 };
 
 /// The states that a task can be in.
-const STATES: [&str; 8] =
-    ["held", "waiting", "ready", "retrying", "running", "completed", "failed", "cancelled"];
+const STATES: [&str; 9] = [
+    "held",
+    "waiting",
+    "ready",
+    "retrying",
+    "running",
+    "asked",
+    "completed",
+    "failed",
+    "cancelled",
+];
 
 /// A data directory, opened for looking.
 pub(super) struct Looking<'a> {
@@ -82,10 +92,7 @@ impl<'a> Looking<'a> {
             return Ok(());
         }
         let Answer::Runs(runs) = self.answer(&Query::Runs) else { return Ok(()) };
-        let names: Vec<String> =
-            runs.iter().take(10).map(|run| run.summary.run.to_string()).collect();
-        let message = format!("there is no run {run:?}; there are {}", names.join(", "));
-        Err(Error::new(ErrorKind::NotFound, message))
+        Err(no_run(run, &runs))
     }
 
     pub(super) fn task_get(&mut self, task: &str, choice: &RunChoice) -> Result<Exit> {
@@ -149,8 +156,8 @@ impl<'a> Looking<'a> {
 
     async fn rows(&self, args: &AuditArgs) -> Result<Vec<AuditRow>> {
         let filter = AuditFilter {
-            since: args.since.as_deref().map(when::parse).transpose()?,
-            until: args.until.as_deref().map(when::parse).transpose()?,
+            since: args.since.as_deref().map(when::time_of).transpose()?,
+            until: args.until.as_deref().map(when::time_of).transpose()?,
             event_type: args.event_type.clone(),
             task: args.task.as_deref().map(TaskId::new).transpose()?,
             agent: args.agent.as_deref().map(AgentId::new).transpose()?,
@@ -166,11 +173,6 @@ impl<'a> Looking<'a> {
         self.inspection.audit(keep).await?;
         Ok(rows)
     }
-}
-
-pub(super) fn no_task(run: &RunId, id: &TaskId) -> Error {
-    let message = format!("run {run:?} has no task {id:?}: `orkestra task list` shows all");
-    Error::new(ErrorKind::NotFound, message)
 }
 
 /// One file a day, `audit_YYYYMMDD.jsonl`; answers how many. Each is whole or as it was.

@@ -4,8 +4,11 @@
 //! fault of the user's is told with its place and with what to do.
 
 mod args;
+mod backup;
 mod bench;
 mod change;
+mod compact;
+mod context;
 mod doctor;
 mod failure;
 mod files;
@@ -22,8 +25,8 @@ use orkestra_runtime::time::{Clock as _, SystemClock};
 
 use crate::{
     cli::{
-        args::{AgentCommand, AuditCommand, Cli, Command, Common, TaskCommand},
-        change::Change,
+        args::{AgentCommand, AuditCommand, Cli, Command, Common, Operation, TaskCommand},
+        change::Asking,
         failure::Failure,
         look::Looking,
         settings::Settings,
@@ -32,6 +35,7 @@ use crate::{
 };
 
 pub use parse::parses;
+pub use when::time_of;
 
 /// Runs the command that this process was started with.
 pub fn main() -> Exit {
@@ -99,12 +103,14 @@ async fn serve(
         Command::Task(TaskCommand::Get { task, run }) => {
             Looking::at(data_dir, console, now).await?.task_get(&task, &run)?
         }
-        Command::Task(TaskCommand::Cancel { task, run, reason }) => {
-            let change = Change::Cancel { reason: &reason };
-            change.make((&task, &run), settings, console, clock).await?
+        Command::Task(TaskCommand::Change(command)) => {
+            change::task(&command, &Asking { settings, clock }, console).await?
         }
-        Command::Task(TaskCommand::Retry { task, run }) => {
-            Change::Retry.make((&task, &run), settings, console, clock).await?
+        Command::Agent(AgentCommand::Change(command)) => {
+            change::agent(&command, &Asking { settings, clock }, console).await?
+        }
+        Command::Control(command) => {
+            change::control(&command, &Asking { settings, clock }, console).await?
         }
         Command::Why { task, run } => {
             Looking::at(data_dir, console, now).await?.why(&task, &run)?
@@ -112,6 +118,7 @@ async fn serve(
         Command::Agent(AgentCommand::List) => {
             Looking::at(data_dir, console, now).await?.agent_list()?
         }
+        Command::Context(command) => context::serve(&command, settings, clock, console).await?,
         Command::Audit(AuditCommand::List(filter)) => {
             Looking::at(data_dir, console, now).await?.audit_list(&filter).await?
         }
@@ -120,6 +127,15 @@ async fn serve(
             looking.audit_export(&filter, dir.as_deref()).await?
         }
         Command::Doctor(args) => return doctor::doctor(&args, settings, console, clock).await,
+        Command::Operate(Operation::Backup { into }) => {
+            backup::backup(data_dir, &into, console, &clock).await?
+        }
+        Command::Operate(Operation::Restore { from }) => {
+            backup::restore(&from, data_dir, console, &clock).await?
+        }
+        Command::Operate(Operation::Compact { keep_records }) => {
+            compact::compact(data_dir, keep_records, console, &clock).await?
+        }
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
         Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,
         Command::Run(args) => return run::run(&args, settings, console).await,

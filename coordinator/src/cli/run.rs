@@ -3,6 +3,7 @@
 mod choose;
 mod ending;
 mod endings;
+mod people;
 mod watch;
 
 use std::{path::Path, sync::Arc};
@@ -117,9 +118,17 @@ async fn on_system(
     console: &mut Console,
 ) -> Result<watch::Watched, Failure> {
     let tasks = system.tasks();
-    let run = choose::choose(prepared, args.fresh, tasks, console).await?;
-    let watched = watch::watch(&run, (system, clock), interruptions, console).await?;
-    let watch::Seen::Ended(summary) = watched else { return Ok(watch::Watched::Interrupted) };
+    let run = choose::choose(prepared, args.fresh, (tasks, system.contexts()), console).await?;
+    let patience = if args.no_wait { watch::Patience::ForAgents } else { watch::Patience::ForAll };
+    let watched = watch::watch((&run, patience), (system, clock), interruptions, console).await?;
+    let summary = match watched {
+        watch::Seen::Ended(summary) => summary,
+        watch::Seen::Waiting => {
+            console.say("what is left waits for people; the same command goes on where it was")?;
+            return Ok(watch::Watched::Ended(Exit::Waiting));
+        }
+        watch::Seen::Interrupted => return Ok(watch::Watched::Interrupted),
+    };
     let exit = ending::tell(prepared, args, (system, &summary, settings), console).await?;
     Ok(watch::Watched::Ended(exit))
 }
@@ -136,6 +145,7 @@ fn spec(
     spec.members = members.filter_map(Result::transpose).collect::<Result<_>>()?;
     spec.people = team::people(&prepared.agents);
     spec.log = log;
+    spec.door = Some(settings.config.data_dir.clone());
     Ok(spec)
 }
 
@@ -173,6 +183,7 @@ pub(super) fn bare_spec(
     tasks.retain_for = config.tasks_retain_for;
     tasks.retain_runs = config.tasks_retain_runs.get();
     tasks.retain_tasks = u32::try_from(config.tasks_retain_count).unwrap_or(u32::MAX);
+    spec.settings.context.snapshot_every = config.context_snapshot_every;
     spec.node = config.node_name.clone();
     spec.pace = ShardPace {
         snapshot_every: u64::from(config.journal_snapshot_every_records.get()),

@@ -98,6 +98,8 @@ keys! {
         "how often tasks in progress that nobody holds are looked for";
     "checks.off", checks_off: Checks = "",
         "checks before and after tasks that this node does not make, unless a task asks for them";
+    "context.snapshot_every", context_snapshot_every: Duration = "10m",
+        "how long after something happened a snapshot of the context is taken";
     "agents.blocking_threads", agents_blocking_threads: NonZeroU32 = "32",
         "how many threads run blocking functions";
     "agents.lost_threads_max", agents_lost_threads_max: NonZeroU32 = "8",

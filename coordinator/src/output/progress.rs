@@ -28,8 +28,16 @@ pub struct Snapshot {
     pub failed: u64,
     /// How many were cancelled.
     pub cancelled: u64,
+    /// How many wait for people.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub asked: u64,
     /// What goes on.
     pub running: Vec<Running>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Snapshot {
@@ -156,11 +164,21 @@ struct Event<'a> {
 fn line(state: &Snapshot) -> String {
     let mut parts = vec![format!("{} of {} tasks done", state.done, state.total)];
     parts.extend(state.losses());
+    parts.extend(asked(state));
     if let Some(Running { task, agent, since, .. }) = state.running.first() {
         let (running, since) = (state.running.len(), human::duration(*since));
         parts.push(format!("{running} running ({task} by {agent} for {since})"));
     }
     parts.join(", ")
+}
+
+/// How many wait for people, if any do.
+fn asked(state: &Snapshot) -> Option<String> {
+    match state.asked {
+        0 => None,
+        1 => Some("1 waits for people".to_owned()),
+        asked => Some(format!("{asked} wait for people")),
+    }
 }
 
 impl Bars {
@@ -182,7 +200,8 @@ impl Bars {
     fn show(&mut self, state: &Snapshot) {
         self.total.set_length(state.total);
         self.total.set_position(state.ended());
-        self.total.set_message(state.losses().join(", "));
+        let told = state.losses().into_iter().chain(asked(state));
+        self.total.set_message(told.collect::<Vec<_>>().join(", "));
         let shown = state.running.len().min(SHOWN_MAX);
         while self.who.len() > shown {
             if let Some(bar) = self.who.pop() {
@@ -228,7 +247,7 @@ mod tests {
             message: String::new(),
         };
         let running = if done + failed < 4 { vec![running] } else { Vec::new() };
-        Snapshot { total: 4, done, failed, cancelled: 0, running }
+        Snapshot { total: 4, done, failed, cancelled: 0, asked: 0, running }
     }
 
     #[test]

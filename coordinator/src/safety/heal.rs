@@ -3,7 +3,8 @@
 //! 1. Locks of tasks that are gone: tasks declare no locks yet, so there are none.
 //! 2. Tasks in progress without news for more than an hour wait for an agent again.
 //! 3. Tasks that need a task which is not there fail, with that reason.
-//! 4. Folders of attempts that a dead life of this node left behind are removed.
+//! 4. Folders of attempts that a dead life of this node left behind are removed. Each start does so
+//!    too; this is for what a start could not remove, or somebody put back.
 //! 5. Snapshots are read again, and folded.
 //!
 //! The record is changed by a command to whoever leads it: the node at work, or one without agents

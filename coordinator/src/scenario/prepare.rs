@@ -203,7 +203,9 @@ impl Expansion<'_> {
         };
         let mut names = names.clone();
         let variables: Vec<(&String, u32)> = task.repeat.iter().map(|(k, n)| (k, *n)).collect();
-        let all: u64 = variables.iter().map(|(_, count)| u64::from(*count)).product();
+        // Before a zero a product may be larger than any number.
+        let counts = variables.iter().map(|(_, count)| u64::from(*count));
+        let all = counts.fold(1, u64::saturating_mul);
         for number in 0..all {
             let mut rest = number;
             for (variable, count) in variables.iter().rev() {
@@ -273,7 +275,7 @@ impl Expansion<'_> {
         spec.agents.clone_from(&fixed.agents);
         spec.retry = fixed.retry;
         (spec.timeout_ms, spec.deadline_ms) = (fixed.timeout_ms, fixed.deadline_ms);
-        spec.ask = fixed.ask.clone();
+        spec.ask.clone_from(&fixed.ask);
         spec.checks = fixed.checks.clone();
         if let Some(texts) = &templates.workspace {
             spec.workspace = texts.fill(names, &self.folder)?.map(Box::new);

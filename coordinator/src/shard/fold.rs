@@ -84,7 +84,8 @@ impl<M: Mind> Fold<M> {
         self.read_on(Sequence(u64::MAX)).await?;
         let bytes = self.mind.snapshot();
         self.verify(&bytes).await?;
-        let snapshot = Snapshot { position: self.position, bytes: bytes.into() };
+        let (position, version) = (self.position, M::SNAPSHOT_VERSION);
+        let snapshot = Snapshot { position, bytes: bytes.into(), version };
         let behind = self.journal.keep(snapshot).await?;
         if behind.0 > records_kept {
             self.journal.trim(Sequence(behind.0 - records_kept)).await?;

@@ -13,10 +13,14 @@ use orkestra_runtime::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    context::{
+        ContextAnswer, ContextCommand, ContextEffect, ContextEvent, ContextMachine, ContextQuery,
+        ContextReply, ContextSettings,
+    },
     shard::{Mind, Step},
     task::{
-        Answer as TaskAnswer, Decision, Query as TaskQuery, TaskCommand, TaskEffect, TaskEvent,
-        TaskMachine, TaskSettings,
+        Answer as TaskAnswer, Decision, Query as TaskQuery, Reply as TaskReply, TaskCommand,
+        TaskEffect, TaskEvent, TaskMachine, TaskSettings,
     },
 };
 
@@ -25,6 +29,8 @@ use crate::{
 pub enum Command {
     /// Something about tasks.
     Task(TaskCommand),
+    /// Something about the context.
+    Context(ContextCommand),
 }
 
 /// What happened in a shard: stored for ever.
@@ -33,6 +39,8 @@ pub enum Command {
 pub enum Event {
     /// Something about tasks.
     Task(TaskEvent),
+    /// Something about the context.
+    Context(ContextEvent),
 }
 
 /// What a shard asks the world to do.
@@ -40,6 +48,8 @@ pub enum Event {
 pub enum Effect {
     /// Something about tasks.
     Task(TaskEffect),
+    /// Something about the context.
+    Context(ContextEffect),
 }
 
 /// What a shard can be asked.
@@ -47,13 +57,26 @@ pub enum Effect {
 pub enum Query {
     /// Something about tasks.
     Task(TaskQuery),
+    /// Something about the context.
+    Context(ContextQuery),
 }
 
-/// What a shard answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a shard answers to a query.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// Something about tasks.
     Task(TaskAnswer),
+    /// Something about the context.
+    Context(ContextAnswer),
+}
+
+/// What a shard answers to a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Something about tasks.
+    Task(TaskReply),
+    /// Something about the context.
+    Context(ContextReply),
 }
 
 /// How the sub-machines of a shard behave.
@@ -61,34 +84,53 @@ pub enum Answer {
 pub struct ShardSettings {
     /// Of tasks.
     pub tasks: TaskSettings,
+    /// Of the context.
+    pub context: ContextSettings,
 }
 
 /// All sub-machines of one shard.
 #[derive(Clone, Debug, Default)]
 pub struct ShardMachine {
     tasks: TaskMachine,
+    context: ContextMachine,
 }
 
 impl ShardMachine {
     /// An empty shard.
     pub fn new(settings: ShardSettings) -> Self {
-        Self { tasks: TaskMachine::new(settings.tasks) }
+        let ShardSettings { tasks, context } = settings;
+        Self { tasks: TaskMachine::new(tasks), context: ContextMachine::new(context) }
     }
 
     /// The task machine, for views.
     pub const fn tasks(&self) -> &TaskMachine {
         &self.tasks
     }
+
+    /// The context, for views.
+    pub const fn context(&self) -> &ContextMachine {
+        &self.context
+    }
 }
 
-/// The version of snapshots that this program writes.
-const SNAPSHOT_VERSION: u32 = 1;
+/// The version of snapshots that this program writes, raised with that of any sub-machine. Version 1
+/// held tasks alone.
+const SNAPSHOT_VERSION: u32 = 2;
+
+/// What every version of a snapshot says of itself.
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
 
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
     v: u32,
     #[serde(with = "serde_bytes")]
     tasks: Vec<u8>,
+    /// Nothing in what version 1 wrote: then the context begins empty.
+    #[serde(default, with = "serde_bytes")]
+    context: Vec<u8>,
 }
 
 impl Mind for ShardMachine {
@@ -97,6 +139,8 @@ impl Mind for ShardMachine {
     type Effect = Effect;
     type Query = Query;
     type Answer = Answer;
+
+    const SNAPSHOT_VERSION: u32 = SNAPSHOT_VERSION;
 
     fn decide(&self, now: Now, chance: &mut Chance, command: &Command, step: &mut Step<Self>) {
         match command {
@@ -113,47 +157,71 @@ impl Mind for ShardMachine {
                     step.then(Command::Task(command));
                 }
             }
+            Command::Context(command) => {
+                let next = step.next_number();
+                let decision = self.context.decide(now, next, command, &self.tasks);
+                for event in decision.events {
+                    step.event(Event::Context(event));
+                }
+                for effect in decision.effects {
+                    step.effect(Effect::Context(effect));
+                }
+            }
         }
     }
 
     fn apply(&mut self, number: Number, at: Wall, event: &Event) {
         match event {
-            Event::Task(event) => self.tasks.apply(number, at, event),
+            Event::Task(event) => {
+                self.tasks.apply(number, at, event);
+                self.context.observe(number, at, event, &self.tasks);
+            }
+            Event::Context(event) => self.context.apply(number, at, event, &self.tasks),
         }
     }
 
     fn lead(&mut self, now: Now, _: Number, event: &Event) {
         match event {
             Event::Task(event) => self.tasks.lead(now, event),
+            Event::Context(event) => self.context.lead(event),
         }
     }
 
     fn hear(&mut self, now: Now, command: &Command) {
         match command {
-            Command::Task(command) => self.tasks.hear(now, command),
+            Command::Task(command) => {
+                // Before who went has gone, and who comes is there.
+                self.context.hear_task(command, &self.tasks);
+                self.tasks.hear(now, command);
+            }
+            Command::Context(command) => self.context.hear(command),
         }
     }
 
     fn promote(&mut self, now: Now) {
         self.tasks.promote(now);
+        self.context.promote(&self.tasks);
     }
 
     fn answer(&self, now: Now, query: &Query) -> Answer {
         match query {
             Query::Task(query) => Answer::Task(self.tasks.answer(now, query)),
+            Query::Context(query) => Answer::Context(self.context.answer(query, &self.tasks)),
         }
     }
 
     fn wakeup(&self, now: Now) -> Option<Moment> {
-        self.tasks.wakeup(now)
+        [self.tasks.wakeup(now), self.context.wakeup(now)].into_iter().flatten().min()
     }
 
     fn due(&self, now: Now) -> Option<Command> {
-        self.tasks.due(now).map(Command::Task)
+        let of_tasks = self.tasks.due(now).map(Command::Task);
+        of_tasks.or_else(|| self.context.due(now).map(Command::Context))
     }
 
     fn snapshot(&self) -> Vec<u8> {
-        let snapshot = Snapshot { v: SNAPSHOT_VERSION, tasks: self.tasks.snapshot() };
+        let (tasks, context) = (self.tasks.snapshot(), self.context.snapshot());
+        let snapshot = Snapshot { v: SNAPSHOT_VERSION, tasks, context };
         // Writing plain data to memory cannot fail; an empty snapshot is refused when it is read.
         rmp_serde::to_vec_named(&snapshot).unwrap_or_default()
     }
@@ -161,22 +229,30 @@ impl Mind for ShardMachine {
     fn restored(&self, bytes: &[u8]) -> Result<Self> {
         let mut machine = Self::restore(bytes)?;
         machine.tasks.configure(self.tasks.settings().clone());
+        machine.context.configure(self.context.settings().clone());
         Ok(machine)
     }
 
     fn restore(bytes: &[u8]) -> Result<Self> {
-        let Snapshot { v, tasks } = rmp_serde::from_slice(bytes).map_err(|error| {
+        let corrupt = |error| {
             Error::new(ErrorKind::Corrupt, "cannot read the snapshot of a shard").because(error)
-        })?;
+        };
+        let Version { v } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
         if v > SNAPSHOT_VERSION {
             return Err(Error::new(
-                ErrorKind::Corrupt,
+                ErrorKind::TooNew,
                 format!(
                     "the snapshot of this shard has version {v}, and this program reads up to \
                      {SNAPSHOT_VERSION}: use the newer program"
                 ),
             ));
         }
-        Ok(Self { tasks: TaskMachine::restore(TaskSettings::default(), &tasks)? })
+        let Snapshot { tasks, context, .. } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
+        let tasks = TaskMachine::restore(TaskSettings::default(), &tasks)?;
+        let context = match &context[..] {
+            [] => ContextMachine::default(),
+            bytes => ContextMachine::restore(ContextSettings::default(), bytes)?,
+        };
+        Ok(Self { tasks, context })
     }
 }

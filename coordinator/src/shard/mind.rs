@@ -34,6 +34,10 @@ pub trait Mind: Sized + Send + 'static {
     /// What a query is answered.
     type Answer: Debug + Send + 'static;
 
+    /// The version of [`snapshot`](Self::snapshot): raised with that of any sub-machine, so that an
+    /// older program can tell what it does not know without reading it.
+    const SNAPSHOT_VERSION: u32;
+
     /// Decides one command of a step, from a state in which everything before it in the step is
     /// applied. Pushes events, effects and follow-up commands into `step`.
     ///

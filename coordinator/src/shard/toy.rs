@@ -179,6 +179,8 @@ impl Mind for Toy {
     type Query = Query;
     type Answer = Answer;
 
+    const SNAPSHOT_VERSION: u32 = 1;
+
     #[expect(clippy::panic, reason = "a mind that panics when told to is what the tests need")]
     fn decide(&self, _: Now, chance: &mut Chance, command: &Command, step: &mut Step<Self>) {
         match *command {

@@ -76,8 +76,10 @@ impl Builder {
     /// Starts the node. Without a [`data_dir`](Self::data_dir) it keeps nothing.
     pub async fn start(self) -> Result<System> {
         let fabric = self.fabric.unwrap_or_else(|| Arc::new(Embedded::memory()));
+        let door = self.folder.clone();
         let folder = self.folder.unwrap_or_else(std::env::temp_dir);
         let mut spec = SystemSpec::new(fabric, folder)?;
+        spec.door = door;
         spec.owns_fabric = true;
         spec.members = self.members;
         spec.log = self.log.unwrap_or_else(SupervisionLog::unkept);

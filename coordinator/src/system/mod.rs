@@ -9,21 +9,23 @@
 //!
 //! Begin with [`System::builder`], go on with [`Tasks`]; [`tree`] shows how it is supervised.
 
+mod boots;
 mod builder;
 mod hands;
+mod leftovers;
 mod member;
 mod porter;
+mod standing;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use orkestra_agents::worker::Sink;
 use orkestra_runtime::{
-    Error, ErrorKind, Result,
+    Result,
     chance::Chance,
     directory::Directory,
     duty,
-    fabric::{Fabric, Key, Registers, SetError, Value},
+    fabric::{Fabric, Keeper},
     id::{Incarnation, NodeId, ShardId},
     journal::Journal,
     protocol::agent::{AgentProfile, FromAgent},
@@ -34,14 +36,21 @@ use orkestra_runtime::{
 };
 use tokio::sync::{Mutex, mpsc};
 
+pub(crate) use boots::boots;
+use boots::next_boot;
 pub use builder::{Builder, FunctionOf};
 pub(crate) use hands::Followers;
 pub use hands::TeamHands;
 pub use member::{Care, Member};
+pub use standing::Standing;
 
 use crate::{
     client::Tasks,
+    context::Contexts,
+    door::{self, Clerk, Identity},
+    ops,
     shard::{
+        Mind as _,
         actor::{Settings as ShardPace, ShardHandle, ShardParts, shard},
         machine::{ShardMachine, ShardSettings},
     },
@@ -65,6 +74,9 @@ pub struct SystemSpec {
     pub owns_fabric: bool,
     /// The folder below which attempts get theirs.
     pub folder: PathBuf,
+    /// The folder in which its control door is; none for a node that has no folder, or works in one
+    /// for a moment only.
+    pub door: Option<PathBuf>,
     /// The team.
     pub members: Vec<Member>,
     /// Who is asked and has no worker.
@@ -95,6 +107,7 @@ impl SystemSpec {
             fabric,
             owns_fabric: false,
             folder,
+            door: None,
             members: Vec::new(),
             people: Vec::new(),
             settings: ShardSettings::default(),
@@ -114,15 +127,37 @@ pub struct System {
     fabric: Option<Arc<dyn Fabric>>,
     tree: SupervisorHandle,
     tasks: Tasks,
+    contexts: Contexts,
+    clerk: Arc<Clerk>,
+    means: Means,
     log: SupervisionLog,
     drain_within: Duration,
+}
+
+/// What is done to a node as a whole is done with these: cheap to clone, and good while it goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct Means {
+    pub(crate) shard: Shard,
+    pub(crate) journal: Journal,
+    pub(crate) keeper: Option<Arc<dyn Keeper>>,
+    pub(crate) standing: Arc<Standing>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl System {
     /// Starts a node; it leads, and its agents are up, when this returns.
     pub async fn start(spec: SystemSpec) -> Result<Self> {
         member::check(&spec.members)?;
+        let journal = Journal::of(spec.fabric.as_ref(), ShardId(0))?;
+        // Before anything is changed.
+        journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
         let boot = next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
+        let attempts = spec.folder.join("attempts");
+        let swept =
+            tokio::task::spawn_blocking(move || leftovers::remove_dead_attempts(&attempts, boot));
+        // What could not be removed was told of, and does no harm.
+        let _ = swept.await;
+        let standing = Arc::new(Standing::default());
         let workers: hands::Workers = Arc::new(Directory::new());
         let followers: Followers = Arc::new(Directory::new());
         let (words, inbox) = mpsc::unbounded_channel();
@@ -134,14 +169,16 @@ impl System {
         });
         let settings = spec.settings.clone();
         let parts = ShardParts {
-            journal: Journal::of(spec.fabric.as_ref(), ShardId(0))?,
+            journal: journal.clone(),
             genesis: Arc::new(move || ShardMachine::new(settings.clone())),
             hands: {
                 let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
                 let sink = Arc::clone(&sink);
+                let told: (Arc<Standing>, Arc<dyn Clock>) =
+                    (Arc::clone(&standing), Arc::clone(&spec.clock));
                 Arc::new(move || {
                     let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
-                    TeamHands::new(workers, followers, Arc::clone(&sink))
+                    TeamHands::new(workers, followers, Arc::clone(&sink), told.clone())
                 })
             },
             clock: Arc::clone(&spec.clock),
@@ -149,6 +186,15 @@ impl System {
             settings: spec.pace,
         };
         let (handle, runner) = shard(parts);
+        let tasks = Tasks::new(handle.clone(), followers, spec.fabric.blobs());
+        let means = Means {
+            shard: handle.clone(),
+            journal,
+            keeper: spec.fabric.keeper(),
+            standing,
+            clock: Arc::clone(&spec.clock),
+        };
+        let clerk = clerk(&spec, boot, (tasks.clone(), means.clone()));
         let common = Arc::new(member::Common {
             blobs: spec.fabric.blobs(),
             sink,
@@ -161,7 +207,8 @@ impl System {
         let parts = tree::Parts {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
-            porter: porter_child((words, inbox), handle.clone(), Arc::clone(&spec.clock)),
+            porter: porter_child((words, inbox), handle, Arc::clone(&spec.clock)),
+            doors: doors(spec.door, &clerk, &spec.clock),
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
@@ -172,11 +219,14 @@ impl System {
                 introductions.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
         }
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
-        let tasks = Tasks::new(handle, followers, spec.fabric.blobs());
+        let contexts = Contexts::new(means.shard.clone());
         Ok(Self {
             fabric: spec.owns_fabric.then_some(spec.fabric),
             tree,
             tasks,
+            contexts,
+            clerk,
+            means,
             log: spec.log,
             drain_within: spec.drain_within,
         })
@@ -192,6 +242,16 @@ impl System {
         &self.tasks
     }
 
+    /// The way to its context: what happened, what agents understand, snapshots.
+    pub const fn contexts(&self) -> &Contexts {
+        &self.contexts
+    }
+
+    /// Who carries out what is asked of the node as a whole.
+    pub(crate) const fn clerk(&self) -> &Arc<Clerk> {
+        &self.clerk
+    }
+
     /// Its supervision tree.
     pub const fn tree(&self) -> &SupervisorHandle {
         &self.tree
@@ -202,6 +262,16 @@ impl System {
         &self.log
     }
 
+    /// Whether it can write, or its disk is full.
+    pub fn standing(&self) -> &Standing {
+        &self.means.standing
+    }
+
+    /// Compacts its folder while it goes on, see [`ops::compact`].
+    pub async fn compact(&self, records_kept: Option<u64>) -> Result<ops::Compaction> {
+        ops::compact(&self.means, records_kept).await
+    }
+
     /// Waits until the node has given up by itself: its root had more restarts than it bears.
     pub async fn gave_up(&self) {
         self.tree.ended().await;
@@ -210,6 +280,7 @@ impl System {
     /// Stops in order: agents finish or hand back, then everything that was taken is durable, then
     /// the fabric is closed if it is the node's own.
     pub async fn stop(self) -> Result<()> {
+        self.contexts.stopping().await;
         let stopped = self.tree.stop(self.drain_within + STOP_WITHIN).await;
         self.log.flush().await;
         if let Some(fabric) = self.fabric {
@@ -223,6 +294,23 @@ impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("System").field("tree", &self.tree).finish_non_exhaustive()
     }
+}
+
+fn clerk(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Clerk> {
+    let identity = Identity {
+        name: spec.node.clone(),
+        boot,
+        durability: spec.fabric.durability(),
+        folder: spec.folder.clone(),
+        is_at_work: spec.door.is_some(),
+    };
+    Arc::new(Clerk::new(identity, tasks, means))
+}
+
+/// The ways in from outside.
+fn doors(folder: Option<PathBuf>, clerk: &Arc<Clerk>, clock: &Arc<dyn Clock>) -> Vec<ChildSpec> {
+    let child = |folder| door::child(folder, Arc::clone(clerk), Arc::clone(clock));
+    folder.map(child).into_iter().collect()
 }
 
 /// The embedded fabric has no connection to lose: its place in the tree is kept for what can end.
@@ -275,48 +363,4 @@ fn porter_child(
             })))
         }
     })
-}
-
-/// The register that counts the starts of a node.
-fn boots_key(node: &NodeId) -> Result<Key> {
-    let token: String = node
-        .as_str()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
-        .collect();
-    Key::new(&format!("node.{token}.boots"))
-}
-
-/// How often a node was started.
-pub(crate) async fn boots(registers: &dyn Registers, node: &NodeId) -> Result<u64> {
-    Ok(counted(registers.get(&boots_key(node)?).await?.as_ref()))
-}
-
-fn counted(value: Option<&Value>) -> u64 {
-    value.and_then(|value| std::str::from_utf8(&value.bytes).ok()?.parse().ok()).unwrap_or(0)
-}
-
-/// Counts the starts of a node, so that the lives of its workers rise across them.
-async fn next_boot(registers: &dyn Registers, node: &NodeId) -> Result<u64> {
-    let key = boots_key(node)?;
-    loop {
-        let now = registers.get(&key).await?;
-        let boot = counted(now.as_ref()) + 1;
-        let bytes = Bytes::from(boot.to_string());
-        let set = match now {
-            Some(value) => registers.compare_and_set(&key, value.revision, bytes).await,
-            None => registers.create(&key, bytes).await,
-        };
-        match set {
-            Ok(_) => return Ok(boot),
-            Err(SetError::Conflict(_)) => {}
-            Err(error) => {
-                return Err(Error::new(
-                    ErrorKind::Unavailable,
-                    "cannot count the starts of this node",
-                )
-                .because(error));
-            }
-        }
-    }
 }

@@ -33,6 +33,7 @@ mod heal;
 mod keeping;
 mod leases;
 mod live;
+mod looks;
 mod machine;
 pub mod people;
 mod queue;

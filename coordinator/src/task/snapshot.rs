@@ -63,7 +63,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Durable> {
     let Version { v } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
     if v > VERSION {
         return Err(Error::new(
-            ErrorKind::Corrupt,
+            ErrorKind::TooNew,
             format!(
                 "the snapshot of the task machine has version {v}, and this program reads up to \
                  {VERSION}: use the newer program"

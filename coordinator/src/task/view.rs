@@ -1,7 +1,7 @@
 //! How runs, tasks and agents look to a person or a program.
 
 use orkestra_runtime::{
-    id::{AgentId, Attempt, RunId, TaskId},
+    id::{AgentId, Attempt, RunId, TaskId, TaskNo},
     protocol::{
         agent::{Artifact, Availability, Progress},
         check::CheckResult,
@@ -37,6 +37,8 @@ pub struct RunView {
     pub running: Vec<Running>,
     /// What it asks of people.
     pub pending: Vec<PendingView>,
+    /// Whether people, and nothing else, must act for it to go on.
+    pub waits_for_people: bool,
     /// Why nothing more of it is given out, by order of somebody.
     pub paused: Option<Pause>,
 }
@@ -163,8 +165,21 @@ fn run_view(machine: &TaskMachine, (no, run): (RunNo, &Run), running: Vec<Runnin
         sealed: run.sealed,
         running,
         pending: people::pending_of_run(machine, no),
+        waits_for_people: waits_for_people(machine, (no, run)),
         paused: machine.durable.pause_of(no, run).cloned(),
     }
+}
+
+/// Whether nothing of a run is with an agent, or could be, and something is with people.
+fn waits_for_people(machine: &TaskMachine, (no, run): (RunNo, &Run)) -> bool {
+    if run.counts.asked == 0 || run.counts.assigned > 0 {
+        return false;
+    }
+    let durable = &machine.durable;
+    let of_run = |task: &TaskNo| machine.task(*task).is_some_and(|task| task.run == no);
+    let ready = durable.queues.iter().any(|(class, _)| class.run == no);
+    let retrying = durable.retries.iter().any(|(_, task)| of_run(task));
+    !ready && !retrying && !durable.doomed.keys().any(of_run)
 }
 
 pub(super) fn run(machine: &TaskMachine, id: &RunId) -> Option<RunView> {

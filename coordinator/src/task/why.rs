@@ -1,22 +1,21 @@
 //! Why a task stands where it stands: the exact blocker, what it waits for, what happens next.
 
+mod ready;
+
 use std::collections::BTreeSet;
 
 use orkestra_runtime::{
     id::{AgentId, RunId, TaskId, TaskNo},
-    protocol::{agent::Availability, ask::AskKind},
+    protocol::ask::AskKind,
     time::{Now, Wall},
 };
 use serde::Serialize;
 
+use self::ready::ready;
 use crate::task::{
-    breaker::Open,
     graph::{self, Verdict},
     machine::TaskMachine,
     people::PendingView,
-    queue::{Class, place},
-    roster::PERSON,
-    standing::Pause,
     state::{Phase, Run, Task},
     view::state_name,
 };
@@ -254,81 +253,6 @@ fn roots<'a>(machine: &'a TaskMachine, run: &'a Run, task: &'a Task) -> Vec<(Tas
     }
     found.sort_unstable_by_key(|(no, _)| *no);
     found
-}
-
-fn ready(machine: &TaskMachine, now: Now, no: TaskNo, task: &Task) -> (Vec<Blocker>, String) {
-    let class = Class::of(task.run, &task.spec);
-    let mut blockers = Vec::new();
-    let (mut able, mut free) = (0, 0);
-    for (agent_no, record) in machine.durable.roster.iter() {
-        let profile = &record.profile;
-        if !class.admits(&profile.id, &profile.capabilities) || profile.kind == PERSON {
-            continue;
-        }
-        able += 1;
-        let agent = profile.id.clone();
-        if let Availability::Unavailable { reason } = &profile.availability {
-            blockers.push(Blocker::AgentUnavailable { agent, reason: reason.clone() });
-        } else if !machine.live.joined.contains_key(&agent_no) {
-            let reason = "its worker is not there".to_owned();
-            blockers.push(Blocker::AgentUnavailable { agent, reason });
-        } else if machine.live.leaving.contains(&agent_no) {
-            let reason = "its worker is stopping".to_owned();
-            blockers.push(Blocker::AgentUnavailable { agent, reason });
-        } else if let Some(Pause { by, reason, .. }) = record.drained.clone() {
-            blockers.push(Blocker::AgentDrained { agent, by, reason });
-        } else if let Some(open) = record.breaker.open().filter(|open| open.until > now.wall) {
-            let Open { failures, until, .. } = open;
-            blockers.push(Blocker::BreakerOpen { agent, failures, until });
-        } else if record.outstanding >= record.breaker.room(profile.capacity, now.wall) {
-            let (outstanding, capacity) = (record.outstanding, profile.capacity);
-            blockers.push(Blocker::AgentBusy { agent, outstanding, capacity });
-        } else {
-            free += 1;
-        }
-    }
-    if able == 0 {
-        let requires: Vec<String> = task.spec.requires.iter().map(ToString::to_string).collect();
-        let next = format!(
-            "it begins once an agent joins that may work on it (required: {})",
-            if requires.is_empty() { "any agent".to_owned() } else { requires.join(", ") }
-        );
-        return (vec![Blocker::NoAgent { requires }], next);
-    }
-    let run = machine.durable.runs.get(&task.run);
-    if let Some(pause) = run.and_then(|run| machine.durable.pause_of(task.run, run)) {
-        let Pause { by, reason, since } = pause.clone();
-        blockers.insert(0, Blocker::Paused { by, reason, since });
-        return (blockers, "it begins once its run is resumed: `orkestra resume`".to_owned());
-    }
-    if free > 0 && machine.room_of(task.run) == 0 {
-        let limit = run.and_then(|run| run.opening.concurrency).unwrap_or_default();
-        blockers.insert(0, Blocker::RunConcurrency { limit });
-        return (
-            blockers,
-            format!("it begins once fewer than {limit} attempts of its run are at work"),
-        );
-    }
-    if let Phase::Ready { downstream, .. } = task.phase {
-        let place = place(no, &task.spec, downstream);
-        let ahead = machine.durable.queues.ahead_of(&class, &place);
-        if ahead > 0 {
-            blockers.push(Blocker::Queue { ahead });
-        }
-    }
-    let trial = blockers.iter().filter_map(|blocker| match blocker {
-        Blocker::BreakerOpen { until, .. } => Some(*until),
-        _ => None,
-    });
-    let busy = blockers.iter().any(|blocker| matches!(blocker, Blocker::AgentBusy { .. }));
-    let next = if free > 0 {
-        "it begins now".to_owned()
-    } else if let Some(until) = trial.min().filter(|_| !busy) {
-        format!("it is tried on an agent whose breaker is open at {until}")
-    } else {
-        "it begins as soon as an agent that may work on it is free".to_owned()
-    };
-    (blockers, next)
 }
 
 fn retrying(task: &Task, due: Wall, now: Now) -> (Vec<Blocker>, String) {

@@ -1,16 +1,20 @@
 //! Snapshots: folded state that was verified, so that the journal behind it may be forgotten.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use super::{Journal, Position};
 use crate::{
     error::{Error, ErrorKind, Result},
     fabric::{BlobName, Sequence, SetError, Value},
+    record::check_version,
 };
 
-/// The version of the register's value.
-const MARKS_VERSION: u32 = 1;
+/// The version of the register's value. Version 1 had no suffixes.
+const MARKS_VERSION: u32 = 2;
+
+/// How many bytes stand behind the state in the blob of a snapshot.
+const SUFFIX: u32 = 8;
 
 /// How many snapshots are kept; the log is trimmed behind the oldest of them.
 const SNAPSHOTS_KEPT: usize = 2;
@@ -20,8 +24,15 @@ const SNAPSHOTS_KEPT: usize = 2;
 pub struct SnapshotMark {
     /// What was folded into it.
     pub position: Position,
-    /// The blob that holds it; its name is the hash of the state.
+    /// The blob that holds it: the state, and then the sequence of the last record in it, so that two
+    /// snapshots of one state are two blobs, and the loss of one is not that of both.
     pub blob: BlobName,
+    /// The version of the state; zero where an older program kept it and did not say.
+    #[serde(default)]
+    pub version: u32,
+    /// How many bytes stand behind the state; none where an older program kept it.
+    #[serde(default)]
+    pub suffix: u32,
 }
 
 /// A snapshot and its bytes.
@@ -31,6 +42,8 @@ pub struct Snapshot {
     pub position: Position,
     /// The state.
     pub bytes: Bytes,
+    /// The version of the state, so that it need not be read to be refused.
+    pub version: u32,
 }
 
 /// What the register of snapshots holds, the newest last.
@@ -44,6 +57,28 @@ impl Journal {
     /// The snapshots that are kept, the newest last.
     pub async fn snapshots(&self) -> Result<Vec<SnapshotMark>> {
         Ok(self.marks().await?.1.snapshots)
+    }
+
+    /// Whether this program can read what stands in the journal, as far as its last record and its
+    /// snapshots say of themselves; cheap, and changes nothing. `version` is that of the state which
+    /// this program reads. An error of kind `TooNew` says what to do.
+    pub async fn check(&self, version: u32) -> Result<()> {
+        // Each program begins with a record of its own, so the last one is of the newest program.
+        let end = self.end().await?;
+        for entry in self.logs.read(&self.log, end, 1).await? {
+            check_version(&entry.record)?;
+        }
+        let newest = self.marks().await?.1.snapshots.iter().map(|mark| mark.version).max();
+        match newest {
+            Some(newest) if newest > version => {
+                let why = format!(
+                    "it has version {newest}, and this program reads up to version {version}: a \
+                     newer program kept it; run that one again, or restore what was kept before it ran"
+                );
+                Err(self.cannot("read a snapshot", ErrorKind::TooNew, &why))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The newest snapshot that can be read. One that is lost or torn is passed over for the one
@@ -72,7 +107,11 @@ impl Journal {
         if BlobName::of(&bytes) != mark.blob {
             return Err(self.cannot("read a snapshot", ErrorKind::Corrupt, "its hash differs"));
         }
-        Ok(Snapshot { position: mark.position, bytes })
+        let state = bytes.len().checked_sub(mark.suffix as usize).ok_or_else(|| {
+            self.cannot("read a snapshot", ErrorKind::Corrupt, "it is shorter than it says")
+        })?;
+        let bytes = bytes.slice(..state);
+        Ok(Snapshot { position: mark.position, bytes, version: mark.version })
     }
 
     /// Keeps a verified snapshot beside the newest older one, forgets older ones, and answers up to
@@ -81,8 +120,13 @@ impl Journal {
     ///
     /// A snapshot that is not newer than the newest is not kept, which is not an error.
     pub async fn keep(&self, snapshot: Snapshot) -> Result<Sequence> {
-        let blob = self.blobs.put(snapshot.bytes).await?;
-        let mark = SnapshotMark { position: snapshot.position, blob };
+        let Snapshot { position, version, bytes } = snapshot;
+        let suffix = position.sequence().0.to_be_bytes();
+        let mut content = BytesMut::with_capacity(bytes.len() + suffix.len());
+        content.extend_from_slice(&bytes);
+        content.extend_from_slice(&suffix);
+        let blob = self.blobs.put(content.freeze()).await?;
+        let mark = SnapshotMark { position, blob, version, suffix: SUFFIX };
         self.load(&mark).await?;
         loop {
             let (held, mut marks) = self.marks().await?;
@@ -123,7 +167,12 @@ impl Journal {
             self.cannot("find the snapshots", ErrorKind::Corrupt, why).because(error)
         })?;
         if marks.v > MARKS_VERSION {
-            let why = "a newer program wrote them; run that one again";
+            let why = "a newer program wrote them; run that one again, or restore what was kept \
+                       before it ran";
+            return Err(self.cannot("find the snapshots", ErrorKind::TooNew, why));
+        }
+        if !marks.snapshots.iter().all(|mark| mark.position.is_possible()) {
+            let why = "their register names a place that cannot be";
             return Err(self.cannot("find the snapshots", ErrorKind::Corrupt, why));
         }
         Ok((held, marks))

@@ -146,7 +146,7 @@ async fn two_snapshots_are_kept_and_a_lost_one_is_passed_over() {
     let mut behind = Vec::new();
     for word in ["a", "b", "c"] {
         script.write(&mut position, word).await.unwrap();
-        let snapshot = Snapshot { position, bytes: Bytes::from(word) };
+        let snapshot = Snapshot { position, bytes: Bytes::from(word), version: 1 };
         behind.push(script.journal.keep(snapshot).await.unwrap().0);
     }
     assert_eq!(behind, [0, 2, 3]);
@@ -164,9 +164,29 @@ async fn two_snapshots_are_kept_and_a_lost_one_is_passed_over() {
 #[tokio::test]
 async fn a_snapshot_that_is_not_newer_is_not_kept() {
     let script = Script::new();
-    let snapshot = Snapshot { position: Position::default(), bytes: Bytes::from("a") };
+    let snapshot = Snapshot { position: Position::default(), bytes: Bytes::from("a"), version: 1 };
     script.journal.keep(snapshot.clone()).await.unwrap();
     let again = Snapshot { bytes: Bytes::from("b"), ..snapshot };
     script.journal.keep(again).await.unwrap();
     assert_eq!(script.journal.latest().await.unwrap().unwrap().bytes, "a");
+}
+
+#[tokio::test]
+async fn what_a_newer_program_kept_is_refused_before_anything_is_read_of_it() {
+    let script = Script::new();
+    let mut position = Position::default();
+    script.journal.check(1).await.unwrap();
+    script.promote(1, &mut position).await.unwrap();
+    let snapshot = Snapshot { position, bytes: Bytes::from("a"), version: 2 };
+    script.journal.keep(snapshot).await.unwrap();
+    script.journal.check(2).await.unwrap();
+    let (kind, told_of_state) = told(script.journal.check(1).await);
+    assert_eq!(kind, ErrorKind::TooNew);
+    assert!(told_of_state.contains("reads up to version 1: a newer program kept it"));
+
+    let newer = rmp_serde::to_vec_named(&serde_json::json!({ "v": 3, "kind": "index" })).unwrap();
+    script.journal.append(position.sequence(), newer.into()).await.unwrap();
+    let (kind, told_of_record) = told(script.journal.check(2).await);
+    assert_eq!(kind, ErrorKind::TooNew);
+    assert!(told_of_record.starts_with("a record has version 3"), "{told_of_record}");
 }

@@ -13,6 +13,7 @@ use crate::{
         check::{CheckResult, Switches, Workspace},
         payload::{BlobName, Payload},
         task::Outcome,
+        understanding::Understanding,
     },
 };
 
@@ -203,5 +204,14 @@ pub enum FromAgent {
         attempt: Attempt,
         /// What.
         artifact: Artifact,
+    },
+    /// What it understands now, in its own words; the newest is what counts.
+    Understood {
+        /// Who.
+        agent: AgentId,
+        /// Which life.
+        incarnation: Incarnation,
+        /// What.
+        understanding: Understanding,
     },
 }

@@ -9,3 +9,4 @@ pub mod ask;
 pub mod check;
 pub mod payload;
 pub mod task;
+pub mod understanding;

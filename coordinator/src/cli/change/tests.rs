@@ -3,12 +3,19 @@
 use std::{
     io::{self, Write},
     path::Path,
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
+
+use orkestra_runtime::{ErrorKind, fabric::Fabric as _, time::SystemClock};
 
 use super::*;
 use crate::{
-    cli::{args::RunArgs, failure::Failure, run},
+    cli::{
+        args::RunArgs,
+        failure::Failure,
+        run::{self, open},
+        settings::Settings,
+    },
     config::{Config, Layers},
     output::Surroundings,
 };
@@ -81,7 +88,7 @@ impl Place {
     /// Runs the scenario; answers how that ended and what was said.
     async fn run(&self) -> (Exit, String) {
         let file = self.dir.path().join("mend.toml");
-        let args = RunArgs { file, set: Vec::new(), fresh: false, report: None };
+        let args = RunArgs { file, set: Vec::new(), fresh: false, no_wait: false, report: None };
         let (mut console, said) = console();
         let exit = match run::run(&args, &self.settings, &mut console).await {
             Ok(exit) => exit,
@@ -91,12 +98,15 @@ impl Place {
         (exit, said.text())
     }
 
-    async fn change(&self, change: Change<'_>, task: &str) -> Result<String> {
+    async fn change(&self, change: TaskChange) -> Result<String> {
         let (mut console, said) = console();
-        let choice = RunChoice { run: None };
-        let clock = SystemClock::start();
-        change.make((task, &choice), &self.settings, &mut console, clock).await?;
+        let asking = Asking { settings: &self.settings, clock: SystemClock::start() };
+        task(&change, &asking, &mut console).await?;
         Ok(said.text())
+    }
+
+    async fn retry(&self, task: &str) -> Result<String> {
+        self.change(TaskChange::Retry { task: task.to_owned(), run: RunChoice { run: None } }).await
     }
 }
 
@@ -119,14 +129,14 @@ async fn a_task_that_is_retried_opens_its_run_and_the_same_command_goes_on_with_
     let (exit, said) = place.run().await;
     assert_eq!(exit, Exit::Negative, "{said}");
 
-    let said = place.change(Change::Retry, "first").await.unwrap();
+    let said = place.retry("first").await.unwrap();
     assert_eq!(
         said,
         "task first of run mend-1 is retried, and one task with it\n\
          2 tasks of the run have not ended: `orkestra run …` with the file of scenario mend goes \
          on with them\n"
     );
-    let refused = place.change(Change::Retry, "first").await.unwrap_err();
+    let refused = place.retry("first").await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Invalid);
     assert!(refused.to_string().contains("has not ended: there is nothing to retry"), "{refused}");
 
@@ -140,8 +150,10 @@ async fn a_task_that_is_retried_opens_its_run_and_the_same_command_goes_on_with_
 async fn a_task_that_is_cancelled_ends_what_needs_it() {
     let place = Place::new();
     place.run().await;
-    place.change(Change::Retry, "first").await.unwrap();
-    let said = place.change(Change::Cancel { reason: "not wanted" }, "first").await.unwrap();
+    place.retry("first").await.unwrap();
+    let (task, run) = ("first".to_owned(), RunChoice { run: None });
+    let reason = "not wanted".to_owned();
+    let said = place.change(TaskChange::Cancel { task, run, reason }).await.unwrap();
     assert_eq!(
         said,
         "task first of run mend-1 is cancelled, and one task with it\n\
@@ -152,12 +164,12 @@ async fn a_task_that_is_cancelled_ends_what_needs_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_is_wrong_and_a_folder_that_is_held_change_nothing() {
     let place = Place::new();
-    let nothing = place.change(Change::Retry, "first").await.unwrap_err();
+    let nothing = place.retry("first").await.unwrap_err();
     assert_eq!(nothing.kind(), ErrorKind::NotFound);
     assert!(!place.data_dir().exists(), "asking made a folder");
 
     place.run().await;
-    let unknown = place.change(Change::Retry, "third").await.unwrap_err();
+    let unknown = place.retry("third").await.unwrap_err();
     assert_eq!(unknown.kind(), ErrorKind::NotFound);
     assert_eq!(
         unknown.to_string(),
@@ -165,14 +177,14 @@ async fn a_name_that_is_wrong_and_a_folder_that_is_held_change_nothing() {
     );
 
     let held = open(place.data_dir()).unwrap();
-    let refused = place.change(Change::Retry, "first").await.unwrap_err();
+    let refused = place.retry("first").await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict);
     let pid = std::process::id();
     assert_eq!(
         refused.to_string(),
         format!(
-            "cannot change tasks in {}: process {pid} is at work there; \
-             interrupt it (Ctrl-C, or `kill {pid}`), then ask again",
+            "cannot change anything in {}: process {pid} is at work there and has no control \
+             door; interrupt it (Ctrl-C, or `kill {pid}`), then ask again",
             place.data_dir().display()
         )
     );

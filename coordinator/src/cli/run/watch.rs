@@ -11,13 +11,13 @@ use tokio::{
 
 use crate::{
     cli::{
-        run::endings::Endings,
+        run::{endings::Endings, people::Asking},
         supervision::{is_of_interest, painted},
     },
     client::Tasks,
     output::{Console, Exit, Format, Progress, Running, Snapshot},
     system::System,
-    task::{Answer, Query, RunSummary},
+    task::{Answer, Query, RunSummary, view::RunView},
 };
 
 /// How often the state of a run is looked at.
@@ -31,8 +31,19 @@ const WHO_WIDTH: usize = 28;
 pub(super) enum Seen {
     /// With the run.
     Ended(RunSummary),
+    /// With nothing left but what waits for people.
+    Waiting,
     /// With an interruption.
     Interrupted,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Agents, and people too.
+    ForAll,
+    /// Agents only.
+    ForAgents,
 }
 
 /// How the whole command ended.
@@ -82,7 +93,7 @@ pub(in crate::cli) async fn interrupted() {
 }
 
 pub(super) async fn watch(
-    run: &RunId,
+    (run, patience): (&RunId, Patience),
     (system, clock): (&System, &dyn Clock),
     interruptions: &mut Interruptions,
     console: &mut Console,
@@ -92,6 +103,7 @@ pub(super) async fn watch(
     let mut news = system.log().watch();
     let is_for_programs = console.format() == Format::Ndjson;
     let mut endings = Endings::of(run, tasks);
+    let mut asking = Asking::default();
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let ended = tasks.wait(run);
@@ -114,8 +126,12 @@ pub(super) async fn watch(
                 return Err(Error::new(ErrorKind::Unavailable, message));
             }
             _ = looks.tick() => {
-                if let Some(snapshot) = look(run, tasks, clock).await? {
-                    progress.show(console, clock.now().moment, &snapshot)?;
+                if let Some(view) = look(run, tasks).await? {
+                    asking.tell(&view.pending, &progress, console)?;
+                    progress.show(console, clock.now().moment, &snapshot(&view, clock))?;
+                    if view.waits_for_people && patience == Patience::ForAgents {
+                        break Seen::Waiting;
+                    }
                 }
             }
         }
@@ -124,9 +140,9 @@ pub(super) async fn watch(
         }
     };
     if matches!(seen, Seen::Ended(_))
-        && let Some(snapshot) = look(run, tasks, clock).await?
+        && let Some(view) = look(run, tasks).await?
     {
-        progress.show(console, clock.now().moment, &snapshot)?;
+        progress.show(console, clock.now().moment, &snapshot(&view, clock))?;
     }
     while let Ok(record) = news.try_recv() {
         tell_supervision(&record, &progress, console)?;
@@ -166,32 +182,34 @@ fn tell_supervision(record: &Record, progress: &Progress, console: &mut Console)
     progress.say(console, painted(record, WHO_WIDTH, console.surroundings().colours_talk()))
 }
 
-async fn look(run: &RunId, tasks: &Tasks, clock: &dyn Clock) -> Result<Option<Snapshot>> {
-    let Answer::Run(Some(view)) = tasks.query(Query::Run(run.clone())).await? else {
-        return Ok(None);
-    };
+async fn look(run: &RunId, tasks: &Tasks) -> Result<Option<RunView>> {
+    match tasks.query(Query::Run(run.clone())).await? {
+        Answer::Run(view) => Ok(view.map(|view| *view)),
+        _ => Ok(None),
+    }
+}
+
+fn snapshot(view: &RunView, clock: &dyn Clock) -> Snapshot {
     let now = clock.now().wall;
     let counts = view.summary.counts;
-    Ok(Some(Snapshot {
+    let running = view.running.iter().map(|running| Running {
+        task: running.task.to_string(),
+        agent: running.agent.to_string(),
+        since: now.since(running.since),
+        message: running
+            .progress
+            .as_ref()
+            .map(|progress| progress.message.clone())
+            .unwrap_or_default(),
+    });
+    Snapshot {
         total: counts.total,
         done: counts.completed,
         failed: counts.failed,
         cancelled: counts.cancelled,
-        running: view
-            .running
-            .iter()
-            .map(|running| Running {
-                task: running.task.to_string(),
-                agent: running.agent.to_string(),
-                since: now.since(running.since),
-                message: running
-                    .progress
-                    .as_ref()
-                    .map(|progress| progress.message.clone())
-                    .unwrap_or_default(),
-            })
-            .collect(),
-    }))
+        asked: counts.asked,
+        running: running.collect(),
+    }
 }
 
 #[cfg(test)]

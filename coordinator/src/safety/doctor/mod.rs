@@ -6,7 +6,7 @@
 //!
 //! | file | what it looks at |
 //! |---|---|
-//! | `store.rs` | files: durability, checksums, snapshots, blobs, permissions, backups, the control socket |
+//! | `store.rs` | files: durability, checksums, snapshots, blobs, permissions, backups, the control door |
 //! | `tasks.rs` | the record: references, cycles, counts, what is stuck or worn out |
 //! | `host.rs` | the machine: disk, inodes, clock, limits, memory |
 //! | `team.rs` | agents: who cannot work and why; for a scenario its programs and keys |

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::{fs::PermissionsExt as _, net::UnixStream},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     time::{Duration, UNIX_EPOCH},
 };
@@ -18,16 +18,12 @@ use orkestra_runtime::{
 };
 
 use super::{Finding, Questions};
-use crate::inspect::Inspection;
+use crate::{door::Link, inspect::Inspection, ops::MANIFEST};
 
 /// How many blobs are read unless all are asked for.
 const BLOBS_SAMPLED: u64 = 200;
 /// How old the newest backup may be.
 const BACKUP_AGE_MAX: Duration = Duration::from_hours(7 * 24);
-/// What a backup is known by.
-const MANIFEST: &str = "manifest.json";
-/// The socket of a node at work, beside its data.
-const SOCKET: &str = "control.sock";
 
 /// Looks at the files as they lie there. `opened`: why the folder could not be opened, if so.
 pub(super) async fn files(
@@ -37,6 +33,7 @@ pub(super) async fn files(
     findings: &mut Vec<Finding>,
 ) {
     findings.push(opening(opened));
+    findings.push(door(&questions.data_dir).await);
     let (dir, backups) = (questions.data_dir.clone(), questions.backups.clone());
     let blobs_max = if questions.deep { u64::MAX } else { BLOBS_SAMPLED };
     // Reading files takes its time, for which nobody else should wait.
@@ -44,7 +41,6 @@ pub(super) async fn files(
         vec![
             integrity(verify(&dir, blobs_max), blobs_max),
             permissions(&dir),
-            socket(&dir),
             backup(&dir, backups.as_deref(), now.wall),
         ]
     });
@@ -122,27 +118,23 @@ fn permissions(dir: &Path) -> Finding {
     }
 }
 
-fn socket(dir: &Path) -> Finding {
-    let name = "Control Socket";
+/// Whether who is at work in the folder can be asked.
+async fn door(dir: &Path) -> Finding {
+    let name = "Control Door";
     let pid = match holder(dir) {
-        Ok(pid) => pid,
+        Ok(Some(pid)) => pid,
+        Ok(None) => return finding(name, Level::Pass, "nobody is at work here"),
         Err(error) => return finding(name, Level::Warning, format!("cannot check: {error}")),
     };
-    let path = dir.join(SOCKET);
-    match (pid, path.exists()) {
-        (None, _) => finding(name, Level::Pass, "nobody is at work here"),
-        (Some(pid), false) => {
-            finding(name, Level::Pass, format!("process {pid} is at work, and has no socket here"))
+    let why = match Link::open(dir).await {
+        Ok(Some(_)) => {
+            return finding(name, Level::Pass, format!("process {pid} is at work, and answers"));
         }
-        (Some(pid), true) => match UnixStream::connect(&path) {
-            Ok(_) => finding(name, Level::Pass, format!("process {pid} is at work, and listens")),
-            Err(error) => {
-                let message = format!("process {pid} is at work, and does not listen: {error}");
-                finding(name, Level::Warning, message)
-                    .advise("see its supervision log: `orkestra supervision log`")
-            }
-        },
-    }
+        Ok(None) => "it has no door".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    finding(name, Level::Warning, format!("process {pid} is at work, and does not answer: {why}"))
+        .advise("see its supervision log: `orkestra supervision log`")
 }
 
 fn backup(dir: &Path, backups: Option<&Path>, now: Wall) -> Finding {
@@ -154,7 +146,7 @@ fn backup(dir: &Path, backups: Option<&Path>, now: Wall) -> Finding {
     };
     let Some(newest) = newest_manifest(place) else {
         return finding(name, Level::Warning, format!("there is no backup in {}", place.display()))
-            .advise("make one");
+            .advise("make one with `orkestra backup`");
     };
     let age = now.since(newest);
     let days = age.as_secs() / 86_400;

@@ -98,8 +98,6 @@ async fn a140_a_sick_folder_is_diagnosed_healed_in_order_and_well_afterwards() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().join("data");
     written(&dir, two_hours_ago(), impossible()).await;
-    let dead = dir.join("attempts/ann/1-2-1");
-    fs::create_dir_all(&dead).unwrap();
 
     let sick = diagnosed(&dir).await;
     assert_eq!(faults(&sick, "tasks"), ["Valid References fail", "Stale Tasks warning"]);
@@ -113,6 +111,9 @@ async fn a140_a_sick_folder_is_diagnosed_healed_in_order_and_well_afterwards() {
     let spec = SystemSpec::new(Arc::clone(&fabric), dir.clone()).unwrap();
     let node = spec.node.clone();
     let system = System::start(spec).await.unwrap();
+    // A start removes what it finds; this is as if it had not been able to.
+    let dead = dir.join("attempts/ann/1-2-1");
+    fs::create_dir_all(&dead).unwrap();
     let actions = heal(system.tasks(), &dir, &node).await.unwrap();
     let again = heal(system.tasks(), &dir, &node).await.unwrap();
     system.stop().await.unwrap();

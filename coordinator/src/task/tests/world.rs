@@ -4,18 +4,28 @@ use std::{collections::BTreeMap, time::Duration};
 
 use orkestra_runtime::{
     chance::Chance,
-    id::{Attempt, Number, TaskNo},
+    id::{AgentId, Attempt, Number, TaskNo},
+    machine::ReplyTo,
     protocol::{
         agent::FromAgent,
+        ask::{Ask, AskRule, OnTimeout},
         payload::Payload,
         task::{DependencyKind, Failure, FailureKind, Outcome},
     },
 };
 
-use super::script::{Script, profile, run_id, task};
-use crate::task::{Ending, Phase, RunOpening, TaskCommand, TaskEvent, TaskMachine, TaskSettings};
+use super::script::{Script, profile, run_id, task, task_id};
+use crate::task::{
+    Ending, Phase, RunOpening, Said, TaskCommand, TaskEvent, TaskMachine, TaskSettings,
+    people::Word, standing::ScopeName,
+};
 
 const AGENTS: [&str; 3] = ["ann", "bob", "cid"];
+const PEOPLE: [&str; 3] = ["pia", "quin", "rob"];
+
+fn person(name: &str) -> AgentId {
+    AgentId::new(name).unwrap()
+}
 
 struct World {
     script: Script,
@@ -62,8 +72,48 @@ impl World {
         if self.chance.per_mille(200) {
             spec.deadline_ms = Some(self.chance.below(60_000));
         }
+        if self.chance.per_mille(200) {
+            spec.ask = Some(self.ask());
+            spec.agents = PEOPLE.map(person).to_vec();
+        }
         self.tasks += 1;
         self.script.submit(&[spec]);
+    }
+
+    fn ask(&mut self) -> Ask {
+        let rules = [AskRule::Any, AskRule::All, AskRule::Majority];
+        let rule = *self.chance.pick(&rules).unwrap();
+        let timeout_ms = self.chance.per_mille(500).then(|| 1 + self.chance.below(30_000));
+        let to = vec![person("boss")];
+        let on_timeout = match self.chance.below(3) {
+            0 if timeout_ms.is_some() => OnTimeout::Escalate { to },
+            1 => OnTimeout::Approve,
+            _ => OnTimeout::Reject,
+        };
+        Ask { rule, timeout_ms, on_timeout, ..Ask::default() }
+    }
+
+    /// Somebody says something about some task, whether they are asked or not.
+    fn decide(&mut self) {
+        let name = self.some_task();
+        let by = person(self.chance.pick(&["pia", "quin", "rob", "boss"]).unwrap());
+        let said = if self.chance.per_mille(700) { Said::Approved } else { Said::Rejected };
+        let (reason, via) = (String::new(), String::new());
+        let word = Word { by, said, reason, via };
+        let (to, task) = (ReplyTo(0), task_id(&name));
+        self.script.tell(TaskCommand::Decide { to, run: run_id(), task, word });
+    }
+
+    fn stand(&mut self) {
+        let (to, by) = (ReplyTo(0), "somebody".to_owned());
+        let (scope, reason) = (ScopeName::Run(run_id()), String::new());
+        let agent = person(self.agent());
+        self.script.tell(match self.chance.below(4) {
+            0 => TaskCommand::Pause { to, scope, by, reason },
+            1 => TaskCommand::Resume { to, scope, by },
+            2 => TaskCommand::Drain { to, agent, by, reason },
+            _ => TaskCommand::Return { to, agent, by },
+        });
     }
 
     fn report(&mut self) {
@@ -93,7 +143,7 @@ impl World {
     }
 
     fn act(&mut self) {
-        match self.chance.below(14) {
+        match self.chance.below(17) {
             0..=3 => self.submit(),
             4..=8 => self.report(),
             9 => {
@@ -120,6 +170,8 @@ impl World {
                 self.script.restart();
                 self.script.settle();
             }
+            13 | 14 => self.decide(),
+            15 => self.stand(),
             _ => {
                 let agent = self.agent();
                 let held: Vec<_> = self.held();
@@ -127,7 +179,7 @@ impl World {
                 let held = held.map(|(no, attempt, _)| (*no, *attempt)).collect();
                 let life = self.lives.get(agent).copied().unwrap_or_default();
                 self.script.tell(TaskCommand::Heard(FromAgent::Beat {
-                    agent: orkestra_runtime::id::AgentId::new(agent).unwrap(),
+                    agent: AgentId::new(agent).unwrap(),
                     incarnation: orkestra_runtime::id::Incarnation(life),
                     held,
                 }));
@@ -144,6 +196,9 @@ impl World {
         for (_, record) in machine.durable.roster.iter() {
             assert!(record.outstanding <= 3, "more than any capacity ever was");
         }
+        let asked = |phase: &Phase| matches!(phase, Phase::Asked { .. });
+        let asked = machine.durable.tasks.values().filter(|task| asked(&task.phase)).count();
+        assert_eq!(machine.durable.asked.len(), asked);
         for run in machine.durable.runs.values() {
             assert!(run.counts.ended() + run.counts.assigned <= run.counts.total);
         }
@@ -157,12 +212,13 @@ impl World {
     /// Lets everything come to rest: agents are there and work, nobody disturbs them.
     fn heal(&mut self) {
         let tasks = self.script.machine.durable.runs.values().next().unwrap().counts.total;
-        self.script.tell(TaskCommand::Seal {
-            to: orkestra_runtime::machine::ReplyTo(0),
-            run: run_id(),
-            tasks,
-        });
+        self.script.tell(TaskCommand::Seal { to: ReplyTo(0), run: run_id(), tasks });
+        let (to, by) = (ReplyTo(0), "somebody".to_owned());
+        let scope = ScopeName::Run(run_id());
+        self.script.tell(TaskCommand::Resume { to, scope, by: by.clone() });
         for agent in AGENTS {
+            let back = TaskCommand::Return { to, agent: person(agent), by: by.clone() };
+            self.script.tell(back);
             let life = self.lives.get(agent).copied().unwrap_or_default() + 1;
             self.script.join(profile(agent, 3), life);
         }
@@ -171,12 +227,23 @@ impl World {
             // What is old is forgotten some day; until then there is nothing to do.
             let soon = self.script.now.moment + Duration::from_hours(24);
             let wakeup = self.script.machine.wakeup(self.script.now);
-            if held.is_empty() && wakeup.is_none_or(|at| at > soon) {
+            let asked = self.script.machine.durable.asked.is_empty();
+            if held.is_empty() && asked && wakeup.is_none_or(|at| at > soon) {
                 return;
             }
             for (no, attempt, agent) in held {
                 let name = self.script.machine.task(no).unwrap().spec.id.to_string();
                 self.script.complete(agent, &name, attempt.0);
+            }
+            for no in self.script.machine.durable.asked.clone() {
+                let task = self.script.machine.task(no).unwrap().spec.id.clone();
+                for by in PEOPLE {
+                    let (by, said) = (person(by), Said::Approved);
+                    let (reason, via) = (String::new(), String::new());
+                    let word = Word { by, said, reason, via };
+                    let task = task.clone();
+                    self.script.tell(TaskCommand::Decide { to, run: run_id(), task, word });
+                }
             }
             self.script.advance(Duration::from_secs(5));
         }

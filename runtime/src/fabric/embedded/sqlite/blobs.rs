@@ -5,13 +5,15 @@ use std::{
     io::{self, ErrorKind as IoKind, Write as _},
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
+    time::SystemTime,
 };
 
 use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
 use tokio::sync::Semaphore;
 
 use super::{super::memory::check_blob_size, layout::sync_dir};
@@ -24,11 +26,14 @@ use crate::{
 const BUSY_MAX: usize = 8;
 
 #[derive(Debug)]
-struct Shared {
-    dir: PathBuf,
+pub(super) struct Shared {
+    pub(super) dir: PathBuf,
     writable: bool,
     busy: Arc<Semaphore>,
     last: AtomicU64,
+    /// Held for reading by whoever finds a blob to be there already, for writing by whoever is to
+    /// forget it.
+    gate: RwLock<()>,
 }
 
 /// The blobs of a directory. Cheap to clone.
@@ -43,6 +48,7 @@ impl FileBlobs {
             writable,
             busy: Arc::new(Semaphore::new(BUSY_MAX)),
             last: AtomicU64::new(0),
+            gate: RwLock::new(()),
         }))
     }
 
@@ -63,7 +69,7 @@ impl FileBlobs {
         self.0.put(bytes)
     }
 
-    async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce(&Shared) -> Result<T> + Send + 'static,
     ) -> Result<T> {
@@ -106,8 +112,7 @@ impl Shared {
         self.must_be_writable()?;
         let name = BlobName::of(bytes);
         let path = self.path(&name);
-        // One that is there and sound was synced when it was put; a damaged one is written anew.
-        if fs::read(&path).is_ok_and(|found| found == *bytes) {
+        if self.is_there(&path, bytes) {
             return Ok(name);
         }
         let folder = path.parent().unwrap_or(&self.dir);
@@ -126,6 +131,25 @@ impl Shared {
             sync_dir(store)?;
         }
         Ok(name)
+    }
+
+    /// Whether a blob is there and sound, so that it was synced when it was put; a damaged one is
+    /// written anew. It counts as put again, so that it is not forgotten as an old one.
+    fn is_there(&self, path: &Path, bytes: &Bytes) -> bool {
+        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let is_there = fs::read(path).is_ok_and(|found| found == *bytes);
+        is_there && touch(path).is_ok()
+    }
+
+    /// Forgets a file if it was put before a time, and says whether it did.
+    pub(super) fn forget(&self, path: &Path, put_before: SystemTime) -> io::Result<bool> {
+        let _gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        match fs::metadata(path).and_then(|file| file.modified()) {
+            Ok(put) if put < put_before => fs::remove_file(path).map(|()| true),
+            Ok(_) => Ok(false),
+            Err(error) if error.kind() == IoKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn get(&self, name: &BlobName) -> Result<Option<Bytes>> {
@@ -156,6 +180,13 @@ impl Shared {
             Err(error) => Err(fault("delete", &path, error)),
         }
     }
+}
+
+/// Gives a file the time of now.
+fn touch(path: &Path) -> io::Result<()> {
+    let time = |nanos| Timespec { tv_sec: 0, tv_nsec: nanos };
+    let times = Timestamps { last_access: time(UTIME_OMIT), last_modification: time(UTIME_NOW) };
+    Ok(utimensat(CWD, path, &times, AtFlags::empty())?)
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {

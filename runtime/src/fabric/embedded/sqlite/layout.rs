@@ -81,6 +81,8 @@ pub(super) fn create_if_absent(dir: &Path) -> Result<()> {
 
 fn write_new(new: &Path) -> rusqlite::Result<()> {
     let db = Connection::open(new)?;
+    // Before anything else stands in the file: so that room can be given back piece by piece.
+    db.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
     db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     for (_, table) in TABLES {
         db.execute_batch(table)?;
@@ -127,9 +129,10 @@ fn check_format(db: &Connection, file: &Path) -> Result<()> {
         .map_err(|error| explain(file, "read the version of the store", error))?;
     if format > FORMAT {
         return Err(Error::new(
-            ErrorKind::Corrupt,
+            ErrorKind::TooNew,
             format!(
-                "{} is a store of version {format}, and this program knows up to {FORMAT}: use a newer program",
+                "{} is a store of version {format}, and this program knows up to {FORMAT}: a newer program \
+                 wrote it; run that one again, or restore what was kept before it ran",
                 file.display()
             ),
         ));

@@ -1,0 +1,20 @@
+//! The reader of what programs say, for tests that try to break it.
+
+use orkestra_runtime::{
+    Result,
+    protocol::{payload::Json, task::Failure},
+};
+
+use super::{lines, redact::Redaction};
+use crate::{Context, Secret};
+
+/// Hears all that a program of the protocol `json-lines` says, in these pieces, to its end. Answers
+/// its last word, if it said one; a failure is what it said against the protocol.
+pub fn hear(
+    context: &Context,
+    secrets: &[Secret],
+    line_bytes_max: usize,
+    chunks: &[&[u8]],
+) -> Result<Option<Result<Json, Failure>>, Failure> {
+    lines::hear(context, &Redaction::of(secrets), line_bytes_max, chunks)
+}

@@ -1,0 +1,218 @@
+//! Runs that are paused, agents that are drained, breakers that open, nets that catch.
+
+use std::time::Duration;
+
+use orkestra_runtime::{
+    id::AgentId,
+    machine::ReplyTo,
+    protocol::task::{Failure, FailureKind, Outcome},
+};
+
+use super::script::{Script, profile, run_id, task};
+use crate::task::{
+    Answer, Blocker, Query, RefusalCode, Reply, RunOpening, TaskCommand, TaskEvent, TaskSettings,
+    standing::ScopeName,
+};
+
+fn ann() -> AgentId {
+    AgentId::new("ann").unwrap()
+}
+
+impl Script {
+    fn pause(&mut self, scope: ScopeName) -> &mut Self {
+        let (by, reason) = ("me".to_owned(), "lunch".to_owned());
+        self.tell(TaskCommand::Pause { to: ReplyTo(1), scope, by, reason })
+    }
+
+    fn resume(&mut self, scope: ScopeName) -> &mut Self {
+        self.tell(TaskCommand::Resume { to: ReplyTo(1), scope, by: "me".to_owned() })
+    }
+
+    fn agent_state(&self, name: &str) -> &'static str {
+        let Answer::Agents(agents) = self.machine.answer(self.now, &Query::Agents) else {
+            panic!("no agents")
+        };
+        agents.iter().find(|agent| agent.id.as_str() == name).unwrap().state
+    }
+
+    /// Fails these tasks, one after another, each in its first attempt on `ann`.
+    fn fail_all(&mut self, names: &[&str]) -> &mut Self {
+        for name in names {
+            self.fail("ann", name, 1);
+        }
+        self
+    }
+
+    fn types(&self) -> Vec<&'static str> {
+        let name = |event: &TaskEvent| match event {
+            TaskEvent::BreakerOpened { .. } => Some("opened"),
+            TaskEvent::BreakerClosed { .. } => Some("closed"),
+            _ => None,
+        };
+        self.journal.iter().filter_map(|(_, event)| name(event)).collect()
+    }
+}
+
+#[test]
+fn a_paused_run_is_given_nothing_more_and_what_runs_goes_on() {
+    let mut script = Script::default();
+    let run = || ScopeName::Run(run_id());
+    script.join(profile("ann", 1), 1).graph(&[task("a", &[]), task("b", &[])]);
+    script.pause(run()).complete("ann", "a", 1);
+    assert_eq!(script.states(&["a", "b"]), "a:completed b:ready");
+    let why = script.why("b");
+    assert!(matches!(&why.blockers[0], Blocker::Paused { by, reason, .. }
+        if by == "me" && reason == "lunch"));
+    script.restart().join(profile("ann", 1), 2);
+    assert_eq!(script.states(&["b"]), "b:ready");
+    script.resume(run());
+    assert_eq!(script.states(&["b"]), "b:running");
+    let again = script.resume(run()).replies().pop();
+    assert_eq!(again, Some(Reply::Stands { changed: false }));
+    script.complete("ann", "b", 1);
+    assert_eq!(script.pause(run()).refusal().code, RefusalCode::RunEnded);
+}
+
+#[test]
+fn a_paused_namespace_holds_the_runs_that_come_later_too_and_no_other() {
+    let mut script = Script::default();
+    script.pause(ScopeName::Namespace("shop".to_owned()));
+    script.join(profile("ann", 1), 1);
+    script.open(RunOpening { namespace: "shop".to_owned(), ..RunOpening::default() });
+    script.submit(&[task("a", &[])]).seal(1);
+    assert_eq!(script.states(&["a"]), "a:ready");
+    script.resume(ScopeName::Namespace(String::new()));
+    assert_eq!(script.states(&["a"]), "a:ready");
+    script.resume(ScopeName::Namespace("shop".to_owned()));
+    assert_eq!(script.states(&["a"]), "a:running");
+}
+
+#[test]
+fn a_drained_agent_finishes_what_it_holds_and_is_given_nothing_more_even_after_a_restart() {
+    let mut script = Script::default();
+    script.join(profile("ann", 1), 1).graph(&[task("a", &[]), task("b", &[])]);
+    let (by, reason) = ("me".to_owned(), String::new());
+    script.tell(TaskCommand::Drain { to: ReplyTo(1), agent: ann(), by: by.clone(), reason });
+    script.complete("ann", "a", 1);
+    script.restart().join(profile("ann", 1), 2);
+    assert_eq!(
+        (script.states(&["a", "b"]).as_str(), script.agent_state("ann")),
+        ("a:completed b:ready", "drained")
+    );
+    script.tell(TaskCommand::Return { to: ReplyTo(1), agent: ann(), by });
+    assert_eq!(script.states(&["b"]), "b:running");
+    let by = "me".to_owned();
+    let nobody = AgentId::new("nobody").unwrap();
+    script.tell(TaskCommand::Return { to: ReplyTo(1), agent: nobody, by });
+    assert_eq!(script.refusal().code, RefusalCode::AgentNotFound);
+}
+
+#[test]
+fn a116_three_tasks_that_fail_in_a_row_open_the_breaker_a_trial_comes_and_success_closes() {
+    let mut script = Script::default();
+    let names = ["a", "b", "c", "d", "e"];
+    script.join(profile("ann", 5), 1).graph(&names.map(|name| task(name, &[])));
+    script.fail_all(&["a", "b"]);
+    assert_eq!(script.agent_state("ann"), "available");
+    script.fail_all(&["c"]).complete("ann", "d", 1);
+    // The success came from before: it shows that the agent works, and closes the breaker.
+    assert_eq!(script.types(), ["opened", "closed"]);
+    script.complete("ann", "e", 1);
+    script.advance(Duration::from_secs(2));
+    assert_eq!(script.states(&["a", "b", "c"]), "a:running b:running c:running");
+    for name in ["a", "b", "c"] {
+        script.fail("ann", name, 2);
+    }
+    assert_eq!(script.agent_state("ann"), "open");
+    script.advance(Duration::from_secs(299));
+    assert_eq!(script.states(&["a", "b", "c"]), "a:retrying b:retrying c:retrying");
+    let why = script.why("a");
+    assert!(matches!(why.blockers[0], Blocker::BreakerOpen { failures: 3, .. }), "{why:?}");
+    script.advance(Duration::from_secs(1));
+    assert_eq!(script.states(&["a", "b", "c"]), "a:running b:retrying c:retrying");
+    script.fail("ann", "a", 3);
+    assert_eq!(script.types(), ["opened", "closed", "opened", "opened"]);
+    script.advance(Duration::from_secs(301));
+    script.complete("ann", "a", 4);
+    assert_eq!(script.types().last(), Some(&"closed"));
+    assert_eq!(script.agent_state("ann"), "available");
+}
+
+#[test]
+fn a116_one_task_that_fails_again_and_again_says_nothing_of_its_agent() {
+    let mut script = Script::default();
+    script.join(profile("ann", 1), 1).graph(&[task("a", &[])]);
+    for attempt in 1..=3 {
+        script.fail("ann", "a", attempt).advance(Duration::from_secs(10));
+    }
+    assert_eq!(script.types(), [""; 0]);
+}
+
+#[test]
+fn a116_a_considered_no_and_what_is_handed_back_do_not_open_a_breaker() {
+    let mut script = Script::default();
+    let names = ["a", "b", "c", "d"];
+    script.join(profile("ann", 4), 1).graph(&names.map(|name| task(name, &[])));
+    for name in ["a", "b", "c"] {
+        script.report("ann", name, 1, Outcome::Failed(Failure::error("no").for_good()));
+    }
+    let back = Failure::new(FailureKind::HandedBack, "later");
+    script.report("ann", "d", 1, Outcome::Failed(back));
+    assert_eq!(script.types(), [""; 0]);
+}
+
+#[test]
+fn a116_while_a_breaker_is_open_its_work_goes_to_others_and_it_stands_across_a_restart() {
+    let mut script = Script::default();
+    let names = ["a", "b", "c", "d"];
+    script.join(profile("ann", 4), 1).graph(&names.map(|name| task(name, &[])));
+    script.fail_all(&["a", "b", "c"]).restart();
+    script.join(profile("ann", 4), 2).join(profile("bob", 4), 1);
+    assert_eq!(script.agent_state("ann"), "open");
+    script.sent();
+    script.advance(Duration::from_secs(1));
+    assert!(script.sent().iter().all(|sent| sent.starts_with("bob<")), "given to ann");
+}
+
+#[test]
+fn a116_breakers_may_be_switched_off() {
+    let settings = TaskSettings { breaker_failures: 0, ..TaskSettings::default() };
+    let mut script = Script::with(settings);
+    let names = ["a", "b", "c", "d"];
+    script.join(profile("ann", 4), 1).graph(&names.map(|name| task(name, &[])));
+    script.fail_all(&names);
+    assert_eq!(script.types(), [""; 0]);
+}
+
+#[test]
+fn a115_a_task_in_progress_that_nobody_holds_is_recovered() {
+    let mut script = Script::default();
+    script.join(profile("ann", 1), 1).graph(&[task("a", &[])]);
+    // What no event explains: the term is gone, and nothing would ever end the attempt.
+    script.machine.live.leases.clear();
+    script.advance(Duration::from_secs(599));
+    assert_eq!(script.states(&["a"]), "a:running");
+    script.advance(Duration::from_secs(2));
+    assert_eq!(script.states(&["a"]), "a:retrying");
+    let failure = script.view("a").last_failure.unwrap();
+    assert_eq!(failure.to_string(), "lost: it was in progress, and nobody held it");
+}
+
+#[test]
+fn a142_ready_tasks_are_looked_at_from_time_to_time_though_nothing_happened() {
+    let settings = TaskSettings { assign_sweep: Duration::from_secs(7), ..TaskSettings::default() };
+    let mut script = Script::with(settings);
+    script.join(profile("ann", 1), 1).graph(&[task("a", &[]), task("b", &[])]);
+    script.complete("ann", "a", 1).sent();
+    script.restart().join(profile("ann", 1), 2).complete("ann", "b", 2);
+    script.stream(&[]);
+    assert_eq!(script.states(&["a", "b"]), "a:completed b:completed");
+    assert_eq!(script.machine.next_net(), None, "a shard at rest stays at rest");
+    let mut script = Script::with(TaskSettings::default());
+    script.join(profile("ann", 1), 1).graph(&[task("a", &[]), task("b", &[])]);
+    // A freed agent that nobody noticed: only the net finds it.
+    script.machine.durable.roster.get_mut(crate::task::AgentNo(0)).unwrap().outstanding = 0;
+    assert_eq!(script.states(&["b"]), "b:ready");
+    script.advance(Duration::from_secs(31));
+    assert_eq!(script.states(&["b"]), "b:running");
+}
