@@ -69,6 +69,11 @@ impl Desk {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
+    /// The program that is run.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// The command, with nothing of this process's own settings.
     pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new(&self.program);
@@ -157,7 +162,8 @@ pub struct Running {
 }
 
 impl Running {
-    fn of(mut command: Command) -> Self {
+    /// Starts a command and hears it.
+    pub fn of(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut err = child.stderr.take().unwrap();
@@ -204,8 +210,12 @@ impl Running {
     /// Hears a line that contains this.
     #[track_caller]
     pub fn await_line(&mut self, word: &str) -> String {
-        let line = self.hear(LIMIT, |line| line.contains(word));
-        line.unwrap_or_else(|| panic!("{word:?} was never said, but {:?}", self.heard))
+        if let Some(line) = self.hear(LIMIT, |line| line.contains(word)) {
+            return line;
+        }
+        let _ = self.child.kill();
+        let said = self.finish();
+        panic!("{word:?} was never said, but {:?}, and:\n{}", said.out, said.err)
     }
 
     /// Sends it a signal; one that has ended hears nothing.

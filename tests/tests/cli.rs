@@ -16,6 +16,8 @@ mod kept;
 mod live;
 #[path = "cli/looking.rs"]
 mod looking;
+#[path = "cli/operations.rs"]
+mod operations;
 #[path = "cli/repository.rs"]
 mod repository;
 #[path = "cli/resume.rs"]

@@ -263,21 +263,6 @@ impl WorkerMachine {
         }
     }
 
-    fn found(&mut self, now: Moment, availability: Availability, effects: &mut Vec<Effect>) {
-        if self.profile.availability != availability {
-            self.profile.availability = availability;
-            effects.push(self.joined());
-        }
-        self.look_later(now);
-    }
-
-    fn look_later(&mut self, now: Moment) {
-        self.look_at = match self.profile.availability {
-            Availability::Available => None,
-            Availability::Unavailable { .. } => Some(now + self.terms.look_every),
-        };
-    }
-
     fn redeliver(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         if let Some((at, delay)) = self.redelivery
             && at <= now

@@ -15,7 +15,7 @@ use orkestra_runtime::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::args::{AgentChange, ControlCommand, ScopeArgs, TaskChange, WordArgs};
-pub(super) use self::asking::Asking;
+pub(super) use self::asking::{Asking, Found, held};
 use crate::{
     cli::args::RunChoice,
     door::{Reason, Request},

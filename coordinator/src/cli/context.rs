@@ -8,10 +8,9 @@ use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{Fabric, embedded::holder},
     id::AgentId,
-    time::{Clock as _, SystemClock},
+    time::{Clock as _, SystemClock, Wall},
 };
 
-pub(super) use self::show::resumed;
 use crate::{
     cli::{
         args::ContextCommand,
@@ -19,13 +18,15 @@ use crate::{
         run::{bare_spec, open},
         settings::Settings,
     },
-    context::{ContextAnswer, ContextChange, ContextChanged, ContextQuery, SnapshotNo},
+    context::{ContextAnswer, ContextChange, ContextChanged, ContextQuery, Contexts, SnapshotNo},
     output::{Console, Exit, Format},
     system::System,
 };
 
 /// Who changes something here, for the record.
 const BY: &str = "orkestra context";
+/// How many events are looked through for those of before a start.
+const LATELY: u64 = 1_000;
 
 pub(super) async fn serve(
     command: &ContextCommand,
@@ -69,6 +70,23 @@ pub(super) async fn serve(
         console.item(&changed, ContextChanged::told)?;
     }
     Ok(Exit::Done)
+}
+
+/// Says where a run stood that goes on: by what happened before this process began.
+pub(super) async fn tell_resumed(
+    (contexts, began): (&Contexts, Wall),
+    console: &mut Console,
+) -> Result<()> {
+    let lately = ContextQuery::Show { agent: None, snapshot: None, events: LATELY };
+    let (ContextAnswer::Summary(summary), ContextAnswer::Context(Some(lately))) =
+        (contexts.query(ContextQuery::Summary).await?, contexts.query(lately).await?)
+    else {
+        return Ok(());
+    };
+    let mut earlier = lately.events;
+    earlier.retain(|event| event.at < began);
+    let lines = show::resumed(&summary, &earlier);
+    lines.into_iter().try_for_each(|line| console.say(line))
 }
 
 fn look(

@@ -37,6 +37,13 @@ use crate::{
 pub use parse::parses;
 pub use when::time_of;
 
+/// The same as [`main`], but runs remember with a fabric that theirs is put into: for tests.
+#[cfg(feature = "testing")]
+pub fn main_over(put_into: run::PutInto) -> Exit {
+    run::PUT_INTO.get_or_init(|| put_into);
+    main()
+}
+
 /// Runs the command that this process was started with.
 pub fn main() -> Exit {
     let cli = match Cli::try_parse() {
@@ -134,7 +141,7 @@ async fn serve(
             backup::restore(&from, data_dir, console, &clock).await?
         }
         Command::Operate(Operation::Compact { keep_records }) => {
-            compact::compact(data_dir, keep_records, console, &clock).await?
+            compact::compact(&Asking { settings, clock }, keep_records, console).await?
         }
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
         Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,

@@ -14,7 +14,7 @@ use orkestra_runtime::{
     fabric::{Fabric, embedded::Embedded},
     protocol::check::{Switch, Switches},
     supervise::SupervisionLog,
-    time::{Clock, SystemClock},
+    time::{Clock, SystemClock, Wall},
 };
 
 use self::watch::Interruptions;
@@ -33,6 +33,22 @@ use crate::{
 /// The file of a data directory that holds the supervision log.
 pub(super) const SUPERVISION_LOG: &str = "supervision.jsonl";
 
+/// Puts a fabric into another.
+#[cfg(feature = "testing")]
+pub(super) type PutInto = fn(Arc<dyn Fabric>) -> Arc<dyn Fabric>;
+
+/// What the fabric of a run is put into, for tests that want it to fail.
+#[cfg(feature = "testing")]
+pub(super) static PUT_INTO: std::sync::OnceLock<PutInto> = std::sync::OnceLock::new();
+
+fn put_into(fabric: Arc<dyn Fabric>) -> Arc<dyn Fabric> {
+    #[cfg(feature = "testing")]
+    if let Some(put_into) = PUT_INTO.get() {
+        return put_into(fabric);
+    }
+    fabric
+}
+
 /// Runs a scenario to its end, or until it is interrupted.
 pub(super) async fn run(
     args: &RunArgs,
@@ -42,7 +58,7 @@ pub(super) async fn run(
     let data_dir = settings.data_dir();
     let prepared = prepare(args, data_dir, console)?;
     let clock = SystemClock::start();
-    let fabric: Arc<dyn Fabric> = Arc::new(open(data_dir)?);
+    let fabric = put_into(Arc::new(open(data_dir)?));
     let ran = in_fabric(&prepared, args, (settings, &fabric, clock), console).await;
     fabric.close().await;
     ran
@@ -86,8 +102,9 @@ async fn in_fabric(
     let mut interruptions = Interruptions::listen()?;
     let log = SupervisionLog::open(settings.data_dir().join(SUPERVISION_LOG))?;
     let spec = spec(prepared, settings, Arc::clone(fabric), (log, Arc::clone(&clock)))?;
+    let began = clock.now().wall;
     let system = System::start(spec).await?;
-    let told: Told<'_> = (&system, settings, clock.as_ref());
+    let told: Told<'_> = (&system, settings, clock.as_ref(), began);
     let ran = on_system(prepared, args, (told, &mut interruptions), console).await;
     if let Ok(watch::Watched::Interrupted) = ran {
         console.say("stopping: agents finish or hand back; once more aborts")?;
@@ -108,17 +125,18 @@ async fn in_fabric(
     }
 }
 
-/// What a run is told with.
-type Told<'a> = (&'a System, &'a Settings, &'a dyn Clock);
+/// What a run is told with, and when this process began it.
+type Told<'a> = (&'a System, &'a Settings, &'a dyn Clock, Wall);
 
 async fn on_system(
     prepared: &Prepared,
     args: &RunArgs,
-    ((system, settings, clock), interruptions): (Told<'_>, &mut Interruptions),
+    ((system, settings, clock, began), interruptions): (Told<'_>, &mut Interruptions),
     console: &mut Console,
 ) -> Result<watch::Watched, Failure> {
     let tasks = system.tasks();
-    let run = choose::choose(prepared, args.fresh, (tasks, system.contexts()), console).await?;
+    let run =
+        choose::choose(prepared, args.fresh, (tasks, (system.contexts(), began)), console).await?;
     let patience = if args.no_wait { watch::Patience::ForAgents } else { watch::Patience::ForAll };
     let watched = watch::watch((&run, patience), (system, clock), interruptions, console).await?;
     let summary = match watched {

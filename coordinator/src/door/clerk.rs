@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     client::Tasks,
+    ops,
     safety::heal::heal,
     system::Means,
     task::{
@@ -124,6 +125,9 @@ impl Clerk {
                 let Identity { folder, name, .. } = &self.identity;
                 let actions = heal(tasks, folder, name).await?;
                 told(&Healed { actions, pid: self.pid() })
+            }
+            Request::Compact { keep_records } => {
+                told(&ops::compact(&self.means, *keep_records).await?)
             }
         }
     }

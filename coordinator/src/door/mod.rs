@@ -18,8 +18,8 @@
 //! | `NOT_FOUND`, `CONFLICT` | surely not | look what there is |
 //! | `UNAVAILABLE`, no answer, a closed connection | perhaps | look, then ask again |
 //!
-//! A new command is a variant of [`Request`], its place in [`Request::target`], and an arm in
-//! [`Clerk::carry_out`](clerk::Clerk::carry_out); `docs/control.md` tells programs of it.
+//! A new command is a variant of [`Request`], its place in `Request::target`, and an arm in
+//! `Clerk::carry_out`; `docs/control.md` tells programs of it.
 
 mod asker;
 pub(crate) mod clerk;
@@ -54,6 +54,8 @@ pub const CONNECTIONS_MAX: usize = 64;
 const IDLE_WITHIN: Duration = Duration::from_mins(1);
 /// How long one request may take: longer than what it asks of the shard.
 const REQUEST_WITHIN: Duration = Duration::from_secs(45);
+/// How long a compaction may take: it folds everything anew.
+const COMPACT_WITHIN: Duration = Duration::from_mins(30);
 /// How long an asker may take to read its answer.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
 /// How long requests that are under way may go on once the door closes.

@@ -1,5 +1,7 @@
 //! What can be asked at the door.
 
+use std::time::Duration;
+
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     id::{AgentId, RunId, TaskId},
@@ -7,7 +9,7 @@ use orkestra_runtime::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::target::Target;
+use super::{COMPACT_WITHIN, REQUEST_WITHIN, target::Target};
 
 /// The longest reason, in bytes.
 pub const REASON_BYTES_MAX: usize = 4 * 1024;
@@ -118,15 +120,30 @@ pub enum Request {
         /// The agent.
         agent: AgentId,
     },
+    /// Takes a snapshot, forgets the journal behind it, and gives room back; answered by
+    /// [`Compaction`](crate::ops::Compaction). It may take minutes.
+    Compact {
+        /// How many records behind the older snapshot are kept for the audit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keep_records: Option<u64>,
+    },
     /// Repairs what nothing else would; answered by [`Healed`](super::Healed).
     DoctorHeal {},
 }
 
 impl Request {
+    /// How long carrying it out may take.
+    pub(crate) const fn within(&self) -> Duration {
+        match self {
+            Self::Compact { .. } => COMPACT_WITHIN,
+            _ => REQUEST_WITHIN,
+        }
+    }
+
     /// What it is about: looked for before anything is changed.
     pub(crate) fn target(&self) -> Target<'_> {
         match self {
-            Self::Status {} | Self::DoctorHeal {} => Target::Node,
+            Self::Status {} | Self::Compact { .. } | Self::DoctorHeal {} => Target::Node,
             Self::TaskCancel { run, task, .. }
             | Self::TaskRetry { run, task }
             | Self::TaskApprove { run, task, .. }

@@ -152,11 +152,7 @@ impl System {
         // Before anything is changed.
         journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
         let boot = next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
-        let attempts = spec.folder.join("attempts");
-        let swept =
-            tokio::task::spawn_blocking(move || leftovers::remove_dead_attempts(&attempts, boot));
-        // What could not be removed was told of, and does no harm.
-        let _ = swept.await;
+        leftovers::sweep(&spec.folder, boot).await;
         let standing = Arc::new(Standing::default());
         let workers: hands::Workers = Arc::new(Directory::new());
         let followers: Followers = Arc::new(Directory::new());
@@ -172,14 +168,9 @@ impl System {
             journal: journal.clone(),
             genesis: Arc::new(move || ShardMachine::new(settings.clone())),
             hands: {
-                let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
-                let sink = Arc::clone(&sink);
-                let told: (Arc<Standing>, Arc<dyn Clock>) =
-                    (Arc::clone(&standing), Arc::clone(&spec.clock));
-                Arc::new(move || {
-                    let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
-                    TeamHands::new(workers, followers, Arc::clone(&sink), told.clone())
-                })
+                let of = (Arc::clone(&workers), Arc::clone(&followers), Arc::clone(&sink));
+                let told: hands::Told = (Arc::clone(&standing), Arc::clone(&spec.clock));
+                Arc::new(move || TeamHands::new(of.clone(), told.clone()))
             },
             clock: Arc::clone(&spec.clock),
             chance: Chance::from_seed(spec.seed),
@@ -212,12 +203,7 @@ impl System {
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
-        for profile in spec.people {
-            // The porter carries it once it is there; a person is described, and joins nothing.
-            let incarnation = Incarnation(boot << 32);
-            let _ =
-                introductions.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
-        }
+        introduce(spec.people, boot, &introductions);
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
         let contexts = Contexts::new(means.shard.clone());
         Ok(Self {
@@ -363,4 +349,13 @@ fn porter_child(
             })))
         }
     })
+}
+
+/// Lets the porter say who the people are, once it is there: a person is described, and joins
+/// nothing.
+fn introduce(people: Vec<AgentProfile>, boot: u64, to: &mpsc::UnboundedSender<porter::Word>) {
+    for profile in people {
+        let incarnation = Incarnation(boot << 32);
+        let _ = to.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
+    }
 }

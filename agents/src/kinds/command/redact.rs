@@ -87,7 +87,7 @@ fn meant(text: &str) -> (String, Vec<usize>) {
     let mut at = 0;
     while let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) {
         let escaped = (c == '\\').then(|| escape(&text[at + 1..])).flatten();
-        let (c, length) = escaped.map_or((c, c.len_utf8()), |(c, length)| (c, 1 + length));
+        let (c, length) = escaped.map_or_else(|| (c, c.len_utf8()), |(c, length)| (c, 1 + length));
         meant.push(c);
         places.resize(meant.len(), at);
         at += length;

@@ -123,6 +123,26 @@ impl WorkerMachine {
         }
     }
 
+    pub(super) fn found(
+        &mut self,
+        now: Moment,
+        availability: Availability,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.profile.availability != availability {
+            self.profile.availability = availability;
+            effects.push(self.joined());
+        }
+        self.look_later(now);
+    }
+
+    pub(super) fn look_later(&mut self, now: Moment) {
+        self.look_at = match self.profile.availability {
+            Availability::Available => None,
+            Availability::Unavailable { .. } => Some(now + self.terms.look_every),
+        };
+    }
+
     pub(super) fn hand_back_all(&mut self, now: Moment, why: &str, reports: &mut Vec<Report>) {
         let keys: Vec<AttemptKey> = self.held.keys().copied().collect();
         reports.extend(keys.into_iter().filter_map(|key| self.take(now, key, handed_back(why))));
