@@ -20,6 +20,7 @@ use orkestra_runtime::{
     id::{AgentId, Attempt, Incarnation, RunId, TaskId, TaskNo},
     protocol::{
         agent::{AgentProfile, Assignment, Availability, FromAgent, ToAgent},
+        check::Switches,
         payload::{Json, Payload},
     },
     time::{Clock, Moment, SystemClock},
@@ -83,6 +84,8 @@ fn batch(first: u64) -> Vec<Assignment> {
         results: Vec::new(),
         timeout_ms: None,
         effect_key: "effect".into(),
+        workspace: None,
+        checks: Switches::default(),
     };
     (first..first + BATCH).map(one).collect()
 }

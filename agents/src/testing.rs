@@ -14,6 +14,7 @@ use orkestra_runtime::{
     id::{Attempt, RunId, TaskId, TaskNo},
     protocol::{
         agent::{Assignment, Progress},
+        check::Switches,
         payload::{Json, Payload},
     },
 };
@@ -63,6 +64,8 @@ pub(crate) fn assignment(number: u64) -> Assignment {
         results: Vec::new(),
         timeout_ms: None,
         effect_key: format!("effect-{number}"),
+        workspace: None,
+        checks: Switches::default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The way to tasks: open a run, submit, wait, cancel, ask.
 
+mod heal;
 mod parts;
 mod people;
 

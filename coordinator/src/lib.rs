@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod ops;
 pub mod output;
 pub mod pin;
+pub mod safety;
 pub mod scenario;
 pub mod shard;
 pub mod system;

@@ -18,7 +18,7 @@ const ERRORS_BYTES_MAX: u64 = 8 * 1024;
 
 /// What a repository's or a person's configuration might change in an answer, or run; set to what
 /// leaves the answer as it is.
-const SETTINGS: [&str; 9] = [
+pub(crate) const SETTINGS: [&str; 9] = [
     "core.quotepath=off",
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
@@ -31,7 +31,7 @@ const SETTINGS: [&str; 9] = [
 ];
 
 /// Variables that would point git elsewhere.
-const FORGOTTEN: [&str; 11] = [
+pub(crate) const FORGOTTEN: [&str; 11] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",

@@ -14,6 +14,8 @@ use orkestra_runtime::{
     id::Incarnation,
     protocol::{
         agent::Assignment,
+        check::{Phase, blocked},
+        payload::Json,
         task::{Failure, Outcome},
     },
     time::Clock,
@@ -25,6 +27,7 @@ use crate::{
     agent::{DynAgent, Work},
     context::{AttemptKey, Context, Place, Surroundings},
     outcome,
+    safety::{Inspector, Subject},
 };
 
 /// An agent whose first poll takes longer than this gets a task for each attempt that follows in
@@ -43,6 +46,22 @@ pub(super) struct Desk {
     pub(super) folder: Arc<PathBuf>,
     pub(super) incarnation: Incarnation,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) inspector: Arc<Inspector>,
+}
+
+impl Desk {
+    /// Makes the checks of a phase and leaves what they found; the failure of an attempt that they
+    /// block. Each phase is a sign of life.
+    async fn check(&self, phase: Phase, subject: &Arc<Subject>) -> Result<(), Failure> {
+        let found = self.inspector.inspect(phase, subject).await;
+        let verdict = blocked(phase, &found).map_or(Ok(()), Err);
+        let key = subject.attempt;
+        self.inbox.leave(|gathered| {
+            gathered.signs.entry(key).or_default();
+            gathered.checked.push((key, found));
+        });
+        verdict
+    }
 }
 
 /// One attempt that is to begin, and how it hears that it is to end.
@@ -130,11 +149,36 @@ async fn run(beginning: Beginning, desk: Arc<Desk>) -> Option<Outcome> {
     }
 }
 
-async fn work(assignment: Assignment, context: Context, desk: &Desk) -> Outcome {
-    match given(assignment, &desk.blobs).await {
-        Ok(work) => outcome::settle(desk.agent.work(work, context).await, &desk.blobs).await,
+async fn work(mut assignment: Assignment, context: Context, desk: &Desk) -> Outcome {
+    if assignment.workspace.is_none() && assignment.checks.is_empty() {
+        return match given(assignment, &desk.blobs).await {
+            Ok(work) => outcome::settle(desk.agent.work(work, context).await, &desk.blobs).await,
+            Err(failure) => Outcome::Failed(failure),
+        };
+    }
+    let workspace = assignment.workspace.take();
+    let switches = std::mem::take(&mut assignment.checks);
+    let attempt = (assignment.task, assignment.attempt);
+    let subject = Arc::new(Subject { workspace, switches, attempt });
+    match checked(assignment, context, desk, &subject).await {
+        Ok(answer) => outcome::settle(Ok(answer), &desk.blobs).await,
         Err(failure) => Outcome::Failed(failure),
     }
+}
+
+/// The agent's answer, between the checks of its files: what blocks before is never begun, and what
+/// blocks after makes a failure of the answer. An attempt that failed by itself is not checked.
+async fn checked(
+    assignment: Assignment,
+    context: Context,
+    desk: &Desk,
+    subject: &Arc<Subject>,
+) -> Result<Json, Failure> {
+    desk.check(Phase::Pre, subject).await?;
+    let work = given(assignment, &desk.blobs).await?;
+    let answer = desk.agent.work(work, context).await?;
+    desk.check(Phase::Post, subject).await?;
+    Ok(answer)
 }
 
 async fn given(assignment: Assignment, blobs: &Arc<dyn Blobs>) -> Result<Work, Failure> {

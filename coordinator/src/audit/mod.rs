@@ -165,6 +165,7 @@ impl Auditor {
             | TaskEvent::Retried { task, .. }
             | TaskEvent::ArtifactKept { task, .. }
             | TaskEvent::PersonDecided { task, .. }
+            | TaskEvent::Checked { task, .. }
             | TaskEvent::AskEscalated { task } => (None, Some(*task)),
         }
     }

@@ -2,6 +2,7 @@
 
 use orkestra_runtime::{
     id::{AgentId, Number, RunId, TaskId},
+    protocol::check::{Phase as When, is_blocked},
     time::Wall,
 };
 use serde::{Serialize, Serializer};
@@ -71,6 +72,8 @@ pub(super) const fn type_of(event: &TaskEvent) -> &'static str {
         TaskEvent::AgentReturned { .. } => "agent_returned",
         TaskEvent::BreakerOpened { .. } => "agent_breaker_opened",
         TaskEvent::BreakerClosed { .. } => "agent_breaker_closed",
+        TaskEvent::Checked { phase: When::Pre, .. } => "checks_pre",
+        TaskEvent::Checked { phase: When::Post, .. } => "checks_post",
     }
 }
 
@@ -132,6 +135,11 @@ pub(super) fn details_of(event: &TaskEvent) -> Value {
         TaskEvent::BreakerOpened { until, failures, .. } => {
             json!({ "until": until.to_string(), "failures": failures })
         }
+        TaskEvent::Checked { attempt, results, .. } => json!({
+            "attempt": attempt,
+            "blocked": is_blocked(results),
+            "results": results,
+        }),
         TaskEvent::AgentDescribed { profile } => json!({
             "kind": profile.kind,
             "capacity": profile.capacity,

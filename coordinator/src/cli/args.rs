@@ -94,6 +94,12 @@ Examples:
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look at the folder, the machine and the team, and advise; with --heal, repair.
+    #[command(after_help = "Examples:
+  orkestra doctor
+  orkestra doctor --scenario examples/release-review.toml
+  orkestra doctor --heal")]
+    Doctor(DoctorArgs),
     #[command(flatten)]
     Operate(Operation),
     /// Save what is left of a damaged data directory into a new one.
@@ -158,6 +164,25 @@ pub(super) struct HealthArgs {
     /// Show only so many incidents, the latest ones.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(super) incidents: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Look at the agents of this scenario too: their programs and their keys.
+    #[arg(long, value_name = "FILE")]
+    pub(super) scenario: Option<PathBuf>,
+    /// Set an input of the scenario; may be repeated.
+    #[arg(long = "set", value_name = "NAME=VALUE", requires = "scenario")]
+    pub(super) set: Vec<String>,
+    /// Where backups are kept, to see how old the newest is.
+    #[arg(long, value_name = "DIR")]
+    pub(super) backups: Option<PathBuf>,
+    /// Read every blob, not only some.
+    #[arg(long)]
+    pub(super) deep: bool,
+    /// Repair what nothing else would, and list what was done.
+    #[arg(long)]
+    pub(super) heal: bool,
 }
 
 #[derive(Debug, Subcommand)]

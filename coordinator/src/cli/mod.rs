@@ -9,6 +9,7 @@ mod bench;
 mod change;
 mod compact;
 mod context;
+mod doctor;
 mod failure;
 mod files;
 mod health;
@@ -138,6 +139,7 @@ async fn serve(
         Command::Health(args) => {
             health::show(&args, Looking::at(data_dir, console, now).await?, data_dir).await?
         }
+        Command::Doctor(args) => return doctor::doctor(&args, settings, console, clock).await,
         Command::Operate(Operation::Backup { into }) => {
             backup::backup(data_dir, &into, console, &clock).await?
         }

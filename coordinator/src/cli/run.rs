@@ -13,6 +13,7 @@ use orkestra_agents::kinds::function::BlockingPool;
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{Fabric, embedded::Embedded},
+    protocol::check::{Switch, Switches},
     supervise::SupervisionLog,
     time::{Clock, SystemClock, Wall},
 };
@@ -185,23 +186,27 @@ fn spec(
     fabric: Arc<dyn Fabric>,
     (log, clock): (SupervisionLog, Arc<SystemClock>),
 ) -> Result<SystemSpec> {
-    let config = &settings.config;
     let mut spec = bare_spec(settings, fabric, clock)?;
+    let shared = shared(settings);
+    let members = prepared.agents.iter().map(|agent| team::member(agent, &shared));
+    spec.members = members.filter_map(Result::transpose).collect::<Result<_>>()?;
+    spec.people = team::people(&prepared.agents);
+    spec.log = log;
+    spec.door = Some(settings.config.data_dir.clone());
+    Ok(spec)
+}
+
+/// What the agents of a team share, as it is configured.
+pub(super) fn shared(Settings { config }: &Settings) -> team::Shared {
     let threads = |most: std::num::NonZeroU32| usize::try_from(most.get()).unwrap_or(usize::MAX);
-    let shared = team::Shared {
+    team::Shared {
         pool: BlockingPool::with_lost_max(
             threads(config.agents_blocking_threads),
             threads(config.agents_lost_threads_max),
         ),
         output_max: config.agents_output_max.0,
         beat_every: config.tasks_beat_every,
-    };
-    let members = prepared.agents.iter().map(|agent| team::member(agent, &shared));
-    spec.members = members.filter_map(Result::transpose).collect::<Result<_>>()?;
-    spec.people = team::people(&prepared.agents);
-    spec.log = log;
-    spec.door = Some(config.data_dir.clone());
-    Ok(spec)
+    }
 }
 
 /// A node as it is configured, without agents, whose starts and ends are told nowhere.
@@ -216,6 +221,8 @@ pub(super) fn bare_spec(
     tasks.poison_after = config.tasks_poison_after.get();
     tasks.breaker_failures = u32::try_from(config.breaker_failures).unwrap_or(u32::MAX);
     tasks.breaker_cooldown = config.breaker_cooldown;
+    let off = config.checks_off.0.iter().map(|check| (*check, Switch::Off));
+    tasks.checks = Switches(off.collect());
     tasks.losses_max = config.tasks_losses_max.get();
     tasks.assign_sweep = config.sweeps_assign_every;
     tasks.health_sweep = config.sweeps_health_every;

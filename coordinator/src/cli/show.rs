@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use orkestra_runtime::{
     id::AgentId,
-    protocol::payload::Payload,
+    protocol::{check::CheckResult, payload::Payload},
     time::{Now, Wall},
 };
 
@@ -62,6 +62,13 @@ pub(super) fn task(task: &TaskView) -> String {
     for artifact in &task.artifacts {
         let size = output::size(artifact.bytes);
         line("artifact", &format!("{} ({size}, blob {})", artifact.name, artifact.blob));
+    }
+    for check in &task.checks {
+        let CheckResult { check_name, level, message, details, suggestion, .. } = check;
+        let more = [details, suggestion].into_iter().filter(|text| !text.is_empty());
+        let more: Vec<String> = more.map(|text| format!("; {text}")).collect();
+        let title = check_name.title();
+        line("check", &format!("{level:<8} {title}: {message}{}", more.concat()));
     }
     line("output", &task.output.as_ref().map(payload).unwrap_or_default());
     text

@@ -6,7 +6,7 @@ use orkestra_runtime::id::NodeId;
 
 use super::{
     layers::{Found, Origin},
-    words::{Bytes, Listen, LogLevel, Word},
+    words::{Bytes, Checks, Listen, LogLevel, Word},
 };
 
 /// A key, for whoever asks what there is.
@@ -102,6 +102,8 @@ keys! {
         "how often the health of the team is judged for the record";
     "sweeps.recovery_every", sweeps_recovery_every: Duration = "10m",
         "how often tasks in progress that nobody holds are looked for";
+    "checks.off", checks_off: Checks = "",
+        "checks before and after tasks that this node does not make, unless a task asks for them";
     "context.snapshot_every", context_snapshot_every: Duration = "10m",
         "how long after something happened a snapshot of the context is taken";
     "agents.blocking_threads", agents_blocking_threads: NonZeroU32 = "32",

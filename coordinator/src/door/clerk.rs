@@ -1,6 +1,8 @@
 //! Whoever minds the door: carries out what is asked, at a node that is at work as in a folder that
 //! is opened for one change.
 
+use std::path::PathBuf;
+
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::Durability,
@@ -14,13 +16,14 @@ use serde_json::Value;
 
 use super::{
     asker::Asker,
-    report::{Changed, Decided, NodeStatus, Stands, Status},
+    report::{Changed, Decided, Healed, NodeStatus, Stands, Status},
     request::{Reason, Request},
 };
 use crate::{
     client::Tasks,
     context::{ContextChange, Contexts},
     ops,
+    safety::heal::heal,
     system::Means,
     task::{
         Answer, Query,
@@ -36,6 +39,8 @@ pub(crate) struct Identity {
     pub(crate) name: NodeId,
     pub(crate) boot: u64,
     pub(crate) durability: Durability,
+    /// Where its data is, and the folders of its attempts.
+    pub(crate) folder: PathBuf,
     /// Whether it is at work, and not here for one change only.
     pub(crate) is_at_work: bool,
 }
@@ -128,6 +133,11 @@ impl Clerk {
             Request::ContextPhase { phase } => {
                 let change = ContextChange::Phase { phase: *phase };
                 told(&self.contexts().change(&change, &by).await?)
+            }
+            Request::DoctorHeal {} => {
+                let Identity { folder, name, .. } = &self.identity;
+                let actions = heal(tasks, folder, name).await?;
+                told(&Healed { actions, pid: self.pid() })
             }
             Request::Compact { keep_records } => {
                 told(&ops::compact(&self.means, *keep_records).await?)

@@ -6,7 +6,7 @@ use orkestra_runtime::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::task::view::RunView;
+use crate::{safety::heal::Action, task::view::RunView};
 
 /// How many runs that go on a status names.
 const RUNS_MAX: usize = 100;
@@ -154,4 +154,13 @@ impl RunStatus {
             paused: run.paused.as_ref().map(ToString::to_string),
         }
     }
+}
+
+/// What was repaired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Healed {
+    /// What was done, in that order.
+    pub actions: Vec<Action>,
+    /// The process that did it, if one was at work.
+    pub pid: Option<u32>,
 }

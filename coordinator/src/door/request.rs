@@ -147,6 +147,8 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         keep_records: Option<u64>,
     },
+    /// Repairs what nothing else would; answered by [`Healed`](super::Healed).
+    DoctorHeal {},
 }
 
 impl Request {
@@ -162,7 +164,8 @@ impl Request {
             | Self::ContextSnapshot { .. }
             | Self::ContextRestore { .. }
             | Self::ContextPhase { .. }
-            | Self::Compact { .. } => Target::Node,
+            | Self::Compact { .. }
+            | Self::DoctorHeal {} => Target::Node,
             Self::TaskCancel { run, task, .. }
             | Self::TaskRetry { run, task }
             | Self::TaskApprove { run, task, .. }

@@ -13,6 +13,8 @@
 mod agents;
 mod ask_words;
 mod asks;
+mod check_words;
+mod checks;
 mod graph;
 mod hash;
 mod inputs;

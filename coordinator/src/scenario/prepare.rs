@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::{
     AgentConfig, AgentKind, Inputs, Place, Prepared, Scenario,
+    checks::WorkspaceTexts,
     graph::order,
     hash::hash,
     task_words::{NeedFull, NeedKind, NeedWritten, TaskWritten},
@@ -34,7 +35,8 @@ impl Scenario {
         let environment = environment();
         let names = self.template_names(inputs);
         let agents = self.fill_agents(&environment, &names, &mut findings);
-        let mut expansion = Expansion { findings, made: Vec::new(), left_out: HashMap::new() };
+        let (folder, made) = (self.folder.clone(), Vec::new());
+        let mut expansion = Expansion { findings, folder, made, left_out: HashMap::new() };
         for (index, (task, fixed)) in self.written.tasks.iter().zip(&self.fixed).enumerate() {
             let at = Path::root().key("tasks").index(index);
             expansion.expand(&environment, task, fixed, (&names, &at));
@@ -138,6 +140,8 @@ struct Made {
 
 struct Expansion<'f> {
     findings: Findings<'f>,
+    /// The folder of the scenario's file.
+    folder: String,
     made: Vec<Made>,
     left_out: HashMap<TaskId, Path>,
 }
@@ -151,6 +155,7 @@ struct Templates<'t> {
     when: Option<Text<'t>>,
     needs: Vec<(Text<'t>, DependencyKind)>,
     input: Option<Shape<'t>>,
+    workspace: Option<WorkspaceTexts<'t>>,
 }
 
 impl<'t> Templates<'t> {
@@ -160,7 +165,9 @@ impl<'t> Templates<'t> {
             NeedWritten::Name(name) => Ok((text(name)?, DependencyKind::Hard)),
             NeedWritten::Full(full) => Ok((text(&full.task)?, kind(full))),
         };
+        let workspace = task.workspace.as_ref().map(|w| WorkspaceTexts::compile(environment, w));
         Ok(Self {
+            workspace: workspace.transpose()?,
             id: text(&task.id)?,
             title: text(&task.title)?,
             instructions: text(&task.instructions)?,
@@ -269,6 +276,10 @@ impl Expansion<'_> {
         spec.retry = fixed.retry;
         (spec.timeout_ms, spec.deadline_ms) = (fixed.timeout_ms, fixed.deadline_ms);
         spec.ask.clone_from(&fixed.ask);
+        spec.checks = fixed.checks.clone();
+        if let Some(texts) = &templates.workspace {
+            spec.workspace = texts.fill(names, &self.folder)?.map(Box::new);
+        }
         self.made.push(Made { spec, at: at.clone(), written_needs });
         Ok(())
     }

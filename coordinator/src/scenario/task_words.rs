@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ask_words::AskWritten;
+use super::{
+    ask_words::AskWritten,
+    check_words::{SwitchWritten, WorkspaceWritten},
+};
 
 /// A task, or with `repeat` many.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -35,6 +38,12 @@ pub(super) struct TaskWritten {
     /// What people are asked: the task waits for them and not for an agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ask: Option<AskWritten>,
+    /// The files that it works on: its worker checks them before and after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) workspace: Option<WorkspaceWritten>,
+    /// Which checks before and after it are made otherwise than by default.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) checks: BTreeMap<String, SwitchWritten>,
     /// What must have happened first. Names are templates; an empty one is left out.
     #[serde(default)]
     pub(super) needs: Vec<NeedWritten>,

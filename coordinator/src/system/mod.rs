@@ -37,6 +37,7 @@ use orkestra_runtime::{
 };
 use tokio::sync::{Mutex, mpsc};
 
+pub(crate) use boots::boots;
 pub use builder::{Builder, FunctionOf};
 pub(crate) use hands::Followers;
 pub use hands::TeamHands;
@@ -304,6 +305,7 @@ fn clerk(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Cl
         name: spec.node.clone(),
         boot,
         durability: spec.fabric.durability(),
+        folder: spec.folder.clone(),
         is_at_work: spec.door.is_some(),
     };
     Arc::new(Clerk::new(identity, tasks, means))

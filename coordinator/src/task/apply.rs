@@ -80,6 +80,9 @@ impl Durable {
                 self.hear_person(*task, PersonDecision { by, said, reason, via, at });
             }
             TaskEvent::AskEscalated { task } => self.escalate(*task, at),
+            TaskEvent::Checked { task, attempt, results, .. } => {
+                self.keep_checks(*task, *attempt, results);
+            }
             _ => self.apply_standing(at, event),
         }
     }
@@ -170,6 +173,7 @@ impl Durable {
             artifacts: Vec::new(),
             deadline: spec.deadline_ms.map(|ms| at + std::time::Duration::from_millis(ms)),
             decisions: Vec::new(),
+            checked: None,
         };
         if let Some(deadline) = task.deadline {
             self.deadlines.insert((deadline, no));

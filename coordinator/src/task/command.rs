@@ -1,26 +1,28 @@
 //! What the task machine can be told and asked, and what it answers and does.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use orkestra_runtime::{
-    chance::Chance,
     id::{AgentId, RunId, TaskId, TaskNo},
     machine::ReplyTo,
     protocol::{
         agent::{FromAgent, ToAgent},
         task::TaskSpec,
     },
-    time::{Now, Wall},
+    time::Wall,
 };
 use serde::{Deserialize, Serialize};
 
+pub use super::decision::Decision;
+pub(super) use super::decision::Round;
 use crate::task::{
-    event::{RunOpening, TaskEvent},
+    event::RunOpening,
     gauges::Gauges,
+    heal::Healing,
     people::{PendingView, Word},
     roster::AgentNo,
     standing::ScopeName,
-    state::{Counts, Ending, RunNo},
+    state::{Counts, Ending},
     submit::Submitted,
     view::{AgentView, RunView, TaskView},
     why::Why,
@@ -161,12 +163,19 @@ pub enum TaskCommand {
         /// Who, for the record.
         by: String,
     },
+    /// Repairs what nothing else would, at a pace; see [`Healing`].
+    Heal {
+        /// Who asks.
+        to: ReplyTo,
+    },
     /// An agent's worker says something.
     Heard(FromAgent),
     /// Internal: moves an agent's breaker by what it did.
     Guard(AgentNo),
     /// Internal: answers a submission with the numbers that its tasks were given.
     Confirm(Submitted),
+    /// Internal: checks a task that this step has given out, and tells its agent.
+    Examine(TaskNo),
     /// Internal: gives ready tasks to free agents, at a pace.
     Schedule,
     /// Internal: does what time has made due, at a pace.
@@ -239,6 +248,8 @@ pub enum Reply {
     RunEnded(RunSummary),
     /// These tasks of a followed run have ended.
     TasksEnded(Vec<Ended>),
+    /// This was repaired.
+    Healed(Healing),
     /// Nothing was done, for this reason.
     Refused(Refusal),
 }
@@ -363,38 +374,4 @@ pub enum Answer {
     Pending(Vec<PendingView>),
     /// Figures.
     Gauges(Box<Gauges>),
-}
-
-/// What one decision comes to.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Decision {
-    /// What happens.
-    pub events: Vec<TaskEvent>,
-    /// What follows in the world, once that is durable.
-    pub effects: Vec<TaskEffect>,
-    /// What is to be decided next, in the same step.
-    pub then: Vec<TaskCommand>,
-    /// Which tasks end by it, by run, for those who follow.
-    pub(super) notices: BTreeMap<RunNo, Vec<Ended>>,
-}
-
-impl Decision {
-    pub(super) fn reply(&mut self, to: ReplyTo, reply: Reply) {
-        self.effects.push(TaskEffect::Reply { to, reply });
-    }
-
-    pub(super) fn refuse(&mut self, to: ReplyTo, code: RefusalCode, message: impl Into<String>) {
-        self.reply(to, Reply::Refused(Refusal::new(code, message)));
-    }
-
-    pub(super) fn tell(&mut self, agent: &AgentId, message: ToAgent) {
-        self.effects.push(TaskEffect::Tell { agent: agent.clone(), message });
-    }
-}
-
-/// A decision in the making, with the time and the chance it may use.
-pub(super) struct Round<'a> {
-    pub(super) now: Now,
-    pub(super) chance: &'a mut Chance,
-    pub(super) out: &'a mut Decision,
 }

@@ -6,6 +6,7 @@ use orkestra_runtime::{
     id::{AgentId, Attempt, RunId, TaskId, TaskNo},
     protocol::{
         agent::{AgentProfile, Artifact},
+        check::{CheckResult, Phase as When},
         payload::{Json, Payload},
         task::{Failure, TaskSpec},
     },
@@ -107,6 +108,11 @@ pub enum FailReason {
     NoDecision,
     /// Those whom it asked did not agree on an answer.
     NoMajority,
+    /// A task that it needs is not there.
+    DependencyMissing {
+        /// Which.
+        on: TaskId,
+    },
 }
 
 impl fmt::Display for FailReason {
@@ -121,6 +127,7 @@ impl fmt::Display for FailReason {
             Self::Rejected { by, reason } => write!(f, "rejected by {by}: {reason}"),
             Self::NoDecision => f.write_str("nobody decided in time"),
             Self::NoMajority => f.write_str("no majority for any answer"),
+            Self::DependencyMissing { on } => write!(f, "dependency {on} is not there"),
         }
     }
 }
@@ -355,5 +362,16 @@ pub enum TaskEvent {
     BreakerClosed {
         /// Who.
         agent: AgentId,
+    },
+    /// An attempt of a task that asks for checks was checked.
+    Checked {
+        /// The task.
+        task: TaskNo,
+        /// Which try.
+        attempt: Attempt,
+        /// Before or after the agent's work.
+        phase: When,
+        /// What was found: by the coordinator before, by the worker before, by both after.
+        results: Vec<CheckResult>,
     },
 }

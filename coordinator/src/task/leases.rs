@@ -113,6 +113,8 @@ impl TaskMachine {
             | TaskEvent::BreakerOpened { .. } => {}
             TaskEvent::RunOpened { .. }
             | TaskEvent::Resumed { .. }
+            // More may be waiting that the same step could not check.
+            | TaskEvent::Checked { .. }
             | TaskEvent::AgentReturned { .. }
             | TaskEvent::BreakerClosed { .. }
             | TaskEvent::TasksForgotten { .. }

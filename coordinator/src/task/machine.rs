@@ -73,6 +73,7 @@ impl TaskMachine {
             }
             TaskCommand::Unfollow { .. } => {}
             TaskCommand::Heard(news) => self.decide_heard(round, news),
+            TaskCommand::Heal { to } => self.decide_heal(*to, round),
             TaskCommand::Decide { to, run, task, word } => {
                 self.decide_word(*to, (run, task), word, round);
             }
@@ -86,6 +87,7 @@ impl TaskMachine {
             TaskCommand::Return { to, agent, by } => self.decide_return(*to, agent, by, out),
             TaskCommand::Guard(agent) => self.decide_guard(*agent, round),
             TaskCommand::Confirm(submitted) => self.confirm(submitted, out),
+            TaskCommand::Examine(task) => self.decide_examine(*task, round),
             TaskCommand::Schedule => self.decide_schedule(round.now.wall, out),
             TaskCommand::Sweep => self.decide_sweep(round),
         }
@@ -119,6 +121,8 @@ impl TaskMachine {
             }
             TaskCommand::Sweep => self.plan_sweep(now),
             TaskCommand::Confirm(_)
+            | TaskCommand::Examine(_)
+            | TaskCommand::Heal { .. }
             | TaskCommand::Open { .. }
             | TaskCommand::Submit { .. }
             | TaskCommand::Seal { .. }

@@ -21,12 +21,16 @@ mod agent_news;
 mod apply;
 mod assign;
 mod breaker;
+mod checks;
 mod command;
+mod consistency;
+mod decision;
 mod endings;
 mod event;
 mod forgetting;
 mod gauges;
 mod graph;
+mod heal;
 mod keeping;
 mod leases;
 mod live;
@@ -51,12 +55,15 @@ mod why;
 #[cfg(test)]
 mod tests;
 
+pub use checks::Checked;
 pub use command::{
     Answer, Decision, Ended, Query, Refusal, RefusalCode, Reply, RunSummary, TaskCommand,
     TaskEffect,
 };
+pub use consistency::{Dangling, Held};
 pub use event::{CancelReason, FailReason, RunOpening, Score, TaskEvent, Then};
 pub use gauges::{AgentGauge, Gauges};
+pub use heal::{Healing, Repair, STUCK_AFTER};
 pub use machine::TaskMachine;
 pub use people::{PersonDecision, Said};
 pub use roster::{AgentNo, AgentRecord, PERSON};

@@ -18,6 +18,7 @@ use orkestra_runtime::{
 use serde::{Deserialize, Serialize};
 
 use crate::task::{
+    checks::Checked,
     event::{CancelReason, FailReason, RunOpening},
     people::PersonDecision,
     queue::Queues,
@@ -135,6 +136,9 @@ pub struct Task {
     /// What people whom it asks have said, in that order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<PersonDecision>,
+    /// What checks found around its latest attempt, if it asks for checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<Box<Checked>>,
 }
 
 impl Task {

@@ -4,6 +4,7 @@ use orkestra_runtime::{
     id::{AgentId, Attempt, RunId, TaskId, TaskNo},
     protocol::{
         agent::{Artifact, Availability, Progress},
+        check::CheckResult,
         payload::{Json, Payload},
         task::Failure,
     },
@@ -97,6 +98,8 @@ pub struct TaskView {
     pub artifacts: Vec<Artifact>,
     /// What people said whom it asks, or asked.
     pub decisions: Vec<PersonDecision>,
+    /// What checks found around its latest attempt.
+    pub checks: Vec<CheckResult>,
 }
 
 /// An agent.
@@ -242,6 +245,7 @@ fn task_view(machine: &TaskMachine, run: &Run, no: u64, task: &Task) -> TaskView
         output,
         artifacts: task.artifacts.clone(),
         decisions: task.decisions.clone(),
+        checks: task.checked.as_ref().map(|found| found.results.clone()).unwrap_or_default(),
     }
 }
 

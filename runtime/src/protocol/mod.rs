@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod ask;
+pub mod check;
 pub mod payload;
 pub mod task;
 pub mod understanding;

@@ -10,6 +10,7 @@ use crate::{
     limits::PAYLOAD_INLINE_BYTES_MAX,
     protocol::{
         ask::Ask,
+        check::{Switches, Workspace},
         payload::{Json, Payload},
     },
 };
@@ -158,6 +159,12 @@ pub struct TaskSpec {
     /// What people are asked, if it waits for them and not for an agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ask: Option<Ask>,
+    /// Which files it works on, if its worker is to check them before and after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<Box<Workspace>>,
+    /// Which checks are made otherwise than by default.
+    #[serde(default, skip_serializing_if = "Switches::is_empty")]
+    pub checks: Switches,
 }
 
 impl TaskSpec {
@@ -178,7 +185,15 @@ impl TaskSpec {
             timeout_ms: None,
             deadline_ms: None,
             ask: None,
+            workspace: None,
+            checks: Switches::default(),
         }
+    }
+
+    /// Whether checks are made before and after its attempts, and put on record: if it declares a
+    /// workspace, or asks for checks.
+    pub fn is_checked(&self) -> bool {
+        self.workspace.is_some() || !self.checks.is_empty()
     }
 
     /// A task whose name is checked here, with defaults for the rest.
@@ -297,18 +312,24 @@ pub struct Failure {
 /// The longest message of a failure; longer ones are cut.
 pub const FAILURE_MESSAGE_BYTES_MAX: usize = 4 * 1024;
 
+/// The text, or its beginning if it has more bytes: cut at a character's end, with a sign that there
+/// was more.
+pub(super) fn cut(mut text: String, bytes_max: usize) -> String {
+    if text.len() > bytes_max {
+        let mut end = bytes_max.saturating_sub("…".len());
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 impl Failure {
     /// A failure that another attempt may mend. The message is cut at a character's end.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        let mut message = message.into();
-        if message.len() > FAILURE_MESSAGE_BYTES_MAX {
-            let mut end = FAILURE_MESSAGE_BYTES_MAX - "…".len();
-            while !message.is_char_boundary(end) {
-                end -= 1;
-            }
-            message.truncate(end);
-            message.push('…');
-        }
+        let message = cut(message.into(), FAILURE_MESSAGE_BYTES_MAX);
         Self { kind, message, retryable: true }
     }
 

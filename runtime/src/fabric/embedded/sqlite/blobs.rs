@@ -59,6 +59,11 @@ impl FileBlobs {
         drop(all);
     }
 
+    /// Whether a blob is there, whole or not; blocks.
+    pub(super) fn is_there(&self, name: &BlobName) -> bool {
+        self.0.path(name).exists()
+    }
+
     /// Keeps bytes; blocks.
     pub(super) fn put_now(&self, bytes: &Bytes) -> Result<BlobName> {
         self.0.put(bytes)

@@ -25,6 +25,7 @@ mod reader;
 mod recover;
 mod room;
 mod rows;
+mod verify;
 mod writer;
 
 use std::{
@@ -44,6 +45,7 @@ use job::WriteJob;
 pub use lock::holder;
 use reader::ReadJob;
 pub use recover::{RecoveredLog, Recovery, recover};
+pub use verify::{Verification, missing_blobs, verify};
 
 use super::{
     Settings,
