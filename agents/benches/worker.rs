@@ -43,6 +43,9 @@ impl Blobs for NoBlobs {
     fn delete(&self, _: &BlobName) -> BoxFuture<'static, Result<()>> {
         async { Ok(()) }.boxed()
     }
+    fn sealed(&self) -> BoxFuture<'static, Result<Vec<BlobName>>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
 }
 
 fn spec(clock: &Arc<SystemClock>, sink: Sink) -> WorkerSpec {
@@ -83,6 +86,7 @@ fn batch(first: u64) -> Vec<Assignment> {
         results: Vec::new(),
         timeout_ms: None,
         effect_key: "effect".into(),
+        sensitive_output: false,
     };
     (first..first + BATCH).map(one).collect()
 }

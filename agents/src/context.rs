@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use orkestra_runtime::{
-    fabric::{BlobName, Blobs},
+    fabric::{BlobName, Blobs, seal},
     id::{Attempt, Incarnation, TaskNo},
     protocol::{
         agent::{Artifact, Progress},
@@ -17,7 +17,10 @@ use orkestra_runtime::{
 };
 use tokio::sync::watch;
 
-use crate::secret::{Secret, Secrets};
+use crate::{
+    redaction::Redaction,
+    secret::{Secret, Secrets},
+};
 
 /// Where an agent's progress goes to.
 pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
@@ -71,7 +74,30 @@ struct Inner {
     folder: OnceLock<PathBuf>,
     cancelled: watch::Receiver<bool>,
     artifacts: Mutex<Vec<Artifact>>,
+    confidence: Mutex<Confidence>,
     surroundings: Arc<Surroundings>,
+}
+
+/// What of an attempt must not be seen.
+#[derive(Clone, Default)]
+pub(crate) struct Confidence {
+    /// What is taken out of whatever it says.
+    pub(crate) redaction: Arc<Redaction>,
+    /// Whether its artifacts go to sealed blobs.
+    pub(crate) seals_artifacts: bool,
+    /// Whether its output goes to a sealed blob, and may say anything but secrets.
+    pub(crate) seals_output: bool,
+}
+
+impl Confidence {
+    /// What is taken out of an output.
+    pub(crate) fn of_output(&self) -> Arc<Redaction> {
+        if self.seals_output {
+            Arc::new(self.redaction.of_secrets())
+        } else {
+            Arc::clone(&self.redaction)
+        }
+    }
 }
 
 /// Where an attempt's folder is, once it is made.
@@ -115,7 +141,17 @@ impl Context {
         surroundings: Arc<Surroundings>,
     ) -> Self {
         let (folder, artifacts) = (OnceLock::new(), Mutex::new(Vec::new()));
-        let inner = Inner { key, effect_key, place, folder, cancelled, artifacts, surroundings };
+        let confidence = Mutex::default();
+        let inner = Inner {
+            key,
+            effect_key,
+            place,
+            folder,
+            cancelled,
+            artifacts,
+            confidence,
+            surroundings,
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -148,7 +184,8 @@ impl Context {
     /// Tells how far the attempt is; each call is a sign of life. `percent` above 100 counts as 100.
     /// The newest is what counts: calls in quick succession may be told as one.
     pub fn progress(&self, percent: u8, message: impl Into<String>) {
-        let progress = Progress { percent: percent.min(100), message: message.into() };
+        let message = self.confidence().redaction.clean(&message.into()).into_owned();
+        let progress = Progress { percent: percent.min(100), message };
         self.inner.surroundings.signs.sign(self.inner.key, Some(progress));
     }
 
@@ -197,7 +234,9 @@ impl Context {
         name: impl Into<String>,
         bytes: impl Into<Bytes> + Send,
     ) -> Result<BlobName, Failure> {
-        let (name, bytes) = (name.into(), bytes.into());
+        let confidence = self.confidence();
+        let name = confidence.redaction.clean(&name.into()).into_owned();
+        let bytes = bytes.into();
         let blobs = self.inner.surroundings.blobs.as_ref().ok_or_else(|| {
             Failure::error(format!("cannot keep the artifact {name:?}: there is no blob store"))
                 .for_good()
@@ -207,9 +246,9 @@ impl Context {
             return Err(Failure::new(FailureKind::BadOutput, why));
         }
         let length = bytes.len() as u64;
-        let blob = blobs.put(bytes).await.map_err(|error| {
-            Failure::error(format!("cannot keep the artifact {name:?}: {error}"))
-        })?;
+        let failed = |error| Failure::error(format!("cannot keep the artifact {name:?}: {error}"));
+        let bytes = if confidence.seals_artifacts { seal(&bytes).map_err(failed)? } else { bytes };
+        let blob = blobs.put(bytes).await.map_err(failed)?;
         let artifact = Artifact { name, blob: blob.clone(), bytes: length };
         self.inner.surroundings.signs.kept(self.inner.key, artifact.clone());
         self.inner.artifacts.lock().unwrap_or_else(PoisonError::into_inner).push(artifact);
@@ -221,16 +260,31 @@ impl Context {
         self.inner.artifacts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The value of a secret that this agent's node knows by that name. The failure says why there
-    /// is none, and never shows a value.
+    /// The value of a secret that this agent's node knows by that name. From now on it is taken out
+    /// of whatever the attempt says and answers. The failure says why there is none, and never shows
+    /// a value.
     pub fn secret(&self, name: &str) -> Result<Secret, Failure> {
         let secrets = self.inner.surroundings.secrets.as_ref().ok_or_else(|| {
             let why = format!("cannot read the secret {name:?}: this agent was given no secrets");
             Failure::new(FailureKind::Unavailable, why)
         })?;
-        secrets
+        let secret = secrets
             .secret(name)
-            .map_err(|error| Failure::new(FailureKind::Unavailable, error.to_string()))
+            .map_err(|error| Failure::new(FailureKind::Unavailable, error.to_string()))?;
+        let mut confidence = self.inner.confidence.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut confidence.redaction).add_secret(&secret);
+        drop(confidence);
+        Ok(secret)
+    }
+
+    /// What of this attempt must not be seen, as far as that is known by now.
+    pub(crate) fn confidence(&self) -> Confidence {
+        self.inner.confidence.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says what of this attempt must not be seen.
+    pub(crate) fn confide(&self, confidence: Confidence) {
+        *self.inner.confidence.lock().unwrap_or_else(PoisonError::into_inner) = confidence;
     }
 }
 

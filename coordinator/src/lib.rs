@@ -10,6 +10,7 @@ pub mod inspect;
 pub mod output;
 pub mod pin;
 pub mod scenario;
+pub mod sensitive;
 pub mod shard;
 pub mod system;
 pub mod task;

@@ -150,6 +150,8 @@ impl Auditor {
             | TaskEvent::Retried { task, .. }
             | TaskEvent::ArtifactKept { task, .. }
             | TaskEvent::PersonDecided { task, .. }
+            | TaskEvent::Redacted { task, .. }
+            | TaskEvent::Revealed { task, .. }
             | TaskEvent::AskEscalated { task } => (None, Some(*task)),
         }
     }

@@ -176,5 +176,6 @@ fn assignment(number: u64) -> Result<Assignment> {
         results: Vec::new(),
         timeout_ms: None,
         effect_key: format!("s0-t{number}"),
+        sensitive_output: false,
     })
 }

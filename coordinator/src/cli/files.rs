@@ -14,6 +14,7 @@ use crate::{
     output::{Console, Exit, Table},
     pin::pin,
     scenario::{Scenario, argument_fault, schema},
+    sensitive::given,
     written::Faults,
 };
 
@@ -55,7 +56,7 @@ pub(super) fn scenario(command: &ScenarioCommand, console: &mut Console) -> Resu
     match command {
         ScenarioCommand::Check { file, set } => {
             let scenario = read_scenario(file)?;
-            let set = split_set(set)?;
+            let (set, _) = given(&scenario, split_set(set)?)?;
             // Checking leaves nothing behind, so the commit's files go to a folder that is removed.
             let folder =
                 std::env::temp_dir().join(format!("orkestra-check-{}", std::process::id()));

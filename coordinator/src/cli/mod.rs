@@ -10,6 +10,7 @@ mod failure;
 mod files;
 mod look;
 mod parse;
+mod redact;
 mod run;
 mod settings;
 mod show;
@@ -95,8 +96,18 @@ async fn serve(
             let mut looking = Looking::at(data_dir, console, now).await?;
             looking.task_list(&run, state.as_deref(), limit)?
         }
-        Command::Task(TaskCommand::Get { task, run }) => {
-            Looking::at(data_dir, console, now).await?.task_get(&task, &run)?
+        Command::Task(TaskCommand::Get { task, run, reveal }) => {
+            let asking = Asking { settings, clock };
+            let revealed = match reveal {
+                true => Some(redact::reveal(&task, &run, &asking).await?),
+                false => None,
+            };
+            let mut looking = Looking::at(data_dir, console, now).await?;
+            looking.task_get((&task, &run), revealed.as_ref())?
+        }
+        Command::Task(TaskCommand::Redact { task, run, all: _ }) => {
+            let asking = Asking { settings, clock };
+            redact::redact((task.as_deref(), &run), &asking, console).await?
         }
         Command::Task(TaskCommand::Change(command)) => {
             change::task(&command, &Asking { settings, clock }, console).await?

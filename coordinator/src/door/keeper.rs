@@ -14,11 +14,12 @@ use serde_json::Value;
 
 use super::{
     asker::Asker,
-    report::{Changed, NodeStatus, Status},
+    report::{Changed, NodeStatus, Redacted, Status},
     request::Request,
 };
 use crate::{
     client::Tasks,
+    sensitive::Deleted,
     task::{Answer, Query, view::RunView},
 };
 
@@ -73,6 +74,15 @@ impl Keeper {
                 let before = self.before(request).await?;
                 let count = tasks.cancel_run(&before.run, &by, reason.as_str()).await?;
                 told(&self.changed("cancelled", before, count).await?)
+            }
+            Request::TaskRedact { .. } | Request::RunRedact { .. } => {
+                let Before { run, task, .. } = self.before(request).await?;
+                let Deleted { tasks, blobs } = tasks.redact(&run, task.as_ref(), &by).await?;
+                told(&Redacted { run, task, tasks, blobs })
+            }
+            Request::TaskReveal { task, .. } => {
+                let before = self.before(request).await?;
+                told(&tasks.reveal(&before.run, task, &by).await?)
             }
         }
     }

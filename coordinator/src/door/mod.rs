@@ -39,7 +39,7 @@ pub(crate) use asker::Asker;
 pub use client::Link;
 pub(crate) use keeper::{Identity, Keeper};
 pub use message::{Code, VERSION};
-pub use report::{Changed, NodeStatus, RunStatus, Status};
+pub use report::{Changed, NodeStatus, Redacted, RunStatus, Status};
 pub use request::{REASON_BYTES_MAX, Reason, Request};
 pub(crate) use serve::child;
 pub(crate) use target::{no_run, no_task};

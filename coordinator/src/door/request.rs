@@ -47,6 +47,29 @@ pub enum Request {
         #[serde(default)]
         reason: Reason,
     },
+    /// Deletes what is sensitive in an ended task; answered by [`Redacted`](super::Redacted).
+    TaskRedact {
+        /// Its run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
+        /// The task.
+        task: TaskId,
+    },
+    /// Deletes what is sensitive in a run that has ended; answered by
+    /// [`Redacted`](super::Redacted).
+    RunRedact {
+        /// The run, which is never guessed.
+        run: RunId,
+    },
+    /// Shows what is sensitive in a task, and records who asked; answered by
+    /// [`Revealed`](crate::sensitive::Revealed).
+    TaskReveal {
+        /// Its run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
+        /// The task.
+        task: TaskId,
+    },
 }
 
 impl Request {
@@ -54,10 +77,11 @@ impl Request {
     pub(crate) fn target(&self) -> Target<'_> {
         match self {
             Self::Status {} => Target::Node,
-            Self::TaskCancel { run, task, .. } | Self::TaskRetry { run, task } => {
-                Target::Task(run.as_ref(), task)
-            }
-            Self::RunCancel { run, .. } => Target::Run(Some(run)),
+            Self::TaskCancel { run, task, .. }
+            | Self::TaskRetry { run, task }
+            | Self::TaskRedact { run, task }
+            | Self::TaskReveal { run, task } => Target::Task(run.as_ref(), task),
+            Self::RunCancel { run, .. } | Self::RunRedact { run } => Target::Run(Some(run)),
         }
     }
 }

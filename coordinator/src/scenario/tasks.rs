@@ -6,7 +6,7 @@ use orkestra_runtime::{
     id::{AgentId, Capability},
     protocol::{
         ask::Ask,
-        task::{Priority, RetryPolicy},
+        task::{Priority, RetryPolicy, Sensitive},
     },
 };
 
@@ -14,6 +14,7 @@ use super::{
     agents::{AgentConfig, AgentKind, duration},
     asks::check_ask,
     inputs::is_variable,
+    sensitive::of_task,
     task_words::{
         NeedKind, NeedWritten, PriorityName, PriorityWritten, RetryName, RetryWritten, TaskWritten,
     },
@@ -34,6 +35,7 @@ pub(super) struct Fixed {
     pub(super) timeout_ms: Option<u64>,
     pub(super) deadline_ms: Option<u64>,
     pub(super) ask: Option<Ask>,
+    pub(super) sensitive: Sensitive,
 }
 
 /// Checks all tasks as far as that can be done without inputs.
@@ -93,6 +95,7 @@ fn check_task(
         timeout_ms: duration(task.timeout.as_ref(), &at.key("timeout"), findings).map(ms),
         deadline_ms: duration(task.deadline.as_ref(), &at.key("deadline"), findings).map(ms),
         ask: None,
+        sensitive: of_task(task, written),
     }
 }
 

@@ -74,6 +74,10 @@ pub(super) struct InputWritten {
     /// One line for people.
     #[serde(default)]
     pub(super) description: String,
+    /// Whether it may have to be deleted: then it stands in no journal, and only inputs of tasks may
+    /// use it, which become sensitive by it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) sensitive: bool,
 }
 
 /// What kind of value an input is.

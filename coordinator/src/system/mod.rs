@@ -42,6 +42,7 @@ pub use member::{Care, Member};
 use crate::{
     client::Tasks,
     door::{self, Identity, Keeper},
+    sensitive::sweep,
     shard::{
         Mind as _,
         actor::{Settings as ShardPace, ShardHandle, ShardParts, shard},
@@ -132,6 +133,11 @@ impl System {
         let journal = Journal::of(spec.fabric.as_ref(), ShardId(0))?;
         // Before anything is changed.
         journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
+        // From before anything works here: whatever is put from now on is still to be named.
+        let sealed = spec.fabric.blobs().sealed().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "sealed blobs that nothing names stay until the next start");
+            Vec::new()
+        });
         let boot = next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
         let workers: hands::Workers = Arc::new(Directory::new());
         let followers: Followers = Arc::new(Directory::new());
@@ -185,6 +191,7 @@ impl System {
                 introductions.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
         }
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
+        sweep(sealed, &tasks, tasks.blobs()).await;
         Ok(Self {
             fabric: spec.owns_fabric.then_some(spec.fabric),
             tree,

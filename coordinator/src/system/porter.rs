@@ -97,7 +97,8 @@ fn split(reports: Vec<Report>) -> Vec<Vec<Report>> {
 fn bytes_of(report: &Report) -> usize {
     match &report.outcome {
         Outcome::Completed(Payload::Inline(json)) => json.as_str().len(),
-        Outcome::Completed(Payload::Blob { .. }) | Outcome::Cancelled => 0,
+        Outcome::Completed(Payload::Blob { .. } | Payload::Sensitive { .. })
+        | Outcome::Cancelled => 0,
         Outcome::Failed(failure) => failure.message.len(),
     }
 }

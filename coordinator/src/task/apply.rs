@@ -80,6 +80,7 @@ impl Durable {
                 self.hear_person(*task, PersonDecision { by, said, reason, via, at });
             }
             TaskEvent::AskEscalated { task } => self.escalate(*task, at),
+            TaskEvent::Redacted { task, by, what } => self.redact(*task, at, by, what),
             _ => self.apply_standing(at, event),
         }
     }
@@ -170,6 +171,7 @@ impl Durable {
             artifacts: Vec::new(),
             deadline: spec.deadline_ms.map(|ms| at + std::time::Duration::from_millis(ms)),
             decisions: Vec::new(),
+            redacted: None,
         };
         if let Some(deadline) = task.deadline {
             self.deadlines.insert((deadline, no));

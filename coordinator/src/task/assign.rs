@@ -183,6 +183,7 @@ impl TaskMachine {
                 .collect(),
             timeout_ms: spec.timeout_ms,
             effect_key: format!("s{}-t{}", self.settings.shard, no),
+            sensitive_output: spec.sensitive.output,
         })
     }
 }

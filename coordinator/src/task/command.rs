@@ -1,26 +1,33 @@
 //! What the task machine can be told and asked, and what it answers and does.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use orkestra_runtime::{
     chance::Chance,
+    fabric::BlobName,
     id::{AgentId, RunId, TaskId, TaskNo},
     machine::ReplyTo,
     protocol::{
         agent::{FromAgent, ToAgent},
         task::TaskSpec,
     },
-    time::{Now, Wall},
+    time::Now,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::task::{
     event::{RunOpening, TaskEvent},
     people::{PendingView, Word},
+    redact::{SensitiveCommand, SensitiveReply},
     roster::AgentNo,
     standing::ScopeName,
-    state::{Counts, Ending, RunNo},
+    state::RunNo,
     submit::Submitted,
+    summary::{Ended, RunSummary},
     view::{AgentView, RunView, TaskView},
     why::Why,
 };
@@ -160,6 +167,8 @@ pub enum TaskCommand {
         /// Who, for the record.
         by: String,
     },
+    /// Deletes or shows what is sensitive.
+    Sensitive(SensitiveCommand),
     /// An agent's worker says something.
     Heard(FromAgent),
     /// Internal: moves an agent's breaker by what it did.
@@ -170,32 +179,6 @@ pub enum TaskCommand {
     Schedule,
     /// Internal: does what time has made due, at a pace.
     Sweep,
-}
-
-/// How one task ended, for who follows its run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// The task.
-    pub task: TaskNo,
-    /// Its name.
-    pub id: TaskId,
-    /// How.
-    pub ending: Ending,
-}
-
-/// How a run stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunSummary {
-    /// Its name.
-    pub run: RunId,
-    /// Where its tasks stand.
-    pub counts: Counts,
-    /// How many attempts there were.
-    pub attempts: u64,
-    /// When it was opened.
-    pub opened: Wall,
-    /// When it ended.
-    pub ended: Option<Wall>,
 }
 
 /// What a command is answered.
@@ -234,6 +217,8 @@ pub enum Reply {
         /// Whether it stood otherwise before.
         changed: bool,
     },
+    /// What is sensitive is deleted, or may be shown, by the record.
+    Sensitive(SensitiveReply),
     /// The run has ended.
     RunEnded(RunSummary),
     /// These tasks of a followed run have ended.
@@ -339,6 +324,8 @@ pub enum Query {
     Agents,
     /// What is asked of people, in one run or in all.
     Pending(Option<RunId>),
+    /// Which blobs are named by what is kept and not deleted.
+    Blobs,
 }
 
 /// An answer.
@@ -358,6 +345,8 @@ pub enum Answer {
     Agents(Vec<AgentView>),
     /// What is asked of people.
     Pending(Vec<PendingView>),
+    /// Names of blobs.
+    Blobs(BTreeSet<BlobName>),
 }
 
 /// What one decision comes to.

@@ -32,6 +32,7 @@ mod live;
 mod machine;
 pub mod people;
 mod queue;
+pub mod redact;
 mod retry;
 mod roster;
 mod selection;
@@ -41,6 +42,7 @@ mod specialties;
 pub mod standing;
 mod state;
 mod submit;
+mod summary;
 mod sweeps;
 pub mod view;
 mod why;
@@ -48,10 +50,7 @@ mod why;
 #[cfg(test)]
 mod tests;
 
-pub use command::{
-    Answer, Decision, Ended, Query, Refusal, RefusalCode, Reply, RunSummary, TaskCommand,
-    TaskEffect,
-};
+pub use command::{Answer, Decision, Query, Refusal, RefusalCode, Reply, TaskCommand, TaskEffect};
 pub use event::{CancelReason, FailReason, RunOpening, Score, TaskEvent, Then};
 pub use machine::TaskMachine;
 pub use people::{PersonDecision, Said};
@@ -61,4 +60,5 @@ pub use settings::TaskSettings;
 pub use standing::Scope;
 pub use state::{Counts, Ending, Phase, Run, RunNo, Task};
 pub use submit::Submitted;
+pub use summary::{Ended, RunSummary};
 pub use why::{Blocker, Why};

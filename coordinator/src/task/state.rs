@@ -21,6 +21,7 @@ use crate::task::{
     event::{CancelReason, FailReason, RunOpening},
     people::PersonDecision,
     queue::Queues,
+    redact::Redaction,
     roster::{AgentNo, Roster},
     standing::{Pause, Scope},
 };
@@ -134,6 +135,9 @@ pub struct Task {
     /// What people whom it asks have said, in that order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<PersonDecision>,
+    /// What of it was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<Redaction>,
 }
 
 impl Task {

@@ -13,13 +13,14 @@ use serde::Serialize;
 
 use crate::task::{
     breaker::Open,
-    command::RunSummary,
     event::RunOpening,
     machine::TaskMachine,
     people::{self, PendingView, PersonDecision},
+    redact::Redaction,
     roster::PERSON,
     standing::Pause,
     state::{Ending, Phase, Run, RunNo, Task},
+    summary::RunSummary,
 };
 
 /// A run.
@@ -97,6 +98,9 @@ pub struct TaskView {
     pub artifacts: Vec<Artifact>,
     /// What people said whom it asks, or asked.
     pub decisions: Vec<PersonDecision>,
+    /// What of it was deleted, when and by whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<Redaction>,
 }
 
 /// An agent.
@@ -242,6 +246,7 @@ fn task_view(machine: &TaskMachine, run: &Run, no: u64, task: &Task) -> TaskView
         output,
         artifacts: task.artifacts.clone(),
         decisions: task.decisions.clone(),
+        redacted: task.redacted.clone(),
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Assignment {
     pub timeout_ms: Option<u64>,
     /// Stable across attempts: makes outside effects idempotent.
     pub effect_key: String,
+    /// Whether its output and its artifacts may have to be deleted: they go to sealed blobs.
+    pub sensitive_output: bool,
 }
 
 /// How far an attempt has come.

@@ -16,7 +16,6 @@ use super::{
     capture::{Heard, Listener},
     exit,
     process::{self, Confidences},
-    redact::Redaction,
     spec::CommandSpec,
 };
 use crate::{agent::Work, context::Context};
@@ -96,7 +95,7 @@ struct Said<'a> {
 
 struct Lines<'a> {
     context: &'a Context,
-    redaction: &'a Redaction,
+    confidences: &'a Confidences,
     line_bytes_max: usize,
     unfinished: Vec<u8>,
     last_word: Option<Result<Json, Failure>>,
@@ -129,11 +128,17 @@ impl Lines<'_> {
             return Err(self.too_long());
         }
         let text = String::from_utf8_lossy(line);
-        let text = self.redaction.clean(text.trim());
+        let text = text.trim();
+        let redaction = &self.confidences.redaction;
         if text.is_empty() {
             return Ok(());
         }
         let bad = |why: &str| {
+            if self.confidences.hides_lines {
+                let why = format!("{why} (not shown, since the output is sensitive)");
+                return Failure::new(FailureKind::BadOutput, why);
+            }
+            let text = redaction.clean(text);
             let shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
             let cut = if shown.len() < text.len() { "…" } else { "" };
             Failure::new(FailureKind::BadOutput, format!("{why}: {shown}{cut}"))
@@ -142,7 +147,7 @@ impl Lines<'_> {
             return Err(bad("it wrote a line after its last one"));
         }
         let said: Said<'_> =
-            serde_json::from_str(&text).map_err(|_| bad("this line is not of the protocol"))?;
+            serde_json::from_str(text).map_err(|_| bad("this line is not of the protocol"))?;
         match &*said.r#type {
             "progress" => {
                 // Fractions and sizes beyond a hundred are the program's; what is kept is a whole
@@ -159,10 +164,11 @@ impl Lines<'_> {
             "completed" => {
                 let output = said.output.map_or("null", RawValue::get);
                 let output = Json::parse(output).map_err(|_| bad("its output is not JSON"))?;
-                self.last_word = Some(Ok(output));
+                self.last_word = Some(self.confidences.of_output.clean_json(output));
             }
             "failed" => {
-                let failure = Failure::error(said.message.unwrap_or_default());
+                let message = said.message.unwrap_or_default();
+                let failure = Failure::error(redaction.clean(&message));
                 let again = said.retryable.unwrap_or(true);
                 self.last_word = Some(Err(if again { failure } else { failure.for_good() }));
             }
@@ -183,7 +189,7 @@ pub(super) async fn work(
     let confidences = Confidences::of(spec, context)?;
     let mut lines = Lines {
         context,
-        redaction: &confidences.redaction,
+        confidences: &confidences,
         line_bytes_max: spec.limits.line_bytes_max,
         unfinished: Vec::new(),
         last_word: None,

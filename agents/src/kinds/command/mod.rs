@@ -54,8 +54,8 @@
 //! A child that leaves the group (`setsid`) is not followed; what it writes is not waited for. If
 //! this process itself is killed by `SIGKILL`, its programs live on, without their input. The memory
 //! limit is one of address space, for each process, set right after the start: the very first
-//! moments of a program run without it. Redaction finds secrets as they are and as JSON spells
-//! them, not in any other encoding. None of this is a sandbox.
+//! moments of a program run without it. Redaction finds secrets and sensitive texts as they are and
+//! as JSON spells them, not in any other encoding. None of this is a sandbox.
 
 mod capture;
 mod exit;
@@ -63,7 +63,6 @@ mod lines;
 mod plain;
 mod process;
 mod program;
-mod redact;
 mod spec;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! One process of a program: started, spoken with, and ended as a tree.
 
-use std::{collections::BTreeMap, io, process::ExitStatus, process::Stdio, time::Duration};
+use std::{
+    collections::BTreeMap, io, process::ExitStatus, process::Stdio, sync::Arc, time::Duration,
+};
 
 use orkestra_runtime::protocol::task::Failure;
 use rustix::{
@@ -12,11 +14,10 @@ use tokio::process::{Child, Command};
 use super::{
     capture::{self, Enough, Listener, Tail},
     exit, program,
-    redact::Redaction,
     spec::CommandSpec,
     unavailable,
 };
-use crate::{context::Context, secret::Secret};
+use crate::{context::Context, redaction::Redaction, secret::Secret};
 
 /// After a program has ended, how long what it has written may take to be read: only a child that
 /// has left the group can still hold the pipe.
@@ -83,7 +84,12 @@ impl Ended {
 /// The secrets that a program gets, by variable, and what is taken out of its output.
 pub(super) struct Confidences {
     variables: BTreeMap<String, Secret>,
-    pub(super) redaction: Redaction,
+    /// What is taken out of whatever it is heard to say.
+    pub(super) redaction: Arc<Redaction>,
+    /// What is taken out of its output.
+    pub(super) of_output: Arc<Redaction>,
+    /// Whether lines that cannot be read may hold an output that must not be shown.
+    pub(super) hides_lines: bool,
 }
 
 impl Confidences {
@@ -93,8 +99,11 @@ impl Confidences {
         for (variable, name) in &spec.secrets {
             variables.insert(variable.clone(), context.secret(name)?);
         }
-        let redaction = Redaction::of(variables.values());
-        Ok(Self { variables, redaction })
+        // The context has heard of each secret that was asked for.
+        let confidence = context.confidence();
+        let of_output = confidence.of_output();
+        let hides_lines = confidence.seals_output;
+        Ok(Self { variables, redaction: confidence.redaction, of_output, hides_lines })
     }
 }
 

@@ -1,8 +1,11 @@
 //! Blobs as files: written under another name, synced, renamed; checked when they are read.
+//!
+//! Sealed ones stand in a folder of their own, `blobs/sealed`, which only the owner may enter.
 
 use std::{
-    fs::{self, File},
+    fs::{self, DirBuilder, OpenOptions},
     io::{self, ErrorKind as IoKind, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -17,8 +20,11 @@ use tokio::sync::Semaphore;
 use super::{super::memory::check_blob_size, layout::sync_dir};
 use crate::{
     error::{Error, ErrorKind, Result},
-    fabric::{BlobName, Blobs, embedded::signals::closed},
+    fabric::{BlobName, Blobs, embedded::signals::closed, is_sealed},
 };
+
+/// Where sealed blobs stand among the others.
+const SEALED: &str = "sealed";
 
 /// How many blobs are read or written at once; more wait. Bounds memory and blocked threads.
 const BUSY_MAX: usize = 8;
@@ -87,6 +93,10 @@ impl Shared {
         self.dir.join(&name.as_str()[..2]).join(name.as_str())
     }
 
+    fn sealed_path(&self, name: &BlobName) -> PathBuf {
+        self.dir.join(SEALED).join(name.as_str())
+    }
+
     fn must_be_writable(&self) -> Result<()> {
         if self.writable {
             return Ok(());
@@ -100,16 +110,18 @@ impl Shared {
     fn put(&self, bytes: &Bytes) -> Result<BlobName> {
         self.must_be_writable()?;
         let name = BlobName::of(bytes);
-        let path = self.path(&name);
+        let is_sealed = is_sealed(bytes);
+        let path = if is_sealed { self.sealed_path(&name) } else { self.path(&name) };
         // One that is there and sound was synced when it was put; a damaged one is written anew.
         if fs::read(&path).is_ok_and(|found| found == *bytes) {
             return Ok(name);
         }
         let folder = path.parent().unwrap_or(&self.dir);
-        let made = fs::create_dir_all(folder);
-        made.map_err(|error| fault("make the folder of", &path, error))?;
+        let mut builder = DirBuilder::new();
+        let made = builder.recursive(true).mode(if is_sealed { 0o700 } else { 0o777 });
+        made.create(folder).map_err(|error| fault("make the folder of", &path, error))?;
         let new = folder.join(format!("new-{}", self.last.fetch_add(1, Ordering::Relaxed)));
-        if let Err(error) = write_synced(&new, bytes) {
+        if let Err(error) = write_synced(&new, bytes, is_sealed) {
             // What was begun is of no use, and takes room.
             let _ = fs::remove_file(&new);
             return Err(fault("write", &path, error));
@@ -125,10 +137,12 @@ impl Shared {
 
     fn get(&self, name: &BlobName) -> Result<Option<Bytes>> {
         let path = self.path(name);
-        let found = match fs::read(&path) {
-            Ok(found) => found,
-            Err(error) if error.kind() == IoKind::NotFound => return Ok(None),
-            Err(error) => return Err(fault("read", &path, error)),
+        let (path, found) = match read(path)? {
+            (path, Some(found)) => (path, found),
+            (_, None) => match read(self.sealed_path(name))? {
+                (path, Some(found)) => (path, found),
+                (_, None) => return Ok(None),
+            },
         };
         if BlobName::of(&found) != *name {
             return Err(Error::new(
@@ -144,17 +158,45 @@ impl Shared {
 
     fn delete(&self, name: &BlobName) -> Result<()> {
         self.must_be_writable()?;
-        let path = self.path(name);
-        match fs::remove_file(&path) {
-            Ok(()) => sync_dir(path.parent().unwrap_or(&self.dir)),
-            Err(error) if error.kind() == IoKind::NotFound => Ok(()),
-            Err(error) => Err(fault("delete", &path, error)),
+        for path in [self.path(name), self.sealed_path(name)] {
+            match fs::remove_file(&path) {
+                Ok(()) => sync_dir(path.parent().unwrap_or(&self.dir))?,
+                Err(error) if error.kind() == IoKind::NotFound => {}
+                Err(error) => return Err(fault("delete", &path, error)),
+            }
         }
+        Ok(())
+    }
+
+    fn sealed(&self) -> Result<Vec<BlobName>> {
+        let folder = self.dir.join(SEALED);
+        let files = match fs::read_dir(&folder) {
+            Ok(files) => files,
+            Err(error) if error.kind() == IoKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(fault("list", &folder, error)),
+        };
+        let mut names = Vec::new();
+        for file in files {
+            let file = file.map_err(|error| fault("list", &folder, error))?;
+            // Anything else was begun and never acknowledged.
+            names.extend(file.file_name().to_str().and_then(|name| name.parse().ok()));
+        }
+        Ok(names)
     }
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+fn read(path: PathBuf) -> Result<(PathBuf, Option<Vec<u8>>)> {
+    match fs::read(&path) {
+        Ok(found) => Ok((path, Some(found))),
+        Err(error) if error.kind() == IoKind::NotFound => Ok((path, None)),
+        Err(error) => Err(fault("read", &path, error)),
+    }
+}
+
+fn write_synced(path: &Path, bytes: &[u8], is_sealed: bool) -> io::Result<()> {
+    let mode = if is_sealed { 0o600 } else { 0o666 };
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -177,5 +219,9 @@ impl Blobs for FileBlobs {
     fn delete(&self, name: &BlobName) -> BoxFuture<'static, Result<()>> {
         let (this, name) = (self.clone(), name.clone());
         this.run(move |blobs| blobs.delete(&name)).boxed()
+    }
+
+    fn sealed(&self) -> BoxFuture<'static, Result<Vec<BlobName>>> {
+        self.clone().run(Shared::sealed).boxed()
     }
 }
