@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
@@ -217,7 +218,8 @@ impl Context {
     /// A folder of this attempt's own; created when first asked for, removed after the attempt.
     pub fn folder(&self) -> std::io::Result<&Path> {
         let folder = self.inner.folder.get_or_init(|| self.inner.place.of(self.inner.key));
-        std::fs::create_dir_all(folder)?;
+        // For nobody else: it may hold what is secret.
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         Ok(folder)
     }
 

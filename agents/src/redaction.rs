@@ -1,7 +1,7 @@
 //! Takes what must not be seen out of what agents say: the values of secrets, and what stands in
 //! sensitive inputs.
 //!
-//! Found are values as they are and as JSON spells them, and in JSON whatever comes to them once it
+//! Found are values as they are and as JSON spells them, also in ASCII, and in JSON whatever comes to them once it
 //! is read. Not found is what an agent spells in another way, or cuts into pieces.
 
 use std::borrow::Cow;
@@ -80,7 +80,13 @@ impl Redaction {
     fn add(&mut self, plain: &str, why: Why) {
         if let Ok(quoted) = serde_json::to_string(plain) {
             // Without the quotation marks around it, and only those.
-            self.values.push((quoted[1..quoted.len() - 1].to_owned(), why));
+            let json = &quoted[1..quoted.len() - 1];
+            for spelled in [json.to_owned(), in_ascii(json, false), in_ascii(json, true)] {
+                if spelled.contains('/') {
+                    self.values.push((spelled.replace('/', "\\/"), why));
+                }
+                self.values.push((spelled, why));
+            }
         }
         self.values.push((plain.to_owned(), why));
     }
@@ -201,6 +207,25 @@ impl Redaction {
     }
 }
 
+/// A JSON text as programs spell it that keep to ASCII.
+fn in_ascii(json: &str, upper: bool) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(json.len());
+    let mut units = [0; 2];
+    for c in json.chars() {
+        if c.is_ascii() {
+            text.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut units) {
+            // Writing to a text cannot fail.
+            let _ =
+                if upper { write!(text, "\\u{unit:04X}") } else { write!(text, "\\u{unit:04x}") };
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,6 +242,9 @@ mod tests {
         let redaction = redaction(&["a\"b\""]);
         assert_eq!(redaction.clean("x a\"b\" y"), "x [secret] y");
         assert_eq!(redaction.clean(r#"{"k":"a\"b\""}"#), r#"{"k":"[secret]"}"#);
+        let spelled = [r"ä/😀", r"ä\/😀", r"\u00e4/\ud83d\ude00", r"\u00E4\/\uD83D\uDE00"];
+        let redaction = self::redaction(&["ä/😀"]);
+        assert_eq!(spelled.map(|text| redaction.clean(text).into_owned()), ["[secret]"; 4]);
     }
 
     #[test]

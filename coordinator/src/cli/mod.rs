@@ -8,6 +8,7 @@ mod bench;
 mod change;
 mod failure;
 mod files;
+mod guard;
 mod look;
 mod parse;
 mod redact;
@@ -66,6 +67,10 @@ fn run(cli: Cli, console: &mut Console) -> Result<Exit, Failure> {
         command => {
             let settings = Settings::load(&common)?;
             settings.begin_log(common.verbose);
+            if matches!(command, Command::Run(_)) {
+                // Before any other thread is there, and anything is read that is secret.
+                guard::guard()?;
+            }
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .enable_all()
                 .build()

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use orkestra_agents::{Context, Work};
-use orkestra_runtime::protocol::task::{Failure, TaskSpec};
+use orkestra_runtime::protocol::task::{Failure, RetryPolicy, TaskSpec};
 
 use super::*;
 use crate::system::System;
@@ -16,6 +16,7 @@ async fn echo(work: Work, context: Context) -> Result<Json, Failure> {
     if work.id.as_str() == "fails" {
         return Err(Failure::error(format!("cannot bear {}", work.input)).for_good());
     }
+    assert!(work.id.as_str() != "panics", "nobody can work on {}", work.input);
     let heard = work.results.first().map_or_else(|| work.input.clone(), |(_, json)| json.clone());
     Ok(heard)
 }
@@ -34,7 +35,11 @@ fn graph() -> Vec<TaskSpec> {
         task.sensitive(true, output)
     };
     let after = TaskSpec::named("after").unwrap().needs(["keeps"]).unwrap();
-    vec![sensitive("keeps", true), sensitive("fails", false), after]
+    let panics = TaskSpec {
+        retry: RetryPolicy { retries_max: 0, ..RetryPolicy::DEFAULT },
+        ..sensitive("panics", false)
+    };
+    vec![sensitive("keeps", true), sensitive("fails", false), panics, after]
 }
 
 async fn node(folder: &Path) -> System {
@@ -84,11 +89,13 @@ async fn what_is_sensitive_stands_in_sealed_blobs_alone_until_it_is_deleted() {
     assert_eq!(keeps.output.unwrap().to_string(), "(sensitive, 21 bytes)");
     let failure = view(tasks, "fails").await.last_failure.unwrap();
     assert_eq!(failure.message, "cannot bear \"[sensitive]\"");
+    let failure = view(tasks, "panics").await.last_failure.unwrap();
+    assert_eq!(failure.message, "the agent panicked: nobody can work on \"[sensitive]\"");
     // Nothing is sensitive in it, so what it heard is taken out of what it says.
     assert_eq!(view(tasks, "after").await.output.unwrap().to_string(), "\"[sensitive]\"");
-    // Two inputs, an output, two artifacts; and nowhere else.
+    // Three inputs, an output, three artifacts; and nowhere else.
     let found = containing(folder.path(), CANARY);
-    assert!(found.len() == 5 && are_sealed(&found), "{found:?}");
+    assert!(found.len() == 7 && are_sealed(&found), "{found:?}");
 
     let revealed = tasks.reveal(&run(), &id("keeps"), "ann").await.unwrap();
     assert_eq!(revealed.output.unwrap().read::<String>().unwrap(), CANARY);
@@ -105,7 +112,7 @@ async fn what_is_sensitive_stands_in_sealed_blobs_alone_until_it_is_deleted() {
 
     // The last of them, and the key with it.
     let rest = tasks.redact(&run(), None, "ann").await.unwrap();
-    assert_eq!(rest, Deleted { tasks: 1, blobs: 3 });
+    assert_eq!(rest, Deleted { tasks: 2, blobs: 5 });
     let again = tasks.retry(&run(), &id("fails"), "ann").await.unwrap_err().to_string();
     assert!(again.contains("by ann: it cannot be tried again"), "{again}");
     assert_eq!(containing(folder.path(), CANARY), [""; 0].map(std::path::PathBuf::from));
@@ -124,7 +131,7 @@ async fn what_may_still_be_needed_is_not_deleted() {
         assert!(refused.contains("wait for it, or cancel it first"), "{refused}");
     }
     tasks.cancel_run(&run(), "ann", "changed her mind").await.unwrap();
-    assert_eq!(tasks.redact(&run(), None, "ann").await.unwrap().tasks, 2);
+    assert_eq!(tasks.redact(&run(), None, "ann").await.unwrap().tasks, 3);
     system.stop().await.unwrap();
 }
 
@@ -143,7 +150,7 @@ async fn a_deletion_that_was_broken_off_is_finished_by_the_next_start() {
     tasks.repeated(redact).await.unwrap();
     let unnamed = Json::of(CANARY).unwrap();
     orkestra_runtime::fabric::keep_sealed(&unnamed, tasks.blobs().as_ref()).await.unwrap();
-    assert_eq!(containing(folder.path(), CANARY).len(), 6);
+    assert_eq!(containing(folder.path(), CANARY).len(), 8);
     system.stop().await.unwrap();
 
     let system = node(folder.path()).await;
@@ -166,7 +173,7 @@ async fn what_is_named_survives_a_start() {
     tasks.begin(&run(), graph()).await.unwrap();
     let output = tasks.output(&run(), &id("keeps")).await.unwrap().unwrap();
     assert_eq!(output.read::<String>().unwrap(), CANARY);
-    assert_eq!(tasks.blobs().sealed().await.unwrap().len(), 6);
+    assert_eq!(tasks.blobs().sealed().await.unwrap().len(), 8);
     system.stop().await.unwrap();
 }
 

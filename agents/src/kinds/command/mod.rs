@@ -78,7 +78,9 @@ use orkestra_runtime::{
     },
 };
 
-pub use spec::{CommandSpec, ENVIRONMENT, Limits, PlainInput, PlainOutput, Protocol};
+pub use spec::{
+    CommandSpec, ENVIRONMENT, Limits, PlainInput, PlainOutput, Protocol, git_environment,
+};
 
 use crate::{
     agent::{Agent, Work},

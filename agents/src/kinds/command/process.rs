@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 use super::{
     capture::{self, Enough, Listener, Tail},
     exit, program,
-    spec::CommandSpec,
+    spec::{CommandSpec, Limits},
     unavailable,
 };
 use crate::{context::Context, redaction::Redaction, secret::Secret};
@@ -225,15 +225,23 @@ fn start(
     let child = command.spawn().map_err(refused)?;
     let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     let tree = Tree { group };
-    limit(group, spec.limits.memory_bytes_max).map_err(|error| refused(error.into()))?;
+    limit(group, &spec.limits).map_err(|error| refused(error.into()))?;
     Ok((child, tree))
 }
 
-/// Bounds the memory of a process, and keeps its core (which may hold secrets) off the disk.
-fn limit(process: Option<Pid>, memory_bytes_max: Option<u64>) -> Result<(), Errno> {
-    let memory = memory_bytes_max.map(|bytes| (Resource::As, bytes));
-    for (resource, bytes) in [(Resource::Core, 0)].into_iter().chain(memory) {
-        let bound = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+/// Bounds what a process may take, and keeps its core (which may hold secrets) off the disk.
+fn limit(process: Option<Pid>, limits: &Limits) -> Result<(), Errno> {
+    let seconds = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    let bounds = [
+        (Resource::Core, Some(0)),
+        (Resource::As, limits.memory_bytes_max),
+        (Resource::Cpu, limits.cpu_max.map(seconds)),
+        (Resource::Nofile, limits.open_files_max),
+        (Resource::Fsize, limits.file_bytes_max),
+    ];
+    for (resource, most) in bounds {
+        let Some(most) = most else { continue };
+        let bound = Rlimit { current: Some(most), maximum: Some(most) };
         match prlimit(process, resource, bound) {
             // It has ended already.
             Ok(_) | Err(Errno::SRCH) => {}
