@@ -9,11 +9,13 @@ use std::{
 
 use bytes::Bytes;
 use orkestra_runtime::{
+    Error,
     fabric::{BlobName, Blobs, seal},
     id::{Attempt, Incarnation, TaskNo},
     protocol::{
         agent::{Artifact, Progress},
         task::{Failure, FailureKind},
+        understanding::Understanding,
     },
 };
 use tokio::sync::watch;
@@ -38,6 +40,8 @@ pub(crate) trait Signs: Send + Sync + 'static {
     fn sign(&self, of: AttemptKey, progress: Option<Progress>);
     /// The attempt kept something.
     fn kept(&self, of: AttemptKey, artifact: Artifact);
+    /// The agent understands this now.
+    fn understood(&self, understanding: Understanding);
 }
 
 struct ToClosure(ProgressSink);
@@ -50,6 +54,7 @@ impl Signs for ToClosure {
     }
 
     fn kept(&self, _: AttemptKey, _: Artifact) {}
+    fn understood(&self, _: Understanding) {}
 }
 
 /// What is the same for all attempts of a worker.
@@ -194,6 +199,18 @@ impl Context {
     /// tell.
     pub fn heartbeat(&self) {
         self.inner.surroundings.signs.sign(self.inner.key, None);
+    }
+
+    /// Tells what the agent understands now: of all its attempts the newest word counts, and stays
+    /// after them. Calls in quick succession may be told as one, and the same is told once. It is
+    /// kept in the journal for everybody to read, so secrets and sensitive texts are taken out. A
+    /// failure when it is out of its bounds: see [`Understanding::check`].
+    pub fn understand(&self, understanding: Understanding) -> Result<(), Failure> {
+        let refused = |error: Error| Failure::new(FailureKind::BadOutput, error.to_string());
+        understanding.check().map_err(refused)?;
+        let understanding = self.confidence().redaction.clean_understanding(understanding);
+        self.inner.surroundings.signs.understood(understanding);
+        Ok(())
     }
 
     /// Whether the attempt was cancelled: blocking work should look now and then, and return.

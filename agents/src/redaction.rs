@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use orkestra_runtime::protocol::{
     payload::Json,
     task::{Failure, FailureKind},
+    understanding::Understanding,
 };
 use serde_json::Value;
 
@@ -80,13 +81,7 @@ impl Redaction {
     fn add(&mut self, plain: &str, why: Why) {
         if let Ok(quoted) = serde_json::to_string(plain) {
             // Without the quotation marks around it, and only those.
-            let json = &quoted[1..quoted.len() - 1];
-            for spelled in [json.to_owned(), in_ascii(json, false), in_ascii(json, true)] {
-                if spelled.contains('/') {
-                    self.values.push((spelled.replace('/', "\\/"), why));
-                }
-                self.values.push((spelled, why));
-            }
+            self.values.push((quoted[1..quoted.len() - 1].to_owned(), why));
         }
         self.values.push((plain.to_owned(), why));
     }
@@ -112,7 +107,34 @@ impl Redaction {
                 text = Cow::Owned(text.replace(value.as_str(), why.instead()));
             }
         }
-        text
+        if self.values.is_empty() || !text.contains('\\') {
+            return text;
+        }
+        self.clean_meant(&text).map_or(text, Cow::Owned)
+    }
+
+    /// Cleans what a text means, read as JSON: any character of a value may be spelled by its
+    /// number, and some in two ways. None when nothing was found.
+    fn clean_meant(&self, text: &str) -> Option<String> {
+        let (meant, places) = meant(text);
+        let mut found: Vec<(usize, usize, Why)> = Vec::new();
+        for (value, why) in &self.values {
+            let matches = meant.match_indices(value.as_str());
+            found.extend(matches.filter_map(|(at, _)| {
+                Some((*places.get(at)?, *places.get(at + value.len())?, *why))
+            }));
+        }
+        found.sort_unstable();
+        let (mut cleaned, mut done) = (String::new(), 0);
+        for (begin, end, why) in &found {
+            if *begin >= done {
+                cleaned.push_str(text.get(done..*begin)?);
+                cleaned.push_str(why.instead());
+            }
+            done = done.max(*end);
+        }
+        cleaned.push_str(text.get(done..)?);
+        (!found.is_empty()).then_some(cleaned)
     }
 
     /// Cleans the end of a longer text, which may begin within a value.
@@ -179,7 +201,8 @@ impl Redaction {
                 true
             }
             Value::Array(items) => {
-                items.iter_mut().fold(false, |found, item| self.clean_value(item) || found)
+                // Each of them, whatever was found before.
+                items.iter_mut().filter_map(|item| self.clean_value(item).then_some(())).count() > 0
             }
             Value::Object(entries) => {
                 let mut found = entries.keys().any(|key| matches!(self.clean(key), Cow::Owned(_)));
@@ -195,6 +218,20 @@ impl Redaction {
         }
     }
 
+    /// An understanding without the values.
+    pub(crate) fn clean_understanding(&self, mut told: Understanding) -> Understanding {
+        let clean = |text: &mut String| {
+            if let Cow::Owned(cleaned) = self.clean(text) {
+                *text = cleaned;
+            }
+        };
+        [&mut told.role, &mut told.current_understanding].into_iter().for_each(clean);
+        for texts in [&mut told.pending_decisions, &mut told.concerns, &mut told.suggestions] {
+            texts.iter_mut().for_each(clean);
+        }
+        told
+    }
+
     /// A failure without the values.
     pub(crate) fn clean_failure(&self, mut failure: Failure) -> Failure {
         if !self.values.is_empty() {
@@ -207,23 +244,47 @@ impl Redaction {
     }
 }
 
-/// A JSON text as programs spell it that keep to ASCII.
-fn in_ascii(json: &str, upper: bool) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(json.len());
-    let mut units = [0; 2];
-    for c in json.chars() {
-        if c.is_ascii() {
-            text.push(c);
-            continue;
-        }
-        for unit in c.encode_utf16(&mut units) {
-            // Writing to a text cannot fail.
-            let _ =
-                if upper { write!(text, "\\u{unit:04X}") } else { write!(text, "\\u{unit:04x}") };
-        }
+/// What a text means when its escapes are those of JSON, and for each byte of that, and for its end,
+/// where in the text it is spelled.
+fn meant(text: &str) -> (String, Vec<usize>) {
+    let (mut meant, mut places) = (String::with_capacity(text.len()), Vec::new());
+    let mut at = 0;
+    while let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) {
+        let escaped = (c == '\\').then(|| escape(&text[at + 1..])).flatten();
+        let (c, length) = escaped.map_or_else(|| (c, c.len_utf8()), |(c, length)| (c, 1 + length));
+        meant.push(c);
+        places.resize(meant.len(), at);
+        at += length;
     }
-    text
+    places.push(at);
+    (meant, places)
+}
+
+/// The character that is spelled after a backslash, and how many bytes that takes.
+fn escape(rest: &str) -> Option<(char, usize)> {
+    let unit = |at: usize| {
+        let digits = rest.get(at..at + 4).filter(|it| it.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let c = match rest.as_bytes().first()? {
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        c @ (b'"' | b'\\' | b'/') => char::from(*c),
+        b'u' => {
+            let first = unit(1)?;
+            if let Some(c) = char::from_u32(first.into()) {
+                return Some((c, 5));
+            }
+            let second = rest.get(5..7).filter(|it| *it == "\\u").and_then(|_| unit(7))?;
+            let c = char::decode_utf16([first, second]).next()?.ok()?;
+            return Some((c, 11));
+        }
+        _ => return None,
+    };
+    Some((c, 1))
 }
 
 #[cfg(test)]
@@ -233,7 +294,9 @@ mod tests {
 
     fn redaction(values: &[&str]) -> Redaction {
         let mut redaction = Redaction::default();
-        values.iter().for_each(|value| redaction.add_secret(&Secret::new(*value)));
+        for value in values {
+            redaction.add_secret(&Secret::new(*value));
+        }
         redaction
     }
 
@@ -242,9 +305,22 @@ mod tests {
         let redaction = redaction(&["a\"b\""]);
         assert_eq!(redaction.clean("x a\"b\" y"), "x [secret] y");
         assert_eq!(redaction.clean(r#"{"k":"a\"b\""}"#), r#"{"k":"[secret]"}"#);
-        let spelled = [r"ä/😀", r"ä\/😀", r"\u00e4/\ud83d\ude00", r"\u00E4\/\uD83D\uDE00"];
-        let redaction = self::redaction(&["ä/😀"]);
-        assert_eq!(spelled.map(|text| redaction.clean(text).into_owned()), ["[secret]"; 4]);
+    }
+
+    #[test]
+    fn a_secret_is_taken_out_however_json_spells_it() {
+        let redaction = redaction(&["p\u{e4}/s&\u{1f600}"]);
+        for spelled in [
+            r"p\u00e4/s&\ud83d\ude00",
+            r"\u0070\u00E4\/\u0073\u0026\uD83D\uDE00",
+            "p\u{e4}\\/s&\u{1f600}",
+        ] {
+            let line = format!(r#"{{"a\n":"x{spelled}y\u00e9","b":"{spelled}"}}"#);
+            assert_eq!(redaction.clean(&line), r#"{"a\n":"x[secret]y\u00e9","b":"[secret]"}"#);
+        }
+        for other in [r"\", r"\u12", r"\ud83d\u0041 p\u00e4/s", r"a\qb"] {
+            assert_eq!(redaction.clean(other), other);
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{
     sensitive::Keyed,
     shard::{
         actor::ShardError,
-        machine::{Answer as ShardAnswer, Command, Query as ShardQuery},
+        machine::{Answer as ShardAnswer, Command, Query as ShardQuery, Reply as ShardReply},
         pool::Pool,
     },
     system::{Followers, Shard},
@@ -187,8 +187,13 @@ impl Tasks {
         };
         let read = tokio::time::timeout(WITHIN, asked).await.unwrap_or(Err(ShardError::NoAnswer));
         let read = read.map_err(|error| unanswered(&error))?;
-        let ShardAnswer::Task(answer) = read.answer;
-        Ok((answer, read.settled))
+        match read.answer {
+            ShardAnswer::Task(answer) => Ok((answer, read.settled)),
+            answer @ ShardAnswer::Context(_) => {
+                let why = format!("the shard answered something else: {answer:?}");
+                Err(Error::new(ErrorKind::Fault, why))
+            }
+        }
     }
 
     /// The output of a completed task; none if it is not completed.
@@ -246,7 +251,11 @@ impl Tasks {
         make: impl FnOnce(ReplyTo) -> TaskCommand + Send,
         within: Duration,
     ) -> Result<Reply, ShardError> {
-        self.shard.command(|to| Command::Task(make(to)), Pool::Outside, within).await
+        match self.shard.command(|to| Command::Task(make(to)), Pool::Outside, within).await? {
+            ShardReply::Task(reply) => Ok(reply),
+            // The task machine answers as itself: this cannot be, and is no answer.
+            ShardReply::Context(_) => Err(ShardError::NoAnswer),
+        }
     }
 
     async fn command(
@@ -320,7 +329,7 @@ impl Following {
     }
 }
 
-fn unanswered(error: &ShardError) -> Error {
+pub(crate) fn unanswered(error: &ShardError) -> Error {
     let kind = match error {
         ShardError::Full => ErrorKind::Full,
         ShardError::NoOne | ShardError::NoAnswer => ErrorKind::Unavailable,

@@ -14,6 +14,7 @@ use orkestra_runtime::{
 
 use crate::{
     audit::{AuditRow, Auditor},
+    context::{ContextAnswer, ContextQuery},
     shard::{
         Mind as _,
         fold::Fold,
@@ -65,6 +66,11 @@ impl Inspection {
     /// The tasks, runs and agents.
     pub const fn tasks(&self) -> &TaskMachine {
         self.machine.tasks()
+    }
+
+    /// Answers a question about the context.
+    pub fn context(&self, query: &ContextQuery) -> ContextAnswer {
+        self.machine.context().answer(query, self.machine.tasks())
     }
 
     /// Hands on every event of the journal, oldest first, as a row; where its beginning was trimmed,

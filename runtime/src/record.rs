@@ -48,7 +48,7 @@ pub struct Head {
 impl Head {
     /// How many events follow.
     pub const fn count(&self) -> u64 {
-        (self.last.0 + 1).saturating_sub(self.first.0)
+        self.last.0.saturating_add(1).saturating_sub(self.first.0)
     }
 }
 
@@ -183,7 +183,7 @@ pub fn decode<E: DeserializeOwned>(bytes: &[u8]) -> Result<Record<E>> {
     let head = Head { shard, epoch, first, last, at };
     let fits = match kind {
         Kind::Events => !events.is_empty() && head.count() == events.len() as u64,
-        Kind::Epoch => events.is_empty() && last.next() == first,
+        Kind::Epoch => events.is_empty() && last.0.checked_add(1) == Some(first.0),
     };
     if !fits || first.0 == 0 {
         return Err(corrupt(format!(

@@ -87,6 +87,14 @@ impl Wall {
     }
 }
 
+impl Wall {
+    /// So long before; the beginning of the epoch at the earliest.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+    }
+}
+
 impl Add<Duration> for Wall {
     type Output = Self;
     /// Saturates.

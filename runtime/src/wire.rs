@@ -163,9 +163,15 @@ pub fn decode<W: Wire>(frame: &[u8]) -> Result<W, WireError> {
     let body = frame.get(body..).unwrap_or_default();
     let (what, read) = bincode::serde::decode_from_slice(body, CONFIG).map_err(junk)?;
     match body.len() - read {
-        0 => Ok(what),
-        bytes => Err(WireError::Trailing { bytes }),
+        0 => {}
+        bytes => return Err(WireError::Trailing { bytes }),
     }
+    // A number may be spelled longer than it need be; nobody who speaks this protocol does.
+    let again = bincode::serde::encode_to_vec(&what, CONFIG);
+    if again.is_ok_and(|again| again == body) {
+        return Ok(what);
+    }
+    Err(WireError::Junk("it is spelled as no program spells it".to_owned()))
 }
 
 const fn check_length(bytes: usize) -> Result<(), WireError> {

@@ -6,6 +6,8 @@
 mod agents;
 #[path = "cli/canary.rs"]
 mod canary;
+#[path = "cli/context.rs"]
+mod context;
 #[path = "cli/examples.rs"]
 mod examples;
 #[path = "cli/kept.rs"]

@@ -1,12 +1,15 @@
 //! The simulated shard, over many seeds.
 
-use orkestra_tests::sim::{Plant, repeat, run};
+use std::collections::BTreeMap;
+
+use orkestra_tests::sim::{MUTANTS, Plant, repeat, run};
 
 const SEEDS: u64 = 400;
 
 #[test]
 fn whatever_goes_wrong_the_clients_books_hold_and_the_shard_comes_to_rest() {
     let mut total = [0; 7];
+    let mut faults = BTreeMap::new();
     for seed in 0..SEEDS {
         let history = run(seed, Plant::Nothing)
             .unwrap_or_else(|fault| panic!("seed {seed}: {fault}\nrepeat: {}", repeat(seed)));
@@ -20,9 +23,14 @@ fn whatever_goes_wrong_the_clients_books_hold_and_the_shard_comes_to_rest() {
             history.snapshots,
         ];
         total.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        for (kind, count) in history.faults {
+            *faults.entry(kind).or_insert(0) += count;
+        }
     }
     // Each kind of fault and of work really happened, and not by a hair.
     assert!(total.iter().all(|sum| *sum > SEEDS / 2), "{total:?}");
+    assert_eq!(faults.len(), 9, "{faults:?}");
+    assert!(faults.values().all(|count| *count > SEEDS / 2), "{faults:?}");
 }
 
 #[test]
@@ -35,11 +43,23 @@ fn a_seed_gives_the_same_history_again() {
 
 #[test]
 fn every_planted_bug_is_found() {
-    for plant in Plant::ALL {
+    for (plant, promise) in MUTANTS {
         let found = (0..SEEDS).find_map(|seed| run(seed, plant).err());
-        assert!(found.is_some(), "{plant:?} is not found in {SEEDS} seeds");
+        assert!(found.is_some(), "{plant:?} is not found in {SEEDS} seeds: {promise}");
         let found = found.unwrap_or_default();
         let stops = found.starts_with("idle") || found.starts_with("it does not come to rest");
         assert!(!stops, "{plant:?} only stops the world: {found}");
     }
+}
+
+#[test]
+fn every_bug_that_can_be_planted_is_in_the_list_once() {
+    for (index, (plant, promise)) in MUTANTS.iter().enumerate() {
+        assert!(MUTANTS.iter().skip(index + 1).all(|(other, _)| other != plant), "{plant:?}");
+        assert!(!promise.is_empty() && *plant != Plant::Nothing);
+    }
+    let source = include_str!("../src/sim/mutants.rs");
+    let (kinds, _) = source.split_once("/// Every bug").unwrap_or_default();
+    let kinds = kinds.lines().filter(|line| line.starts_with("    ") && line.ends_with(','));
+    assert_eq!(kinds.count(), MUTANTS.len() + 1, "a bug that nobody plants");
 }

@@ -14,6 +14,7 @@ use orkestra_runtime::{
         },
         payload::{Json, Payload},
         task::{Failure, FailureKind, Outcome},
+        understanding::Understanding,
     },
     wire::{self, Wire, WireError},
 };
@@ -92,6 +93,14 @@ fn from_agent() -> Vec<(&'static str, FromAgent)> {
     let blob = BlobName::of(b"abc");
     let artifact = Artifact { name: "notes".into(), blob, bytes: 3 };
     let progress = Progress { percent: 50, message: "half".into() };
+    let understanding = Understanding {
+        role: "r".into(),
+        current_understanding: "u".into(),
+        pending_decisions: vec!["p".into()],
+        concerns: vec!["c".into()],
+        suggestions: Vec::new(),
+        confidence_milli: 800,
+    };
     vec![
         ("joined", FromAgent::Joined { profile: profile(Availability::Available), incarnation }),
         ("joined_unavailable", FromAgent::Joined { profile: profile(away), incarnation }),
@@ -101,6 +110,7 @@ fn from_agent() -> Vec<(&'static str, FromAgent)> {
         ("left", FromAgent::Left { agent: agent(), incarnation }),
         ("leaving", FromAgent::Leaving { agent: agent(), incarnation }),
         ("kept", FromAgent::Kept { agent: agent(), task, attempt, artifact }),
+        ("understood", FromAgent::Understood { agent: agent(), incarnation, understanding }),
     ]
 }
 

@@ -25,6 +25,8 @@ mod report;
 mod secrets;
 mod signoff;
 mod synthesis;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod unfinished;
 mod workspace;
 

@@ -114,6 +114,9 @@ pub(crate) const KINDS: [Kind; 17] = [
 /// A private key and as much of its body as follows on the line, with line ends spelled out or not.
 const KEY_WITH_BODY: &str = r#"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:(?:\\[nr]|[\s"'+,#/*])*[A-Za-z0-9+/=]{16,})*"#;
 
+/// How often a text is looked at again; each time something of it is gone.
+const ROUNDS_MAX: usize = 1_000;
+
 /// Strikes secrets out.
 pub(crate) struct Redactor {
     patterns: Vec<Regex>,
@@ -126,8 +129,21 @@ impl Redactor {
         Ok(Self { patterns: patterns.collect::<Result<_, _>>()? })
     }
 
-    /// The text with each secret replaced.
+    /// The text with each secret replaced. What stands where another was may be one only then, so it
+    /// is looked at again until nothing is found.
     pub(crate) fn strike(&self, text: &str) -> String {
+        let mut struck = self.strike_once(text);
+        for _ in 0..ROUNDS_MAX {
+            let again = self.strike_once(&struck);
+            if again == struck {
+                break;
+            }
+            struck = again;
+        }
+        struck
+    }
+
+    fn strike_once(&self, text: &str) -> String {
         let mut struck = text.to_owned();
         for pattern in &self.patterns {
             if pattern.is_match(&struck) {

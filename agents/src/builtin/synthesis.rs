@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use orkestra_runtime::{
     Result,
     id::TaskId,
-    protocol::{payload::Json, task::Failure},
+    protocol::{payload::Json, task::Failure, understanding::Understanding},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +21,10 @@ use super::{
     workspace::go_on,
 };
 use crate::{Context, Work};
+
+/// How many blockers and missing reviews are said to be understood, and how much of each text.
+const SAID_MAX: usize = 10;
+const SAID_CHARS_MAX: usize = 200;
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -108,12 +112,42 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
         }
     }
     reviewers.sort_by(|a, b| a.name.cmp(&b.name));
-    let missing =
-        options.required.into_iter().filter(|it| !it.is_empty() && !present.contains(it)).collect();
+    let required: Vec<String> = options.required.into_iter().filter(|it| !it.is_empty()).collect();
+    let wanted = required.len();
+    let missing = required.into_iter().filter(|it| !present.contains(it)).collect();
     let mut findings: Vec<Finding> = merged.into_values().collect();
     findings.sort_by(Finding::order);
     let synthesis = judge(findings, missing, options.medium_max);
+    context.understand(understanding(&synthesis, wanted))?;
     answer(&Synthesis { reviewers, others, ..synthesis })
+}
+
+/// What whoever looks at the team is told: as sure as the share of the wanted reviews that came.
+fn understanding(synthesis: &Synthesis, wanted: usize) -> Understanding {
+    let Synthesis { verdict_proposal, score, why, missing, blockers, .. } = synthesis;
+    let concern = |it: &Finding| {
+        let place = it.file.as_ref().map(|file| format!(" ({})", cut(file))).unwrap_or_default();
+        format!("{}{place}", cut(&it.message))
+    };
+    let came = wanted.saturating_sub(missing.len());
+    let confidence = (came * 1_000).checked_div(wanted).unwrap_or(1_000);
+    Understanding {
+        role: "makes one of all reviews".to_owned(),
+        current_understanding: format!("{verdict_proposal} with score {score}: {}", cut(why)),
+        concerns: blockers.iter().take(SAID_MAX).map(concern).collect(),
+        suggestions: missing
+            .iter()
+            .take(SAID_MAX)
+            .map(|name| format!("wait for the review by {}", cut(name)))
+            .collect(),
+        confidence_milli: u16::try_from(confidence).unwrap_or(1_000),
+        ..Understanding::default()
+    }
+}
+
+/// The beginning of a text.
+fn cut(text: &str) -> String {
+    text.chars().take(SAID_CHARS_MAX).collect()
 }
 
 fn judge(findings: Vec<Finding>, missing: Vec<String>, medium_max: usize) -> Synthesis {

@@ -195,8 +195,8 @@ impl WorkerHands {
             self.running = HashMap::new();
         }
         let signs = gathered.signs.into_iter().collect();
-        let (kept, ended) = (gathered.kept, gathered.ended);
-        outbox.push(Event::Collected(Collected { signs, kept, ended }));
+        let (kept, ended, understood) = (gathered.kept, gathered.ended, gathered.understood);
+        outbox.push(Event::Collected(Collected { signs, kept, ended, understood }));
     }
 }
 

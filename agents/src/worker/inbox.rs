@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use orkestra_runtime::protocol::{
     agent::{Artifact, Progress},
     task::Outcome,
+    understanding::Understanding,
 };
 
 use super::actor::{OwnMail, WorkerAddress, WorkerMail};
@@ -27,6 +28,8 @@ pub(super) struct Gathered {
     pub(super) signs: BTreeMap<AttemptKey, Option<Progress>>,
     /// What attempts kept, in that order.
     pub(super) kept: Vec<(AttemptKey, Artifact)>,
+    /// What the agent understands now, if it said so.
+    pub(super) understood: Option<Understanding>,
     /// Attempts that did not end at once and need a task of their own.
     pub(super) going: Vec<BoxFuture<'static, ()>>,
     woken: bool,
@@ -75,5 +78,9 @@ impl Signs for Inbox {
 
     fn kept(&self, of: AttemptKey, artifact: Artifact) {
         self.leave(|gathered| gathered.kept.push((of, artifact)));
+    }
+
+    fn understood(&self, understanding: Understanding) {
+        self.leave(|gathered| gathered.understood = Some(understanding));
     }
 }

@@ -1,6 +1,7 @@
 //! What a worker decides: whom to begin, whom to end, what to say.
 
 mod ends;
+mod understood;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -18,6 +19,7 @@ use orkestra_runtime::{
     time::{Moment, Now},
 };
 
+use self::understood::Understood;
 use super::{
     held::{Held, Told},
     spec::Terms,
@@ -53,6 +55,7 @@ pub struct WorkerMachine {
     redelivery: Option<(Moment, Duration)>,
     beat_at: Option<Moment>,
     look_at: Option<Moment>,
+    understood: Understood,
     heart: Option<(Moment, Duration)>,
 }
 
@@ -77,6 +80,7 @@ impl WorkerMachine {
             redelivery: None,
             beat_at: None,
             look_at: None,
+            understood: Understood::default(),
             heart: heart_every.map(|every| (Moment::START, every)),
         }
     }
@@ -217,6 +221,9 @@ impl WorkerMachine {
             let agent = self.profile.id.clone();
             effects.push(Effect::Say(FromAgent::Kept { agent, task, attempt, artifact }));
         }
+        if let Some(understanding) = collected.understood {
+            effects.extend(self.understood.hear(now, understanding).map(|it| self.understands(it)));
+        }
         let (mut reports, mut look) = (Vec::with_capacity(collected.ended.len()), false);
         for (key, outcome) in collected.ended {
             look |= outcome.is_none();
@@ -319,6 +326,8 @@ impl Machine for WorkerMachine {
                 if matches!(self.stage, Stage::Draining { .. }) {
                     effects.push(self.leaving());
                 }
+                // What was said last may have been lost with the old leader.
+                effects.extend(self.understood.again().map(|it| self.understands(it)));
                 if !self.unacknowledged.is_empty() {
                     effects.push(self.ended(self.unacknowledged.values().cloned().collect()));
                 }
@@ -344,6 +353,7 @@ impl Machine for WorkerMachine {
             return;
         }
         self.redeliver(now, effects);
+        effects.extend(self.understood.due(now).map(|it| self.understands(it)));
         if self.beat_at.is_some_and(|at| at <= now) {
             self.beat_at = Some(now + self.terms.beat_every);
             effects.push(self.beat());
@@ -370,7 +380,9 @@ impl Machine for WorkerMachine {
         let due = self.due.first().map(|(at, _)| *at);
         let redelivery = self.redelivery.map(|(at, _)| at);
         let heart = self.heart.map(|(at, _)| at);
-        [until, due, redelivery, self.beat_at, self.look_at, heart].into_iter().flatten().min()
+        let understood = self.understood.wakeup();
+        let all = [until, due, redelivery, self.beat_at, self.look_at, understood, heart];
+        all.into_iter().flatten().min()
     }
 }
 

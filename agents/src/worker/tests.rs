@@ -17,6 +17,7 @@ use orkestra_runtime::{
         agent::{AgentProfile, Assignment, Availability, FromAgent, Report, ToAgent},
         payload::{Json, Payload},
         task::{Failure, FailureKind, Outcome},
+        understanding::Understanding,
     },
     time::SystemClock,
 };
@@ -299,6 +300,36 @@ async fn an_artifact_is_kept_and_named() {
     assert_eq!((artifact.name.as_str(), artifact.bytes, &artifact.blob), ("notes", 3, &name));
     assert_eq!(hired.ended().await[0].outcome, Outcome::Completed(output));
     assert_eq!(hired.blobs.get(&name).await.unwrap().unwrap(), "abc");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_agent_understands_is_said_at_a_pace_the_newest_word_first_to_last() {
+    let agent = FunctionAgent::new(|_, context: crate::Context| async move {
+        for word in 0..5 {
+            context.understand(Understanding::of(format!("word {word}")))?;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let long = Understanding::of("x".repeat(20_000));
+        Ok(Json::of(&context.understand(long).unwrap_err().kind).unwrap())
+    });
+    let mut hired = bench(1, agent).hire().await;
+    hired.assign(vec![assignment(1)]);
+    let mut words = Vec::new();
+    while words.len() < 2 {
+        match hired.said.recv().await {
+            Some(FromAgent::Understood { understanding, .. }) => {
+                words.push(understanding.current_understanding);
+            }
+            Some(FromAgent::Ended { reports, .. }) => {
+                let refused = Json::of(&FailureKind::BadOutput).unwrap();
+                let outcome = Outcome::Completed(Payload::Inline(refused));
+                assert_eq!(reports[0].outcome, outcome);
+            }
+            Some(_) => {}
+            None => panic!("it went with {words:?}"),
+        }
+    }
+    assert_eq!(words, ["word 0", "word 4"]);
 }
 
 #[tokio::test(start_paused = true)]

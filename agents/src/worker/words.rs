@@ -5,6 +5,7 @@ use std::time::Duration;
 use orkestra_runtime::protocol::{
     agent::{Artifact, Assignment, Availability, FromAgent, Progress},
     task::Outcome,
+    understanding::Understanding,
 };
 
 use crate::context::AttemptKey;
@@ -41,6 +42,8 @@ pub struct Collected {
     pub kept: Vec<(AttemptKey, Artifact)>,
     /// Ends; without an outcome where the attempt was dropped.
     pub ended: Vec<(AttemptKey, Option<Outcome>)>,
+    /// What the agent understands now, if it said so.
+    pub understood: Option<Understanding>,
 }
 
 /// What a worker can ask the world to do.

@@ -4,6 +4,7 @@
 //! second time, so nothing can be lost between the journal and its audit. Payloads stand in rows as
 //! they stand in the journal; secrets never get there.
 
+mod context;
 mod row;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ pub struct AuditFilter {
     pub since: Option<Wall>,
     /// Before.
     pub until: Option<Wall>,
-    /// Of this type, or of the family that it names (`task`, `run`, `agent`).
+    /// Of this type, or of the family that it names (`task`, `run`, `agent`, `context`).
     pub event_type: Option<String>,
     /// About this task.
     pub task: Option<TaskId>,
@@ -83,7 +84,21 @@ impl Auditor {
 
     /// The row of the next event.
     pub fn row(&mut self, number: Number, at: Wall, event: &Event) -> AuditRow {
-        let Event::Task(event) = event;
+        let event = match event {
+            Event::Task(event) => event,
+            Event::Context(event) => {
+                return AuditRow {
+                    event_id: format!("s{}-{number}", self.shard),
+                    number,
+                    timestamp: at,
+                    event_type: context::type_of(event),
+                    run: None,
+                    task_id: None,
+                    agent_name: context::agent_of(event).cloned(),
+                    details: context::details_of(event),
+                };
+            }
+        };
         self.remember(number, event);
         let (run, task) = Self::subject(number, event);
         let names = task.and_then(|no| self.tasks.get(&no));

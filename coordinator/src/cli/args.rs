@@ -1,12 +1,17 @@
 //! What can be typed.
 
+mod operations;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use operations::Operation;
+
 use crate::{
     bench::Part,
-    cli::change::args::{ControlCommand, TaskChange},
+    cli::change::args::{AgentChange, ControlCommand, TaskChange},
+    context::ProjectPhase,
     output::{Exit, Format},
 };
 
@@ -54,10 +59,10 @@ pub(super) enum Command {
     Scenario(ScenarioCommand),
     #[command(flatten)]
     Control(ControlCommand),
-    /// Look at tasks, cancel them, try them again.
+    /// Look at tasks, cancel them, try them again, decide what they ask.
     #[command(subcommand)]
     Task(TaskCommand),
-    /// Look at agents.
+    /// Look at agents, give them no more work, or work again.
     #[command(subcommand)]
     Agent(AgentCommand),
     /// Say why a task stands where it stands, and what happens next.
@@ -68,6 +73,9 @@ pub(super) enum Command {
         #[command(flatten)]
         run: RunChoice,
     },
+    /// See what happened and what agents understand; take and restore snapshots of it.
+    #[command(subcommand)]
+    Context(ContextCommand),
     /// Read what happened, event by event.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -77,6 +85,8 @@ pub(super) enum Command {
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    #[command(flatten)]
+    Operate(Operation),
     /// Save what is left of a damaged data directory into a new one.
     #[command(after_help = "Example:\n  orkestra recover --data-dir .orkestra --into saved")]
     Recover {
@@ -193,6 +203,50 @@ pub(super) enum TaskCommand {
 pub(super) enum AgentCommand {
     /// List agents: what they can do, what they did, why one cannot work.
     List,
+    #[command(flatten)]
+    Change(AgentChange),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ContextCommand {
+    /// Show how the work stands, what agents understand and what happened lately.
+    #[command(
+        after_help = "Examples:\n  orkestra context show\n  orkestra context show --agent synthesis\n  orkestra context show --snapshot 57 -o json"
+    )]
+    Show {
+        /// Only this agent, with its own log.
+        #[arg(long, value_name = "AGENT")]
+        agent: Option<String>,
+        /// As it was at this snapshot.
+        #[arg(long, value_name = "SNAPSHOT")]
+        snapshot: Option<String>,
+        /// How many of the latest events.
+        #[arg(long, value_name = "N", default_value_t = 10)]
+        events: u64,
+    },
+    /// List snapshots, latest first.
+    List,
+    /// Take a snapshot.
+    #[command(after_help = "Example:\n  orkestra context snapshot --reason \"before the release\"")]
+    Snapshot {
+        /// What is said of it.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+    },
+    /// Make what was understood at a snapshot, and its phase, the present again; tasks stay.
+    #[command(after_help = "Example:\n  orkestra context restore 57")]
+    Restore {
+        /// The snapshot, by its number.
+        snapshot: String,
+    },
+    /// Tell one who comes back what there is to know.
+    Summary,
+    /// Say in which phase the work is.
+    #[command(after_help = "Example:\n  orkestra context phase testing")]
+    Phase {
+        /// The phase.
+        phase: ProjectPhase,
+    },
 }
 
 #[derive(Debug, Subcommand)]

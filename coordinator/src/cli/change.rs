@@ -1,40 +1,76 @@
-//! Commands that change runs and tasks: asked of the process that is at work in the folder, or done
-//! in the folder itself where nobody is.
+//! Commands that change runs, tasks and agents: asked of the process that is at work in the folder,
+//! or done in the folder itself where nobody is.
 
+mod answer;
 pub(super) mod args;
 mod asking;
+mod pending;
 mod status;
+mod telling;
 
 use orkestra_runtime::{
     Result,
-    id::{RunId, TaskId},
+    id::{AgentId, RunId, TaskId},
 };
+use serde::{Serialize, de::DeserializeOwned};
 
-use self::args::{ControlCommand, TaskChange};
+use self::args::{AgentChange, ControlCommand, ScopeArgs, TaskChange, WordArgs};
 pub(super) use self::asking::Asking;
 use crate::{
     cli::args::RunChoice,
-    door::{Changed, Reason, Request},
+    door::{Reason, Request},
     output::{Console, Exit, Format},
 };
 
-/// A change to a task.
+/// A change to a task, or what people are asked by one.
 pub(super) async fn task(
     change: &TaskChange,
     asking: &Asking<'_>,
     console: &mut Console,
 ) -> Result<Exit> {
-    let request = match change {
-        TaskChange::Cancel { task, run, reason } => Request::TaskCancel {
-            run: chosen(run)?,
-            task: TaskId::new(task)?,
-            reason: Reason::new(reason)?,
-        },
-        TaskChange::Retry { task, run } => {
-            Request::TaskRetry { run: chosen(run)?, task: TaskId::new(task)? }
+    match change {
+        TaskChange::Cancel { task, run, reason } => {
+            let (run, task, reason) = (chosen(run)?, TaskId::new(task)?, Reason::new(reason)?);
+            let request = Request::TaskCancel { run, task, reason };
+            ask((&request, None), asking, console, telling::changed).await
         }
+        TaskChange::Retry { task, run } => {
+            let request = Request::TaskRetry { run: chosen(run)?, task: TaskId::new(task)? };
+            ask((&request, None), asking, console, telling::changed).await
+        }
+        TaskChange::Approve { word } => {
+            let (run, task, reason, name) = said(word)?;
+            let request = Request::TaskApprove { run, task, reason };
+            ask((&request, name.as_ref()), asking, console, telling::decided).await
+        }
+        TaskChange::Reject { word } => {
+            let (run, task, reason, name) = said(word)?;
+            let request = Request::TaskReject { run, task, reason };
+            ask((&request, name.as_ref()), asking, console, telling::decided).await
+        }
+        TaskChange::Answer { word, answer } => {
+            let answer = answer::read(answer)?;
+            let (run, task, reason, name) = said(word)?;
+            let request = Request::TaskAnswer { run, task, answer, reason };
+            ask((&request, name.as_ref()), asking, console, telling::decided).await
+        }
+        TaskChange::Pending { run } => pending::pending(run.as_deref(), asking, console).await,
+    }
+}
+
+/// A change to an agent.
+pub(super) async fn agent(
+    change: &AgentChange,
+    asking: &Asking<'_>,
+    console: &mut Console,
+) -> Result<Exit> {
+    let request = match change {
+        AgentChange::Drain { agent, reason } => {
+            Request::AgentDrain { agent: AgentId::new(agent)?, reason: Reason::new(reason)? }
+        }
+        AgentChange::Resume { agent } => Request::AgentResume { agent: AgentId::new(agent)? },
     };
-    changed(&asking.ask(&request, None).await?, console)
+    ask((&request, None), asking, console, telling::stands).await
 }
 
 /// A change to a run, or to what goes on as a whole.
@@ -44,57 +80,55 @@ pub(super) async fn control(
     console: &mut Console,
 ) -> Result<Exit> {
     match command {
-        ControlCommand::Cancel { run, reason } => {
-            let request =
-                Request::RunCancel { run: RunId::new(run)?, reason: Reason::new(reason)? };
-            changed(&asking.ask(&request, None).await?, console)
-        }
         ControlCommand::Status => status::status(asking, console).await,
+        ControlCommand::Cancel { run, reason } => {
+            let (run, reason) = (RunId::new(run)?, Reason::new(reason)?);
+            let request = Request::RunCancel { run, reason };
+            ask((&request, None), asking, console, telling::changed).await
+        }
+        ControlCommand::Pause { scope, reason } => {
+            let ((run, namespace), reason) = (scoped(scope)?, Reason::new(reason)?);
+            let request = Request::Pause { run, namespace, reason };
+            ask((&request, None), asking, console, telling::stands).await
+        }
+        ControlCommand::Resume { scope } => {
+            let (run, namespace) = scoped(scope)?;
+            let request = Request::Resume { run, namespace };
+            ask((&request, None), asking, console, telling::stands).await
+        }
     }
+}
+
+/// Asks, in the name of somebody if one is given, and tells what came of it.
+async fn ask<T: Serialize + DeserializeOwned>(
+    (request, name): (&Request, Option<&AgentId>),
+    asking: &Asking<'_>,
+    console: &mut Console,
+    told: fn(&T) -> String,
+) -> Result<Exit> {
+    let done = asking.ask(request, name).await?;
+    if console.format() == Format::Table {
+        console.say(told(&done))?;
+    } else {
+        console.item(&done, told)?;
+    }
+    Ok(Exit::Done)
 }
 
 fn chosen(choice: &RunChoice) -> Result<Option<RunId>> {
     choice.run.as_ref().map(RunId::new).transpose()
 }
 
-fn changed(changed: &Changed, console: &mut Console) -> Result<Exit> {
-    if console.format() == Format::Table {
-        console.say(told(changed))?;
-    } else {
-        console.item(changed, told)?;
-    }
-    Ok(Exit::Done)
+/// What every word of a person has, checked.
+type Said = (Option<RunId>, TaskId, Reason, Option<AgentId>);
+
+fn said(word: &WordArgs) -> Result<Said> {
+    let name = word.name.as_ref().map(AgentId::new).transpose()?;
+    Ok((chosen(&word.run)?, TaskId::new(&word.task)?, Reason::new(&word.reason)?, name))
 }
 
-/// What happened, and what to do next.
-fn told(changed: &Changed) -> String {
-    let Changed { change, run, task, tasks, open, scenario, pid } = changed;
-    let what = match (task, tasks.saturating_sub(1)) {
-        (Some(task), 0) => format!("task {task} of run {run} is {change}"),
-        (Some(task), 1) => format!("task {task} of run {run} is {change}, and one task with it"),
-        (Some(task), more) => {
-            format!("task {task} of run {run} is {change}, and {more} tasks with it")
-        }
-        (None, 0) => format!("run {run} is {change}, with one task"),
-        (None, _) => format!("run {run} is {change}, with {tasks} tasks"),
-    };
-    let (left, them) = match open {
-        0 => {
-            let next = "every task of the run has ended: `orkestra task list` shows how";
-            return format!("{what}\n{next}");
-        }
-        1 => ("one task of the run has not ended".to_owned(), "it"),
-        open => (format!("{open} tasks of the run have not ended"), "them"),
-    };
-    match pid {
-        Some(pid) => format!(
-            "{what}\n{left}: process {pid}, which is at work, goes on with what its agents can do"
-        ),
-        None => format!(
-            "{what}\n{left}: `orkestra run …` with the file of scenario {scenario} goes on with \
-             {them}"
-        ),
-    }
+fn scoped(scope: &ScopeArgs) -> Result<(Option<RunId>, Option<String>)> {
+    Ok((scope.run.as_ref().map(RunId::new).transpose()?, scope.namespace.clone()))
 }
 
 #[cfg(test)]

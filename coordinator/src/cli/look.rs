@@ -23,8 +23,17 @@ use crate::{
 };
 
 /// The states that a task can be in.
-const STATES: [&str; 8] =
-    ["held", "waiting", "ready", "retrying", "running", "completed", "failed", "cancelled"];
+const STATES: [&str; 9] = [
+    "held",
+    "waiting",
+    "ready",
+    "retrying",
+    "running",
+    "asked",
+    "completed",
+    "failed",
+    "cancelled",
+];
 
 /// A task, with what is sensitive in it.
 #[derive(Serialize)]
@@ -168,8 +177,8 @@ impl<'a> Looking<'a> {
 
     async fn rows(&self, args: &AuditArgs) -> Result<Vec<AuditRow>> {
         let filter = AuditFilter {
-            since: args.since.as_deref().map(when::parse).transpose()?,
-            until: args.until.as_deref().map(when::parse).transpose()?,
+            since: args.since.as_deref().map(when::time_of).transpose()?,
+            until: args.until.as_deref().map(when::time_of).transpose()?,
             event_type: args.event_type.clone(),
             task: args.task.as_deref().map(TaskId::new).transpose()?,
             agent: args.agent.as_deref().map(AgentId::new).transpose()?,

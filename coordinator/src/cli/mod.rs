@@ -4,8 +4,11 @@
 //! fault of the user's is told with its place and with what to do.
 
 mod args;
+mod backup;
 mod bench;
 mod change;
+mod compact;
+mod context;
 mod failure;
 mod files;
 mod guard;
@@ -23,7 +26,7 @@ use orkestra_runtime::time::{Clock as _, SystemClock};
 
 use crate::{
     cli::{
-        args::{AgentCommand, AuditCommand, Cli, Command, Common, TaskCommand},
+        args::{AgentCommand, AuditCommand, Cli, Command, Common, Operation, TaskCommand},
         change::Asking,
         failure::Failure,
         look::Looking,
@@ -33,6 +36,7 @@ use crate::{
 };
 
 pub use parse::parses;
+pub use when::time_of;
 
 /// Runs the command that this process was started with.
 pub fn main() -> Exit {
@@ -103,10 +107,8 @@ async fn serve(
         }
         Command::Task(TaskCommand::Get { task, run, reveal }) => {
             let asking = Asking { settings, clock };
-            let revealed = match reveal {
-                true => Some(redact::reveal(&task, &run, &asking).await?),
-                false => None,
-            };
+            let revealed =
+                if reveal { Some(redact::reveal(&task, &run, &asking).await?) } else { None };
             let mut looking = Looking::at(data_dir, console, now).await?;
             looking.task_get((&task, &run), revealed.as_ref())?
         }
@@ -117,6 +119,9 @@ async fn serve(
         Command::Task(TaskCommand::Change(command)) => {
             change::task(&command, &Asking { settings, clock }, console).await?
         }
+        Command::Agent(AgentCommand::Change(command)) => {
+            change::agent(&command, &Asking { settings, clock }, console).await?
+        }
         Command::Control(command) => {
             change::control(&command, &Asking { settings, clock }, console).await?
         }
@@ -126,12 +131,22 @@ async fn serve(
         Command::Agent(AgentCommand::List) => {
             Looking::at(data_dir, console, now).await?.agent_list()?
         }
+        Command::Context(command) => context::serve(&command, settings, clock, console).await?,
         Command::Audit(AuditCommand::List(filter)) => {
             Looking::at(data_dir, console, now).await?.audit_list(&filter).await?
         }
         Command::Audit(AuditCommand::Export { filter, dir }) => {
             let mut looking = Looking::at(data_dir, console, now).await?;
             looking.audit_export(&filter, dir.as_deref()).await?
+        }
+        Command::Operate(Operation::Backup { into }) => {
+            backup::backup(data_dir, &into, console, &clock).await?
+        }
+        Command::Operate(Operation::Restore { from }) => {
+            backup::restore(&from, data_dir, console, &clock).await?
+        }
+        Command::Operate(Operation::Compact { keep_records }) => {
+            compact::compact(data_dir, keep_records, console, &clock).await?
         }
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
         Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,

@@ -6,13 +6,34 @@ use crate::cli::args::Cli;
 
 /// Checks that a command line, without the program's name, can be typed; answers the fault as it
 /// would be shown. Nothing is run.
-pub fn parses<T: Into<String>>(words: impl IntoIterator<Item = T>) -> Result<(), String> {
-    let words = std::iter::once("orkestra".to_owned()).chain(words.into_iter().map(Into::into));
+pub fn parses(line: &str) -> Result<(), String> {
+    let words = std::iter::once("orkestra".to_owned()).chain(words(line));
     match Cli::try_parse_from(words) {
         // Help and version are answers.
         Err(told) if told.exit_code() != 0 => Err(told.to_string()),
         _ => Ok(()),
     }
+}
+
+/// The words of a line as a shell would hand them on: quotes hold together, a comment or a
+/// redirection ends it.
+fn words(line: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let (mut word, mut quoted) = (None::<String>, None);
+    for letter in line.chars() {
+        match (letter, quoted) {
+            (mark, Some(open)) if mark == open => quoted = None,
+            ('"' | '\'', None) => {
+                quoted = Some(letter);
+                word.get_or_insert_default();
+            }
+            ('#' | '>', None) if word.is_none() => break,
+            (letter, None) if letter.is_whitespace() => words.extend(word.take()),
+            (letter, _) => word.get_or_insert_default().push(letter),
+        }
+    }
+    words.extend(word);
+    words
 }
 
 #[cfg(test)]
@@ -34,15 +55,15 @@ mod tests {
         examples(&Cli::command(), &mut found);
         assert!(found.len() > 5, "the examples of the help were not found: {found:?}");
         for line in found {
-            let words = line.split_whitespace().take_while(|word| *word != ">");
-            assert_eq!(parses(words), Ok(()), "{line}");
+            assert_eq!(parses(&line), Ok(()), "{line}");
         }
     }
 
     #[test]
     fn what_cannot_be_typed_is_told() {
-        let fault = parses(["task", "lst"]).unwrap_err();
+        let fault = parses("task lst").unwrap_err();
         assert!(fault.contains("'lst'"), "{fault}");
-        assert_eq!(parses(["--help"]), Ok(()));
+        assert_eq!(parses("--help"), Ok(()));
+        assert_eq!(words("a \"b c\" '' d # e > f"), ["a", "b c", "", "d"]);
     }
 }

@@ -124,7 +124,7 @@ async fn on_system(
     console: &mut Console,
 ) -> Result<watch::Watched, Failure> {
     let tasks = system.tasks();
-    let run = choose::choose(prepared, args.fresh, tasks, console).await?;
+    let run = choose::choose(prepared, args.fresh, (tasks, system.contexts()), console).await?;
     let patience = if args.no_wait { watch::Patience::ForAgents } else { watch::Patience::ForAll };
     let watched = watch::watch((&run, patience), (system, clock), interruptions, console).await?;
     let summary = match watched {
@@ -183,6 +183,7 @@ pub(super) fn bare_spec(
     tasks.retain_for = config.tasks_retain_for;
     tasks.retain_runs = config.tasks_retain_runs.get();
     tasks.retain_tasks = u32::try_from(config.tasks_retain_count).unwrap_or(u32::MAX);
+    spec.settings.context.snapshot_every = config.context_snapshot_every;
     spec.node = config.node_name.clone();
     spec.pace = ShardPace {
         snapshot_every: u64::from(config.journal_snapshot_every_records.get()),

@@ -3,11 +3,12 @@
 use orkestra_runtime::{Error, ErrorKind, Result, time::Wall};
 
 /// Reads `2026-11-21`, `2026-11-21T09:00:00Z` or `2026-11-21 09:00:00` (all UTC).
-pub(super) fn parse(text: &str) -> Result<Wall> {
+pub fn time_of(text: &str) -> Result<Wall> {
     let refused = || {
+        let shown: String = text.chars().take(60).collect();
         Error::new(
             ErrorKind::Invalid,
-            format!("{text:?} is not a time: write 2026-11-21 or 2026-11-21T09:00:00Z (UTC)"),
+            format!("{shown:?} is not a time: write 2026-11-21 or 2026-11-21T09:00:00Z (UTC)"),
         )
     };
     let full = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
@@ -22,9 +23,12 @@ mod tests {
 
     #[test]
     fn a_date_is_its_midnight_and_a_time_is_itself() {
-        assert_eq!(parse("2026-11-21").unwrap().to_string(), "2026-11-21T00:00:00.000Z");
-        assert_eq!(parse("2026-11-21T09:08:07Z").unwrap().to_string(), "2026-11-21T09:08:07.000Z");
-        assert_eq!(parse("2026-11-21 09:08:07").unwrap().to_string(), "2026-11-21T09:08:07.000Z");
-        assert!(parse("yesterday").unwrap_err().to_string().contains("write 2026-11-21"));
+        assert_eq!(time_of("2026-11-21").unwrap().to_string(), "2026-11-21T00:00:00.000Z");
+        assert_eq!(
+            time_of("2026-11-21T09:08:07Z").unwrap().to_string(),
+            "2026-11-21T09:08:07.000Z"
+        );
+        assert_eq!(time_of("2026-11-21 09:08:07").unwrap().to_string(), "2026-11-21T09:08:07.000Z");
+        assert!(time_of("yesterday").unwrap_err().to_string().contains("write 2026-11-21"));
     }
 }

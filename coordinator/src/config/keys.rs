@@ -96,6 +96,8 @@ keys! {
         "how often the health of the team is judged for the record";
     "sweeps.recovery_every", sweeps_recovery_every: Duration = "10m",
         "how often tasks in progress that nobody holds are looked for";
+    "context.snapshot_every", context_snapshot_every: Duration = "10m",
+        "how long after something happened a snapshot of the context is taken";
     "agents.blocking_threads", agents_blocking_threads: NonZeroU32 = "32",
         "how many threads run blocking functions";
     "agents.lost_threads_max", agents_lost_threads_max: NonZeroU32 = "8",

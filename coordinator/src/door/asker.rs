@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path};
 
-use orkestra_runtime::id::AgentId;
+use orkestra_runtime::{Error, ErrorKind, Result, id::AgentId};
 
 /// Where names of users stand.
 const USERS: &str = "/etc/passwd";
@@ -25,6 +25,20 @@ impl Asker {
     /// The user of this process.
     pub(crate) async fn of_process() -> Self {
         Self::of_uid(rustix::process::geteuid().as_raw()).await
+    }
+
+    /// The person who asks: the name that was given, or else that of the user.
+    pub(crate) fn person(&self) -> Result<AgentId> {
+        let named = || AgentId::new(self.user.as_deref()?).ok();
+        self.name.clone().or_else(named).ok_or_else(|| {
+            let message = format!("the user of uid {} has no name: say who decides", self.uid);
+            Error::new(ErrorKind::Invalid, message)
+        })
+    }
+
+    /// The account through which somebody asks, whomever it speaks for.
+    pub(crate) fn account(&self) -> String {
+        Self { name: None, ..self.clone() }.to_string()
     }
 
     /// The same user, speaking for somebody.
@@ -69,5 +83,9 @@ mod tests {
         assert_eq!(asker(77).to_string(), "uid 77");
         let grace = asker(0).speaking_for(Some(AgentId::new("grace").unwrap()));
         assert_eq!(grace.to_string(), "grace, asked by root (uid 0)");
+        assert_eq!(grace.account(), "root (uid 0)");
+        assert_eq!(grace.person().unwrap().as_str(), "grace");
+        assert_eq!(asker(1000).person().unwrap().as_str(), "ada");
+        assert_eq!(asker(77).person().unwrap_err().kind(), ErrorKind::Invalid);
     }
 }

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    ANSWER_BYTES_MAX, REQUEST_WITHIN,
+    ANSWER_BYTES_MAX, LINE_BYTES_MAX, REQUEST_WITHIN,
     frame::{Broken, Lines},
     message::{Answered, Asking, VERSION},
     place,
@@ -39,24 +39,27 @@ impl Link {
     ///
     /// An error means that there is a door which is not for this user.
     pub async fn open(data_dir: &Path) -> Result<Option<Self>> {
+        let mut refused = None;
         for place in place::places(data_dir, &place::bases())? {
             let path = &place.socket;
             let connected = timeout(OPEN_WITHIN, UnixStream::connect(path)).await;
             let stream = match connected.map_err(io::Error::from).flatten() {
                 Ok(stream) => stream,
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                    return Err(not_ours(path).because(error));
+                    refused = Some(not_ours(path).because(error));
+                    continue;
                 }
                 Err(_) => continue,
             };
             if !is_believed(&stream, data_dir) {
-                return Err(not_ours(path));
+                refused = Some(not_ours(path));
+                continue;
             }
             let (reader, writer) = stream.into_split();
             let lines = Lines::of(reader, ANSWER_BYTES_MAX);
             return Ok(Some(Self { lines, writer, asked: 0 }));
         }
-        Ok(None)
+        refused.map_or(Ok(None), Err)
     }
 
     /// Asks, in the name of somebody if one is given, and waits for the answer.
@@ -73,6 +76,13 @@ impl Link {
         self.asked += 1;
         let asking = Asking { v: VERSION, id: self.asked, name, request };
         let mut line = serde_json::to_vec(&asking).map_err(unreadable)?;
+        if line.len() > LINE_BYTES_MAX {
+            let message = format!(
+                "what is asked has {} bytes, and at most {LINE_BYTES_MAX} are taken at the door",
+                line.len()
+            );
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
         line.push(b'\n');
         let answer = timeout(REQUEST_WITHIN + GRACE, self.exchange(&line)).await;
         let answer = answer.unwrap_or_else(|_| Err(unanswered("it does not answer")))?;

@@ -19,12 +19,12 @@
 //! | `UNAVAILABLE`, no answer, a closed connection | perhaps | look, then ask again |
 //!
 //! A new command is a variant of [`Request`], its place in [`Request::target`], and an arm in
-//! [`Keeper::carry_out`](keeper::Keeper::carry_out); `docs/control.md` tells programs of it.
+//! [`Clerk::carry_out`](clerk::Clerk::carry_out); `docs/control.md` tells programs of it.
 
 mod asker;
+pub(crate) mod clerk;
 pub mod client;
 mod frame;
-pub(crate) mod keeper;
 mod message;
 mod place;
 mod report;
@@ -36,10 +36,10 @@ mod target;
 use std::time::Duration;
 
 pub(crate) use asker::Asker;
+pub(crate) use clerk::{Clerk, Identity};
 pub use client::Link;
-pub(crate) use keeper::{Identity, Keeper};
 pub use message::{Code, VERSION};
-pub use report::{Changed, NodeStatus, Redacted, RunStatus, Status};
+pub use report::{Changed, Decided, NodeStatus, Redacted, RunStatus, Stands, Status};
 pub use request::{REASON_BYTES_MAX, Reason, Request};
 pub(crate) use serve::child;
 pub(crate) use target::{no_run, no_task};
@@ -58,6 +58,11 @@ const REQUEST_WITHIN: Duration = Duration::from_secs(45);
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
 /// How long requests that are under way may go on once the door closes.
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
+
+/// Whether a line is a request that can be carried out; never fails, whatever the bytes are.
+pub fn is_request(line: &[u8]) -> bool {
+    message::read(line).1.is_ok()
+}
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! What requests are answered.
 
 use orkestra_runtime::{
-    id::{NodeId, RunId, TaskId},
+    id::{AgentId, NodeId, RunId, TaskId},
     time::Wall,
 };
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,45 @@ pub struct Changed {
     /// The scenario of the run; may be empty.
     pub scenario: String,
     /// The process that is at work in the folder and goes on with what it can; none if nobody is.
+    #[serde(default)]
+    pub pid: Option<u32>,
+}
+
+/// What became of a person's word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// What was said: `approved`, `rejected`, `answered`.
+    pub decision: String,
+    /// The run.
+    pub run: RunId,
+    /// The task.
+    pub task: TaskId,
+    /// Who said it.
+    pub by: AgentId,
+    /// Whether that settled the question; otherwise others are asked still.
+    pub settled: bool,
+    /// The process that is at work in the folder; none if nobody is.
+    #[serde(default)]
+    pub pid: Option<u32>,
+}
+
+/// How something stands that can be stopped and let go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stands {
+    /// How it stands, as a participle: `paused`, `resumed`, `drained`, `returned`.
+    pub change: String,
+    /// The run that does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// The namespace that does; the default namespace has an empty name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// The agent that does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    /// Whether it stood otherwise before.
+    pub changed: bool,
+    /// The process that is at work in the folder; none if nobody is.
     #[serde(default)]
     pub pid: Option<u32>,
 }
@@ -96,6 +135,12 @@ pub struct RunStatus {
     pub failed: u64,
     /// How many were cancelled.
     pub cancelled: u64,
+    /// How many wait for people.
+    #[serde(default)]
+    pub asked: u64,
+    /// By whom it was paused, and why; none if it was not.
+    #[serde(default)]
+    pub paused: Option<String>,
 }
 
 impl Status {
@@ -119,6 +164,8 @@ impl RunStatus {
             completed: counts.completed,
             failed: counts.failed,
             cancelled: counts.cancelled,
+            asked: counts.asked,
+            paused: run.paused.as_ref().map(ToString::to_string),
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    id::{RunId, TaskId},
+    id::{AgentId, RunId, TaskId},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::target::Target;
 
@@ -47,6 +48,76 @@ pub enum Request {
         #[serde(default)]
         reason: Reason,
     },
+    /// Says yes to a task that asks people; answered by [`Decided`](super::Decided).
+    TaskApprove {
+        /// Its run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
+        /// The task.
+        task: TaskId,
+        /// Why, for the record.
+        #[serde(default)]
+        reason: Reason,
+    },
+    /// Says no to a task that asks people; answered by [`Decided`](super::Decided).
+    TaskReject {
+        /// Its run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
+        /// The task.
+        task: TaskId,
+        /// Why, for the record.
+        #[serde(default)]
+        reason: Reason,
+    },
+    /// Answers a task that asks people; answered by [`Decided`](super::Decided).
+    TaskAnswer {
+        /// Its run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
+        /// The task.
+        task: TaskId,
+        /// The answer: any JSON.
+        answer: Value,
+        /// Why, for the record.
+        #[serde(default)]
+        reason: Reason,
+    },
+    /// Gives out nothing more of a run or of a namespace; answered by [`Stands`](super::Stands).
+    Pause {
+        /// The run; without one, a namespace.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
+        /// The namespace; without one, the default namespace.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        namespace: Option<String>,
+        /// Why, for the record.
+        #[serde(default)]
+        reason: Reason,
+    },
+    /// Lets go on what was paused; answered by [`Stands`](super::Stands).
+    Resume {
+        /// The run; without one, a namespace.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
+        /// The namespace; without one, the default namespace.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        namespace: Option<String>,
+    },
+    /// Gives an agent nothing more, while it finishes what it holds; answered by
+    /// [`Stands`](super::Stands).
+    AgentDrain {
+        /// The agent.
+        agent: AgentId,
+        /// Why, for the record.
+        #[serde(default)]
+        reason: Reason,
+    },
+    /// Gives a drained agent work again; answered by [`Stands`](super::Stands).
+    AgentResume {
+        /// The agent.
+        agent: AgentId,
+    },
     /// Deletes what is sensitive in an ended task; answered by [`Redacted`](super::Redacted).
     TaskRedact {
         /// Its run.
@@ -79,9 +150,16 @@ impl Request {
             Self::Status {} => Target::Node,
             Self::TaskCancel { run, task, .. }
             | Self::TaskRetry { run, task }
+            | Self::TaskApprove { run, task, .. }
+            | Self::TaskReject { run, task, .. }
+            | Self::TaskAnswer { run, task, .. }
             | Self::TaskRedact { run, task }
             | Self::TaskReveal { run, task } => Target::Task(run.as_ref(), task),
             Self::RunCancel { run, .. } | Self::RunRedact { run } => Target::Run(Some(run)),
+            Self::Pause { run, .. } | Self::Resume { run, .. } => {
+                run.as_ref().map_or(Target::Node, |run| Target::Run(Some(run)))
+            }
+            Self::AgentDrain { agent, .. } | Self::AgentResume { agent } => Target::Agent(agent),
         }
     }
 }

@@ -18,10 +18,7 @@ use orkestra_runtime::{
 use serde_json::Value;
 use tokio::{
     io::AsyncWriteExt as _,
-    net::{
-        UnixStream,
-        unix::{OwnedWriteHalf, UCred},
-    },
+    net::{UnixStream, unix::OwnedWriteHalf},
     sync::watch,
     task::JoinSet,
     time::timeout,
@@ -31,8 +28,8 @@ use super::{
     ANSWER_BYTES_MAX, CLOSE_WITHIN, CONNECTIONS_MAX, IDLE_WITHIN, LINE_BYTES_MAX, REQUEST_WITHIN,
     WRITE_WITHIN,
     asker::Asker,
+    clerk::Clerk,
     frame::{Broken, Lines},
-    keeper::Keeper,
     message::{self, Answered, Asked, Code, Trouble},
     place,
     socket::Socket,
@@ -47,18 +44,18 @@ const TRIES_MAX: u32 = 5;
 ///
 /// One that cannot be opened must not keep the node from its work: it fails once it runs, is tried
 /// again, and is parked with its reason in the supervision log.
-pub(crate) fn child(data_dir: PathBuf, keeper: Arc<Keeper>, clock: Arc<dyn Clock>) -> ChildSpec {
+pub(crate) fn child(data_dir: PathBuf, clerk: Arc<Clerk>, clock: Arc<dyn Clock>) -> ChildSpec {
     let data_dir = Arc::new(data_dir);
     let child = ChildSpec::worker("control", move |starting: Starting| {
-        let (data_dir, keeper, clock) =
-            (Arc::clone(&data_dir), Arc::clone(&keeper), Arc::clone(&clock));
+        let (data_dir, clerk, clock) =
+            (Arc::clone(&data_dir), Arc::clone(&clerk), Arc::clone(&clock));
         async move {
             let socket = Socket::open(&data_dir, &place::bases());
             if let Err(error) = &socket {
                 tracing::warn!(%error, "no other process can ask this one for anything");
             }
             let (close, closing) = watch::channel(false);
-            let duty = async move { serve(socket?, keeper, closing).await };
+            let duty = async move { serve(socket?, clerk, closing).await };
             let cell = duty::spawn_linked(duty, clock, starting.supervisor).await?;
             Ok(Started::from(Running::new(cell).stopped_by(move || {
                 close.send_replace(true);
@@ -71,7 +68,7 @@ pub(crate) fn child(data_dir: PathBuf, keeper: Arc<Keeper>, clock: Arc<dyn Clock
 /// Lets askers in until the door is to close; those who are being answered then get their answers.
 pub(super) async fn serve(
     socket: Socket,
-    keeper: Arc<Keeper>,
+    clerk: Arc<Clerk>,
     mut closing: watch::Receiver<bool>,
 ) -> Result<()> {
     let mut visits = JoinSet::new();
@@ -86,7 +83,7 @@ pub(super) async fn serve(
             }
             came = socket.listener.accept() => match came {
                 Ok((stream, _)) if visits.len() < CONNECTIONS_MAX => {
-                    visits.spawn(visit(stream, Arc::clone(&keeper), closing.clone()));
+                    visits.spawn(visit(stream, Arc::clone(&clerk), closing.clone()));
                 }
                 Ok((stream, _)) => turn_away(stream),
                 Err(error) => {
@@ -118,8 +115,9 @@ fn turn_away(stream: UnixStream) {
 }
 
 /// Answers one asker, request by request.
-async fn visit(stream: UnixStream, keeper: Arc<Keeper>, mut closing: watch::Receiver<bool>) {
-    let admitted = admit(stream.peer_cred());
+async fn visit(stream: UnixStream, clerk: Arc<Clerk>, mut closing: watch::Receiver<bool>) {
+    let own = rustix::process::geteuid().as_raw();
+    let admitted = admit(stream.peer_cred().map(|peer| peer.uid()), own);
     let (reader, mut writer) = stream.into_split();
     let asker = match admitted {
         Ok(uid) => Asker::of_uid(uid).await,
@@ -137,7 +135,7 @@ async fn visit(stream: UnixStream, keeper: Arc<Keeper>, mut closing: watch::Rece
             line = timeout(IDLE_WITHIN, lines.next()) => line,
         };
         let (answer, goes_on) = match line {
-            Ok(Ok(Some(line))) => (answer(&line, &keeper, &asker).await, true),
+            Ok(Ok(Some(line))) => (answer(&line, &clerk, &asker).await, true),
             Ok(Ok(None) | Err(Broken::Io(_))) | Err(_) => return,
             Ok(Err(Broken::TooLong)) => {
                 let message = format!("a line has at most {LINE_BYTES_MAX} bytes");
@@ -156,13 +154,12 @@ async fn visit(stream: UnixStream, keeper: Arc<Keeper>, mut closing: watch::Rece
 }
 
 /// Lets in the owner of this process, and root.
-fn admit(peer: io::Result<UCred>) -> Result<u32, Trouble> {
-    let own = rustix::process::geteuid().as_raw();
+fn admit(peer: io::Result<u32>, own: u32) -> Result<u32, Trouble> {
     match peer {
-        Ok(peer) if peer.uid() == own || peer.uid() == 0 => Ok(peer.uid()),
-        Ok(peer) => Err(Trouble::new(
+        Ok(uid) if uid == own || uid == 0 => Ok(uid),
+        Ok(uid) => Err(Trouble::new(
             Code::Forbidden,
-            format!("this node belongs to uid {own}, and does nothing for uid {}", peer.uid()),
+            format!("this node belongs to uid {own}, and does nothing for uid {uid}"),
         )),
         Err(error) => {
             Err(Trouble::new(Code::Forbidden, format!("the system does not say who asks: {error}")))
@@ -171,13 +168,13 @@ fn admit(peer: io::Result<UCred>) -> Result<u32, Trouble> {
 }
 
 /// Carries out one line, within the limit of a request.
-async fn answer(line: &[u8], keeper: &Keeper, asker: &Asker) -> Answered {
+async fn answer(line: &[u8], clerk: &Clerk, asker: &Asker) -> Answered {
     let (id, read) = message::read(line);
     let answer = match read {
         Ok(Asked { name, command, request }) => {
             let asker = asker.clone().speaking_for(name);
             tracing::info!(%asker, command, "asked at the control door");
-            let done = timeout(REQUEST_WITHIN, keeper.carry_out(&request, &asker)).await;
+            let done = timeout(REQUEST_WITHIN, clerk.carry_out(&request, &asker)).await;
             done.unwrap_or_else(|_| {
                 let message = format!("no answer within {REQUEST_WITHIN:?}; it may have been done");
                 Err(Error::new(ErrorKind::Unavailable, message))
@@ -197,8 +194,25 @@ async fn say(writer: &mut OwnedWriteHalf, answer: &Answered) -> io::Result<()> {
             "it was done, but its answer has {} bytes and at most {ANSWER_BYTES_MAX} are sent",
             line.len()
         );
-        let trouble = Trouble::new(Code::Full, message);
+        let trouble = Trouble::new(Code::Unavailable, message);
         line = Answered::new(answer.id.clone(), Err(trouble)).line();
     }
     timeout(WRITE_WITHIN, writer.write_all(&line)).await.map_err(io::Error::from)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_owner_of_the_node_and_root_are_let_in() {
+        assert_eq!(admit(Ok(1000), 1000).unwrap(), 1000);
+        assert_eq!(admit(Ok(0), 1000).unwrap(), 0);
+        let other = admit(Ok(1001), 1000).unwrap_err();
+        assert_eq!(other.code, Code::Forbidden);
+        assert_eq!(other.message, "this node belongs to uid 1000, and does nothing for uid 1001");
+        assert_eq!(admit(Ok(1000), 0).unwrap_err().code, Code::Forbidden);
+        let unknown = admit(Err(io::Error::other("no")), 0).unwrap_err();
+        assert_eq!(unknown.code, Code::Forbidden);
+    }
 }

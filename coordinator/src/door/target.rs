@@ -4,7 +4,7 @@ use std::future::Future;
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    id::{RunId, TaskId},
+    id::{AgentId, RunId, TaskId},
     time::Now,
 };
 
@@ -25,6 +25,8 @@ pub(crate) enum Target<'a> {
     Run(Option<&'a RunId>),
     /// A task of a run, by default of the latest.
     Task(Option<&'a RunId>, &'a TaskId),
+    /// An agent.
+    Agent(&'a AgentId),
 }
 
 /// Where questions are answered: at a node that is at work, or in what a folder holds.
@@ -48,16 +50,17 @@ impl<'a> Target<'a> {
     /// The task that it names.
     pub(crate) const fn task(self) -> Option<&'a TaskId> {
         match self {
-            Self::Node | Self::Run(_) => None,
+            Self::Node | Self::Run(_) | Self::Agent(_) => None,
             Self::Task(_, task) => Some(task),
         }
     }
 
-    /// The run that it names or means; none for the node as a whole. What is not there is told
-    /// with what there is.
+    /// The run that it names or means, if it is about one. What is not there is told with what
+    /// there is.
     pub(crate) async fn find(self, reads: &impl Reads) -> Result<Option<RunView>> {
         let (run, task) = match self {
             Self::Node => return Ok(None),
+            Self::Agent(agent) => return find_agent(agent, reads).await.map(|()| None),
             Self::Run(run) => (run, None),
             Self::Task(run, task) => (run, Some(task)),
         };
@@ -72,6 +75,15 @@ impl<'a> Target<'a> {
         }
         Ok(Some(found))
     }
+}
+
+async fn find_agent(agent: &AgentId, reads: &impl Reads) -> Result<()> {
+    let Answer::Agents(agents) = reads.look_up(Query::Agents).await? else { return Ok(()) };
+    if agents.iter().any(|found| found.id == *agent) {
+        return Ok(());
+    }
+    let message = format!("there is no agent {agent:?}: `orkestra agent list` shows all");
+    Err(Error::new(ErrorKind::NotFound, message))
 }
 
 async fn find_run(run: Option<&RunId>, reads: &impl Reads) -> Result<RunView> {

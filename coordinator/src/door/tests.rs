@@ -50,7 +50,7 @@ impl Place {
         let (close, closing) = watch::channel(false);
         let socket = Socket::open(folder.path(), &[]).unwrap();
         let mut served = JoinSet::new();
-        served.spawn(serve(socket, Arc::clone(system.keeper()), closing));
+        served.spawn(serve(socket, Arc::clone(system.clerk()), closing));
         Self { system, folder, close, served }
     }
 
@@ -286,6 +286,27 @@ async fn a_node_with_a_folder_has_a_door_and_works_without_one_if_it_must() {
     system.stop().await.unwrap();
     let log = std::fs::read_to_string(folder.path().join("supervision.jsonl")).unwrap();
     assert!(log.contains("something that is no socket is there; move it away"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hangs_can_be_cancelled_while_a_node_waits_for_it_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let builder = System::builder().data_dir(folder.path()).unwrap();
+    let system = builder.function("sleeper", 1, sleep).unwrap().start().await.unwrap();
+    let run = RunId::new("r").unwrap();
+    system.tasks().begin(&run, vec![TaskSpec::named("nap").unwrap()]).await.unwrap();
+    let tree = system.tree().clone();
+    let cancel = async {
+        // The agents are asked to finish first of all.
+        while !tree.tree().await.unwrap().to_string().contains("agents  stopping") {}
+        let mut link = Link::open(folder.path()).await.unwrap().unwrap();
+        let cancel = Request::RunCancel { run, reason: Reason::default() };
+        link.ask::<Changed>(&cancel, None).await.unwrap()
+    };
+    let (stopped, changed) = tokio::join!(system.stop(), cancel);
+    stopped.unwrap();
+    assert_eq!((changed.tasks, changed.open), (1, 0));
+    assert!(!folder.path().join("control.sock").exists());
 }
 
 #[tokio::test]

@@ -204,7 +204,9 @@ impl Expansion<'_> {
         };
         let mut names = names.clone();
         let variables: Vec<(&String, u32)> = task.repeat.iter().map(|(k, n)| (k, *n)).collect();
-        let all: u64 = variables.iter().map(|(_, count)| u64::from(*count)).product();
+        // Before a zero a product may be larger than any number.
+        let counts = variables.iter().map(|(_, count)| u64::from(*count));
+        let all = counts.fold(1, u64::saturating_mul);
         for number in 0..all {
             let mut rest = number;
             for (variable, count) in variables.iter().rev() {

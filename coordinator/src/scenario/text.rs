@@ -1,14 +1,21 @@
 //! Templates: text in which `{{ … }}` stands for a value.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io};
 
 use minijinja::{Environment, Expression, Template, UndefinedBehavior, Value as Rendered};
 use serde_json::Value;
+
+/// How many steps one template may take to yield its value.
+const STEPS_MAX: u64 = 1_000_000;
+
+/// How much one template may yield.
+const YIELD_BYTES_MAX: usize = 1024 * 1024;
 
 /// An environment for templates: an unknown name is an error, and nothing is read from outside.
 pub(super) fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(STEPS_MAX));
     environment
 }
 
@@ -57,7 +64,11 @@ impl<'s> Text<'s> {
                 Value::Null => Ok(String::new()),
                 other => Ok(other.to_string()),
             },
-            Self::Template(template) => template.render(names).map_err(|error| told(&error)),
+            Self::Template(template) => {
+                let mut text = Bounded::default();
+                template.render_captured_to(names, &mut text).map_err(|error| text.told(&error))?;
+                String::from_utf8(text.bytes).map_err(|error| error.to_string())
+            }
         }
     }
 
@@ -70,8 +81,47 @@ impl<'s> Text<'s> {
         if value.is_undefined() {
             return Err("this yields nothing: one of its names is not known".to_owned());
         }
-        serde_json::to_value(&value).map_err(|error| format!("this is no JSON value: {error}"))
+        let mut text = Bounded::default();
+        let written = serde_json::to_writer(&mut text, &value);
+        if text.full {
+            return Err(too_much());
+        }
+        written
+            .and_then(|()| serde_json::from_slice(&text.bytes))
+            .map_err(|error| format!("this is no JSON value: {error}"))
     }
+}
+
+/// Takes up to [`YIELD_BYTES_MAX`].
+#[derive(Default)]
+struct Bounded {
+    bytes: Vec<u8>,
+    full: bool,
+}
+
+impl Bounded {
+    fn told(&self, error: &minijinja::Error) -> String {
+        if self.full { too_much() } else { told(error) }
+    }
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > YIELD_BYTES_MAX {
+            self.full = true;
+            return Err(io::Error::other("too much"));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn too_much() -> String {
+    format!("the template yields more than {YIELD_BYTES_MAX} bytes")
 }
 
 /// A JSON value as templates see it.

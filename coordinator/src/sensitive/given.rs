@@ -8,12 +8,12 @@ use orkestra_runtime::Result;
 
 use crate::scenario::Scenario;
 
+/// Inputs as they are set, by name.
+type Set = Vec<(String, String)>;
+
 /// Puts the values of files (`@file`) and variables (`env:NAME`) in the place of what names them, for
 /// inputs that are sensitive; answers also which of these were given in the open.
-pub(crate) fn given(
-    scenario: &Scenario,
-    set: Vec<(String, String)>,
-) -> Result<(Vec<(String, String)>, Vec<String>)> {
+pub(crate) fn given(scenario: &Scenario, set: Set) -> Result<(Set, Vec<String>)> {
     let declared = scenario.inputs();
     let is_sensitive =
         |name: &str| declared.iter().any(|input| input.name == name && input.sensitive);

@@ -67,21 +67,18 @@ impl Tasks {
             Answer::Run(Some(run)) => run.opening.input_key,
             _ => None,
         };
-        let (name, sealed) = match known {
-            Some(name) => {
-                let found = self.blobs().get(&name).await?.ok_or_else(|| {
-                    let message = format!(
-                        "what is sensitive in run {run:?} was deleted, so its inputs cannot be \
-                         compared with these: begin another run"
-                    );
-                    Error::new(ErrorKind::Conflict, message)
-                })?;
-                (name, found)
-            }
-            None => {
-                let sealed = seal(&[])?;
-                (self.blobs().put(sealed.clone()).await?, sealed)
-            }
+        let (name, sealed) = if let Some(name) = known {
+            let found = self.blobs().get(&name).await?.ok_or_else(|| {
+                let message = format!(
+                    "what is sensitive in run {run:?} was deleted, so its inputs cannot be \
+                     compared with these: begin another run"
+                );
+                Error::new(ErrorKind::Conflict, message)
+            })?;
+            (name, found)
+        } else {
+            let sealed = seal(&[])?;
+            (self.blobs().put(sealed.clone()).await?, sealed)
         };
         // Checked, and what is random in it serves as the key.
         unseal(&sealed)?;

@@ -16,7 +16,7 @@ mod sweep;
 
 pub(crate) use given::given;
 pub(crate) use keyed::Keyed;
-pub(crate) use sweep::sweep;
+pub(crate) use sweep::{listed, sweep};
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,

@@ -11,11 +11,19 @@ use crate::{
     task::{Answer, Query},
 };
 
+/// The sealed blobs that are there; none when they cannot be listed, which is told.
+pub(crate) async fn listed(blobs: &Arc<dyn Blobs>) -> Vec<BlobName> {
+    blobs.sealed().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "sealed blobs that nothing names stay until the next start");
+        Vec::new()
+    })
+}
+
 /// Deletes the sealed blobs of a list that nothing names. The list is from before the node began to
 /// work, so nothing in it is still to be named.
 ///
 /// It is tried at each start, so that a failure is told and no more.
-pub(crate) async fn sweep(found: Vec<BlobName>, tasks: &Tasks, blobs: &Arc<dyn Blobs>) {
+pub(crate) async fn sweep(found: Vec<BlobName>, tasks: &Tasks) {
     if found.is_empty() {
         return;
     }
@@ -28,7 +36,7 @@ pub(crate) async fn sweep(found: Vec<BlobName>, tasks: &Tasks, blobs: &Arc<dyn B
         }
     };
     for name in found.iter().filter(|name| !named.contains(name)) {
-        match blobs.delete(name).await {
+        match tasks.blobs().delete(name).await {
             Ok(()) => tracing::info!(blob = %name, "sealed blob deleted, since nothing names it"),
             Err(error) => tracing::warn!(blob = %name, %error, "sealed blob not deleted"),
         }

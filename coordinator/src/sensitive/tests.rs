@@ -71,7 +71,7 @@ fn containing(folder: &Path, text: &str) -> Vec<std::path::PathBuf> {
 }
 
 fn are_sealed(found: &[std::path::PathBuf]) -> bool {
-    found.iter().all(|path| path.parent().is_some_and(|folder| folder.ends_with("blobs/sealed")))
+    found.iter().all(|path| orkestra_runtime::fabric::is_sealed(&std::fs::read(path).unwrap()))
 }
 
 #[tokio::test]

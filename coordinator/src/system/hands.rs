@@ -9,14 +9,17 @@ use orkestra_runtime::{
     id::{AgentId, Incarnation},
     machine::ReplyTo,
     protocol::agent::{FromAgent, ToAgent},
+    time::Clock,
 };
 use tokio::sync::mpsc;
 
 use crate::{
+    context::ContextEffect,
     shard::{
         actor::{Ports, ShardHands},
-        machine::{Effect, ShardMachine},
+        machine::{Effect, Reply as ShardReply, ShardMachine},
     },
+    system::Standing,
     task::{Ended, Reply, TaskEffect},
 };
 
@@ -31,6 +34,7 @@ pub struct TeamHands {
     workers: Workers,
     followers: Followers,
     sink: Sink,
+    told: (Arc<Standing>, Arc<dyn Clock>),
 }
 
 impl fmt::Debug for TeamHands {
@@ -41,12 +45,21 @@ impl fmt::Debug for TeamHands {
 
 impl TeamHands {
     /// The hands of a new reign; asks every worker who is there.
-    pub(super) fn new(workers: Workers, followers: Followers, sink: Sink) -> Self {
+    pub(super) fn new(
+        workers: Workers,
+        followers: Followers,
+        sink: Sink,
+        told: (Arc<Standing>, Arc<dyn Clock>),
+    ) -> Self {
         // Nobody is followed by a new reign: who followed the old one sees the stream end.
         for follower in followers.names() {
             followers.leave(&follower, Incarnation(0));
         }
-        let hands = Self { workers, followers, sink };
+        // A new reign has written its record.
+        if told.0.is_full() {
+            told.0.set_full(false, told.1.now().moment);
+        }
+        let hands = Self { workers, followers, sink, told };
         hands.ask_who_is_there();
         hands
     }
@@ -62,10 +75,17 @@ impl TeamHands {
 }
 
 impl ShardHands<ShardMachine> for TeamHands {
-    type Reply = Reply;
+    type Reply = ShardReply;
 
-    fn carry_out(&mut self, effect: Effect, ports: &mut Ports<Reply>) {
-        let Effect::Task(effect) = effect;
+    fn carry_out(&mut self, effect: Effect, ports: &mut Ports<ShardReply>) {
+        let effect = match effect {
+            Effect::Task(effect) => effect,
+            Effect::Context(ContextEffect::Reply { to, reply }) => {
+                // Whoever asked may have gone.
+                ports.answer(to, ShardReply::Context(reply));
+                return;
+            }
+        };
         match effect {
             TaskEffect::Reply { to, reply: Reply::TasksEnded(ended) } => {
                 if let Some(follower) = self.followers.find(&to) {
@@ -76,7 +96,7 @@ impl ShardHands<ShardMachine> for TeamHands {
                 }
             }
             TaskEffect::Reply { to, reply } => {
-                if !ports.answer(to, reply) {
+                if !ports.answer(to, ShardReply::Task(reply)) {
                     // Who wanted to follow what is not there sees the stream end.
                     self.followers.leave(&to, Incarnation(0));
                 }
@@ -96,6 +116,8 @@ impl ShardHands<ShardMachine> for TeamHands {
     }
 
     fn parked(&mut self, is_parked: bool) {
+        let (standing, clock) = &self.told;
+        standing.set_full(is_parked, clock.now().moment);
         if is_parked {
             tracing::error!("the journal is full: nothing is taken until there is room");
         } else {

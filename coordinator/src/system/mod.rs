@@ -11,8 +11,10 @@
 
 mod builder;
 mod hands;
+mod leftovers;
 mod member;
 mod porter;
+mod standing;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -23,7 +25,7 @@ use orkestra_runtime::{
     chance::Chance,
     directory::Directory,
     duty,
-    fabric::{Fabric, Key, Registers, SetError},
+    fabric::{Fabric, Keeper, Key, Registers, SetError},
     id::{Incarnation, NodeId, ShardId},
     journal::Journal,
     protocol::agent::{AgentProfile, FromAgent},
@@ -38,11 +40,13 @@ pub use builder::{Builder, FunctionOf};
 pub(crate) use hands::Followers;
 pub use hands::TeamHands;
 pub use member::{Care, Member};
+pub use standing::Standing;
 
 use crate::{
     client::Tasks,
-    door::{self, Identity, Keeper},
-    sensitive::sweep,
+    context::Contexts,
+    door::{self, Clerk, Identity},
+    ops, sensitive,
     shard::{
         Mind as _,
         actor::{Settings as ShardPace, ShardHandle, ShardParts, shard},
@@ -121,9 +125,21 @@ pub struct System {
     fabric: Option<Arc<dyn Fabric>>,
     tree: SupervisorHandle,
     tasks: Tasks,
-    keeper: Arc<Keeper>,
+    contexts: Contexts,
+    clerk: Arc<Clerk>,
+    means: Means,
     log: SupervisionLog,
     drain_within: Duration,
+}
+
+/// What is done to a node as a whole is done with these: cheap to clone, and good while it goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct Means {
+    pub(crate) shard: Shard,
+    pub(crate) journal: Journal,
+    pub(crate) keeper: Option<Arc<dyn Keeper>>,
+    pub(crate) standing: Arc<Standing>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl System {
@@ -134,11 +150,14 @@ impl System {
         // Before anything is changed.
         journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
         // From before anything works here: whatever is put from now on is still to be named.
-        let sealed = spec.fabric.blobs().sealed().await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "sealed blobs that nothing names stay until the next start");
-            Vec::new()
-        });
+        let sealed = sensitive::listed(&spec.fabric.blobs()).await;
         let boot = next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
+        let attempts = spec.folder.join("attempts");
+        let swept =
+            tokio::task::spawn_blocking(move || leftovers::remove_dead_attempts(&attempts, boot));
+        // What could not be removed was told of, and does no harm.
+        let _ = swept.await;
+        let standing = Arc::new(Standing::default());
         let workers: hands::Workers = Arc::new(Directory::new());
         let followers: Followers = Arc::new(Directory::new());
         let (words, inbox) = mpsc::unbounded_channel();
@@ -150,14 +169,16 @@ impl System {
         });
         let settings = spec.settings.clone();
         let parts = ShardParts {
-            journal,
+            journal: journal.clone(),
             genesis: Arc::new(move || ShardMachine::new(settings.clone())),
             hands: {
                 let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
                 let sink = Arc::clone(&sink);
+                let told: (Arc<Standing>, Arc<dyn Clock>) =
+                    (Arc::clone(&standing), Arc::clone(&spec.clock));
                 Arc::new(move || {
                     let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
-                    TeamHands::new(workers, followers, Arc::clone(&sink))
+                    TeamHands::new(workers, followers, Arc::clone(&sink), told.clone())
                 })
             },
             clock: Arc::clone(&spec.clock),
@@ -166,7 +187,14 @@ impl System {
         };
         let (handle, runner) = shard(parts);
         let tasks = Tasks::new(handle.clone(), followers, spec.fabric.blobs());
-        let keeper = keeper(&spec, boot, tasks.clone());
+        let means = Means {
+            shard: handle.clone(),
+            journal,
+            keeper: spec.fabric.keeper(),
+            standing,
+            clock: Arc::clone(&spec.clock),
+        };
+        let clerk = clerk(&spec, boot, (tasks.clone(), means.clone()));
         let common = Arc::new(member::Common {
             blobs: spec.fabric.blobs(),
             sink,
@@ -180,7 +208,7 @@ impl System {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
             porter: porter_child((words, inbox), handle, Arc::clone(&spec.clock)),
-            doors: doors(spec.door, &keeper, &spec.clock),
+            doors: doors(spec.door, &clerk, &spec.clock),
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
@@ -191,12 +219,15 @@ impl System {
                 introductions.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
         }
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
-        sweep(sealed, &tasks, tasks.blobs()).await;
+        sensitive::sweep(sealed, &tasks).await;
+        let contexts = Contexts::new(means.shard.clone());
         Ok(Self {
             fabric: spec.owns_fabric.then_some(spec.fabric),
             tree,
             tasks,
-            keeper,
+            contexts,
+            clerk,
+            means,
             log: spec.log,
             drain_within: spec.drain_within,
         })
@@ -212,9 +243,14 @@ impl System {
         &self.tasks
     }
 
+    /// The way to its context: what happened, what agents understand, snapshots.
+    pub const fn contexts(&self) -> &Contexts {
+        &self.contexts
+    }
+
     /// Who carries out what is asked of the node as a whole.
-    pub(crate) const fn keeper(&self) -> &Arc<Keeper> {
-        &self.keeper
+    pub(crate) const fn clerk(&self) -> &Arc<Clerk> {
+        &self.clerk
     }
 
     /// Its supervision tree.
@@ -227,6 +263,16 @@ impl System {
         &self.log
     }
 
+    /// Whether it can write, or its disk is full.
+    pub fn standing(&self) -> &Standing {
+        &self.means.standing
+    }
+
+    /// Compacts its folder while it goes on, see [`ops::compact`].
+    pub async fn compact(&self, records_kept: Option<u64>) -> Result<ops::Compaction> {
+        ops::compact(&self.means, records_kept).await
+    }
+
     /// Waits until the node has given up by itself: its root had more restarts than it bears.
     pub async fn gave_up(&self) {
         self.tree.ended().await;
@@ -235,6 +281,7 @@ impl System {
     /// Stops in order: agents finish or hand back, then everything that was taken is durable, then
     /// the fabric is closed if it is the node's own.
     pub async fn stop(self) -> Result<()> {
+        self.contexts.stopping().await;
         let stopped = self.tree.stop(self.drain_within + STOP_WITHIN).await;
         self.log.flush().await;
         if let Some(fabric) = self.fabric {
@@ -250,19 +297,19 @@ impl fmt::Debug for System {
     }
 }
 
-fn keeper(spec: &SystemSpec, boot: u64, tasks: Tasks) -> Arc<Keeper> {
+fn clerk(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Clerk> {
     let identity = Identity {
         name: spec.node.clone(),
         boot,
         durability: spec.fabric.durability(),
         is_at_work: spec.door.is_some(),
     };
-    Arc::new(Keeper::new(identity, tasks, Arc::clone(&spec.clock)))
+    Arc::new(Clerk::new(identity, tasks, means))
 }
 
 /// The ways in from outside.
-fn doors(folder: Option<PathBuf>, keeper: &Arc<Keeper>, clock: &Arc<dyn Clock>) -> Vec<ChildSpec> {
-    let child = |folder| door::child(folder, Arc::clone(keeper), Arc::clone(clock));
+fn doors(folder: Option<PathBuf>, clerk: &Arc<Clerk>, clock: &Arc<dyn Clock>) -> Vec<ChildSpec> {
+    let child = |folder| door::child(folder, Arc::clone(clerk), Arc::clone(clock));
     folder.map(child).into_iter().collect()
 }
 

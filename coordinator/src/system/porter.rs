@@ -16,6 +16,7 @@ use orkestra_runtime::{
 use tokio::sync::{Mutex, mpsc};
 
 use crate::{
+    context::ContextCommand,
     shard::{
         actor::{ShardError, ShardHandle},
         machine::{Command, ShardMachine},
@@ -64,7 +65,7 @@ pub(super) async fn carry(inbox: Inbox, shard: ShardHandle<ShardMachine, TeamHan
 /// Hands over, again and again while nobody leads: a word lost here would cost a lease.
 async fn hand_over(shard: &ShardHandle<ShardMachine, TeamHands>, news: FromAgent) {
     loop {
-        let command = Command::Task(TaskCommand::Heard(news.clone()));
+        let command = command_of(news.clone());
         match shard.tell(command, Pool::Outcomes, WITHIN).await {
             Ok(()) => return,
             Err(ShardError::NoOne) if !shard.is_closed() => {}
@@ -73,6 +74,16 @@ async fn hand_over(shard: &ShardHandle<ShardMachine, TeamHands>, news: FromAgent
                 return;
             }
         }
+    }
+}
+
+/// Whom of the shard a word is for.
+fn command_of(news: FromAgent) -> Command {
+    match news {
+        FromAgent::Understood { agent, incarnation, understanding } => {
+            Command::Context(ContextCommand::Understood { agent, incarnation, understanding })
+        }
+        news => Command::Task(TaskCommand::Heard(news)),
     }
 }
 

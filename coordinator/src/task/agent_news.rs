@@ -68,6 +68,8 @@ impl TaskMachine {
                 }
             }
             FromAgent::Ended { .. } | FromAgent::Kept { .. } => {}
+            // What an agent understands is for the context.
+            FromAgent::Understood { .. } => {}
         }
     }
 
@@ -125,7 +127,9 @@ impl TaskMachine {
                 return;
             }
             FromAgent::Beat { .. } | FromAgent::Left { .. } => {}
-            FromAgent::Leaving { .. } | FromAgent::Progressed { .. } => return,
+            FromAgent::Leaving { .. }
+            | FromAgent::Progressed { .. }
+            | FromAgent::Understood { .. } => return,
         }
         round.out.then.push(TaskCommand::Sweep);
     }

@@ -29,6 +29,7 @@ mod graph;
 mod keeping;
 mod leases;
 mod live;
+mod looks;
 mod machine;
 pub mod people;
 mod queue;

@@ -248,6 +248,15 @@ impl TaskMachine {
         named
     }
 
+    /// Every blob that was deleted on purpose, or may be since its run keeps nothing sensitive.
+    pub(crate) fn blobs_redacted(&self) -> BTreeSet<BlobName> {
+        let redacted = self.durable.tasks.values().filter(|task| task.redacted.is_some());
+        let mut blobs: BTreeSet<BlobName> = redacted.flat_map(sealed_of).cloned().collect();
+        let runs = self.durable.runs.values().filter(|run| !self.needs_key(run));
+        blobs.extend(runs.filter_map(|run| run.opening.input_key.clone()));
+        blobs
+    }
+
     /// Whether a run may go on, or keeps something that its key belongs to.
     fn needs_key(&self, run: &Run) -> bool {
         let mut tasks = run.tasks.values().filter_map(|no| self.task(*no));

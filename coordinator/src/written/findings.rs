@@ -6,7 +6,7 @@ use super::{Fault, Faults, Path, Source};
 
 /// How many faults are told; the rest is counted. A file that is wrong in every line is as well
 /// mended after the first hundred.
-const TOLD_MAX: usize = 100;
+pub(super) const TOLD_MAX: usize = 100;
 
 /// Gathers the faults of one file: one for each key, and a hundred at most.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::{Fault, Faults, Path, Step};
+use super::{Fault, Faults, Path, Step, findings::TOLD_MAX};
 
 /// The text of a TOML file and what stands in it.
 #[derive(Clone, Debug)]
@@ -22,8 +22,10 @@ impl Source {
     /// Parses a text; all faults of syntax at once.
     pub fn parse(name: &str, text: &str) -> Result<Self, Faults> {
         let (table, errors) = DeTable::parse_recoverable(text);
+        // What follows from broken syntax is seldom worth more.
         let mut faults: Vec<Fault> = errors
             .iter()
+            .take(TOLD_MAX)
             .map(|error| {
                 let message = error.message().replace('\n', ", ");
                 fault_at(text, error.span().unwrap_or(0..0), "", message)
@@ -31,7 +33,7 @@ impl Source {
             .collect();
         let mut numbers = Vec::new();
         let value = table_to_json(table.get_ref(), &Path::root(), &mut numbers);
-        faults.extend(numbers.into_iter().map(|(path, span)| {
+        faults.extend(numbers.into_iter().take(TOLD_MAX - faults.len()).map(|(path, span)| {
             fault_at(text, span, &path.to_string(), "this number is out of range".to_owned())
         }));
         Faults::unless_none(name, faults)?;

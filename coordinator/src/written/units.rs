@@ -5,14 +5,26 @@ use std::time::Duration;
 /// The longest duration that is accepted: ten years.
 const DURATION_MAX: Duration = Duration::from_hours(10 * 365 * 24);
 
+/// No duration is written with more.
+const DURATION_BYTES_MAX: usize = 200;
+
+/// A text in a message: what is long is cut.
+fn shown(text: &str) -> String {
+    let cut: String = text.chars().take(60).collect();
+    if cut.len() < text.len() { format!("{cut:?}…") } else { format!("{cut:?}") }
+}
+
 /// Reads a duration: `250ms`, `30s`, `2m`, `1h 30m`, `7d`; at most ten years.
 ///
 /// The error says what is wrong and how it is written.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    if text.len() > DURATION_BYTES_MAX {
+        return Err(format!("{} is not a duration", shown(text)));
+    }
     let duration = humantime::parse_duration(text.trim())
-        .map_err(|error| format!("{text:?} is not a duration ({error})"))?;
+        .map_err(|error| format!("{} is not a duration ({})", shown(text), error))?;
     if duration > DURATION_MAX {
-        return Err(format!("{text:?} is longer than ten years"));
+        return Err(format!("{} is longer than ten years", shown(text)));
     }
     Ok(duration)
 }
@@ -41,14 +53,14 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
         .find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_')
         .unwrap_or(trimmed.len());
     let (number, unit) = trimmed.split_at(end);
-    let not_a_size = || format!("{text:?} is not a size");
+    let not_a_size = || format!("{} is not a size", shown(text));
     let factor = match unit.trim() {
         "" => 1,
-        named => UNITS
-            .iter()
-            .find(|(name, _)| *name == named)
-            .map(|(_, bytes)| *bytes)
-            .ok_or_else(|| format!("{text:?} is not a size (there is no unit {named:?})"))?,
+        named => {
+            UNITS.iter().find(|(name, _)| *name == named).map(|(_, bytes)| *bytes).ok_or_else(
+                || format!("{} is not a size (there is no unit {})", shown(text), shown(named)),
+            )?
+        }
     };
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let whole: u64 = whole.replace('_', "").parse().map_err(|_| not_a_size())?;

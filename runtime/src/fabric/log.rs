@@ -21,9 +21,10 @@ impl LogName {
         let fits = (1..=64).contains(&name.len())
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
         if !fits {
+            let shown: String = name.chars().take(40).collect();
             return Err(Error::new(
                 ErrorKind::Invalid,
-                format!("{name:?} cannot name a log: use 1 to 64 letters, digits, _ and -"),
+                format!("{shown:?} cannot name a log: use 1 to 64 letters, digits, _ and -"),
             ));
         }
         Ok(Self(name.into()))

@@ -28,10 +28,11 @@ fn check_tokens(what: &str, text: &str, wild: bool) -> Result<()> {
     if fits {
         return Ok(());
     }
+    let shown: String = text.chars().take(40).collect();
     Err(Error::new(
         ErrorKind::Invalid,
         format!(
-            "{text:?} is not a {what}: use tokens of letters, digits, _ and - with dots between"
+            "{shown:?} is not a {what}: use tokens of letters, digits, _ and - with dots between"
         ),
     ))
 }

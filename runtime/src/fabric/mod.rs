@@ -12,6 +12,7 @@
 
 mod blob;
 pub mod embedded;
+mod keeper;
 mod log;
 mod message;
 mod register;
@@ -22,6 +23,7 @@ use std::{fmt, sync::Arc};
 use futures::future::BoxFuture;
 
 pub use blob::{BlobName, Blobs};
+pub use keeper::{Keeper, Shrunk, Sizes, Swept};
 pub use log::{AppendError, Entry, Follow, LogName, Logs, Sequence};
 pub use message::{AskError, Message, Messages, Pattern, Subject, Subscription};
 pub use register::{Key, REGISTER_BYTES_MAX, Registers, Revision, SetError, Value, Watch};
@@ -71,6 +73,10 @@ pub trait Fabric: Send + Sync + fmt::Debug + 'static {
     fn registers(&self) -> Arc<dyn Registers>;
     /// Large values by hash.
     fn blobs(&self) -> Arc<dyn Blobs>;
+    /// The housekeeping of its own files; none where it has no files, or others look after them.
+    fn keeper(&self) -> Option<Arc<dyn Keeper>> {
+        None
+    }
     /// Stops in order: what was acknowledged is kept, what is open is told so.
     fn close(&self) -> BoxFuture<'_, ()>;
 }

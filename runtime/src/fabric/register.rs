@@ -20,10 +20,11 @@ impl Key {
                     && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
             });
         if !fits {
+            let shown: String = text.chars().take(40).collect();
             return Err(Error::new(
                 ErrorKind::Invalid,
                 format!(
-                    "{text:?} is not a key: use tokens of letters, digits, _ and - with dots between"
+                    "{shown:?} is not a key: use tokens of letters, digits, _ and - with dots between"
                 ),
             ));
         }

@@ -22,7 +22,14 @@ impl Journal {
     pub async fn next_epoch(&self) -> Result<Epoch> {
         for _ in 0..TRIES_MAX {
             let held = self.registers.get(&self.epoch_key).await?;
-            let next = Epoch(read_epoch(held.as_ref())?.0 + 1);
+            let last = read_epoch(held.as_ref())?;
+            let next = last.0.checked_add(1).map(Epoch).ok_or_else(|| {
+                self.cannot(
+                    "begin a reign",
+                    ErrorKind::Corrupt,
+                    "its register is at the last number",
+                )
+            })?;
             let bytes = Bytes::from(next.to_string());
             let set = match held {
                 None => self.registers.create(&self.epoch_key, bytes).await,

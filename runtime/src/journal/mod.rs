@@ -12,6 +12,7 @@
 //! what keeps two leaders apart.
 
 mod epoch;
+mod names;
 mod replay;
 mod snapshot;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
+pub use names::blobs_named;
 pub use replay::{Position, READ_BYTES};
 pub use snapshot::{Snapshot, SnapshotMark};
 
@@ -80,6 +82,16 @@ impl Journal {
     /// Where its log ends.
     pub fn end(&self) -> BoxFuture<'static, Result<Sequence>> {
         self.logs.end(&self.log)
+    }
+
+    /// Where its log begins: the position of the first record that was not trimmed; the one after the
+    /// end when there is none.
+    pub async fn first(&self) -> Result<Sequence> {
+        let found = self.logs.read(&self.log, Sequence(1), 1).await?;
+        match found.first() {
+            Some(entry) => Ok(entry.sequence),
+            None => Ok(Sequence(self.end().await?.0 + 1)),
+        }
     }
 
     /// Appends one record if the journal still ends at `end`. Dropping the future undoes nothing.

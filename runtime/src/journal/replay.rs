@@ -28,6 +28,11 @@ pub struct Position {
 }
 
 impl Position {
+    /// Whether something can follow it: what a register claims need not be so.
+    pub(super) const fn is_possible(&self) -> bool {
+        self.sequence < u64::MAX && self.number.0 < u64::MAX && self.epoch.0 < u64::MAX
+    }
+
     /// The last record that was folded; zero before the first.
     pub const fn sequence(&self) -> Sequence {
         Sequence(self.sequence)
@@ -45,9 +50,9 @@ impl Position {
     ) -> Result<()> {
         let fault = if head.shard != shard {
             format!("it belongs to shard {}", head.shard)
-        } else if sequence.0 != self.sequence + 1 {
+        } else if Some(sequence.0) != self.sequence.checked_add(1) {
             format!("the record before it was {}", self.sequence)
-        } else if head.first != self.number.next() {
+        } else if Some(head.first.0) != self.number.0.checked_add(1) {
             format!("it begins with event {}, and the last one was {}", head.first, self.number)
         } else if head.at < self.at {
             format!("its time {} lies before {}", head.at, self.at)

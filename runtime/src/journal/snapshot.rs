@@ -1,6 +1,6 @@
 //! Snapshots: folded state that was verified, so that the journal behind it may be forgotten.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use super::{Journal, Position};
@@ -10,8 +10,11 @@ use crate::{
     record::check_version,
 };
 
-/// The version of the register's value.
-const MARKS_VERSION: u32 = 1;
+/// The version of the register's value. Version 1 had no suffixes.
+const MARKS_VERSION: u32 = 2;
+
+/// How many bytes stand behind the state in the blob of a snapshot.
+const SUFFIX: u32 = 8;
 
 /// How many snapshots are kept; the log is trimmed behind the oldest of them.
 const SNAPSHOTS_KEPT: usize = 2;
@@ -21,11 +24,15 @@ const SNAPSHOTS_KEPT: usize = 2;
 pub struct SnapshotMark {
     /// What was folded into it.
     pub position: Position,
-    /// The blob that holds it; its name is the hash of the state.
+    /// The blob that holds it: the state, and then the sequence of the last record in it, so that two
+    /// snapshots of one state are two blobs, and the loss of one is not that of both.
     pub blob: BlobName,
     /// The version of the state; zero where an older program kept it and did not say.
     #[serde(default)]
     pub version: u32,
+    /// How many bytes stand behind the state; none where an older program kept it.
+    #[serde(default)]
+    pub suffix: u32,
 }
 
 /// A snapshot and its bytes.
@@ -100,6 +107,10 @@ impl Journal {
         if BlobName::of(&bytes) != mark.blob {
             return Err(self.cannot("read a snapshot", ErrorKind::Corrupt, "its hash differs"));
         }
+        let state = bytes.len().checked_sub(mark.suffix as usize).ok_or_else(|| {
+            self.cannot("read a snapshot", ErrorKind::Corrupt, "it is shorter than it says")
+        })?;
+        let bytes = bytes.slice(..state);
         Ok(Snapshot { position: mark.position, bytes, version: mark.version })
     }
 
@@ -109,9 +120,13 @@ impl Journal {
     ///
     /// A snapshot that is not newer than the newest is not kept, which is not an error.
     pub async fn keep(&self, snapshot: Snapshot) -> Result<Sequence> {
-        let blob = self.blobs.put(snapshot.bytes).await?;
-        let Snapshot { position, version, .. } = snapshot;
-        let mark = SnapshotMark { position, blob, version };
+        let Snapshot { position, version, bytes } = snapshot;
+        let suffix = position.sequence().0.to_be_bytes();
+        let mut content = BytesMut::with_capacity(bytes.len() + suffix.len());
+        content.extend_from_slice(&bytes);
+        content.extend_from_slice(&suffix);
+        let blob = self.blobs.put(content.freeze()).await?;
+        let mark = SnapshotMark { position, blob, version, suffix: SUFFIX };
         self.load(&mark).await?;
         loop {
             let (held, mut marks) = self.marks().await?;
@@ -155,6 +170,10 @@ impl Journal {
             let why = "a newer program wrote them; run that one again, or restore what was kept \
                        before it ran";
             return Err(self.cannot("find the snapshots", ErrorKind::TooNew, why));
+        }
+        if !marks.snapshots.iter().all(|mark| mark.position.is_possible()) {
+            let why = "their register names a place that cannot be";
+            return Err(self.cannot("find the snapshots", ErrorKind::Corrupt, why));
         }
         Ok((held, marks))
     }

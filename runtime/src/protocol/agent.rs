@@ -12,6 +12,7 @@ use crate::{
     protocol::{
         payload::{BlobName, Payload},
         task::Outcome,
+        understanding::Understanding,
     },
 };
 
@@ -195,5 +196,14 @@ pub enum FromAgent {
         attempt: Attempt,
         /// What.
         artifact: Artifact,
+    },
+    /// What it understands now, in its own words; the newest is what counts.
+    Understood {
+        /// Who.
+        agent: AgentId,
+        /// Which life.
+        incarnation: Incarnation,
+        /// What.
+        understanding: Understanding,
     },
 }

@@ -8,3 +8,4 @@ pub mod agent;
 pub mod ask;
 pub mod payload;
 pub mod task;
+pub mod understanding;

@@ -2,13 +2,17 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind, Result};
 pub use crate::fabric::BlobName;
 
 /// JSON text that was checked when it came in. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Json(Arc<str>);
 
@@ -21,9 +25,12 @@ impl Json {
         Ok(Self(text.into()))
     }
 
-    /// Checks that a text is JSON, and keeps it as it is.
+    /// Checks that a text is JSON that can be read as a value, and keeps it as it is.
+    ///
+    /// So it is nested at most 127 deep, its numbers are not too large, and no character of its
+    /// texts is spelled by half.
     pub fn parse(text: &str) -> Result<Self> {
-        serde_json::from_str::<&serde_json::value::RawValue>(text)
+        serde_json::from_str::<Sound>(text)
             .map_err(|error| Error::new(ErrorKind::Invalid, "this is not JSON").because(error))?;
         Ok(Self(text.into()))
     }
@@ -43,6 +50,66 @@ impl Json {
         serde_json::from_str(&self.0).map_err(|error| {
             Error::new(ErrorKind::Invalid, "this JSON is not what was expected").because(error)
         })
+    }
+}
+
+/// What comes from outside is JSON too. Only its grammar is looked at: what was ever kept is read.
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        serde_json::from_str::<&RawValue>(&text).map_err(de::Error::custom)?;
+        Ok(Self(text.into()))
+    }
+}
+
+/// Any value that can be read, without keeping it.
+struct Sound;
+
+impl<'de> Deserialize<'de> for Sound {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Sound {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self, A::Error> {
+        while entries.next_entry::<Self, Self>()?.is_some() {}
+        Ok(self)
     }
 }
 
@@ -139,5 +206,25 @@ mod tests {
         let json = Json::of(&payload).unwrap();
         assert_eq!(json.read::<Payload>().unwrap(), payload);
         assert_eq!(Payload::null().to_string(), "null");
+    }
+
+    #[test]
+    fn what_nobody_could_read_is_refused_when_it_comes_in() {
+        let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        for text in ["", "x", "1 2", "[1,]", "1e999", r#""\ud800""#, r#"{"\udc00": 1}"#, &deep(128)]
+        {
+            let told = Json::parse(text).unwrap_err().to_string();
+            assert!(told.starts_with("this is not JSON: "), "{told}");
+        }
+        for text in [" 1 ", "-0.5e3", r#"{"a": [null, true, "\u00e9"]}"#, &deep(127)] {
+            assert_eq!(Json::parse(text).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_read_from_outside_is_json_too() {
+        assert!(serde_json::from_str::<Payload>(r#"{"inline": "not json"}"#).is_err());
+        let kept = serde_json::from_str::<Payload>(r#"{"inline": "[1e999]"}"#).unwrap();
+        assert_eq!(kept, Payload::Inline(Json("[1e999]".into())), "it was let in once");
     }
 }

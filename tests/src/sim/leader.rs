@@ -99,7 +99,7 @@ async fn begin(journal: &Journal, plant: Plant, wall: Wall) -> Began {
             position.epoch = epoch;
             Ok((mind, position))
         }
-        Plant::ApplyTwice | Plant::ForgetfulSnapshot | Plant::ShortReplay => {
+        Plant::ApplyTwice | Plant::ForgetfulSnapshot | Plant::ShortReplay | Plant::DrawAgain => {
             begin_wrongly(journal, plant, (epoch, wall)).await
         }
         _ => {
@@ -122,7 +122,14 @@ async fn begin_wrongly(journal: &Journal, plant: Plant, (epoch, wall): (Epoch, W
     }
     let end = journal.end().await?;
     let apply = |number: Number, at: Wall, event: &Event| {
-        mind.apply(number, at, event);
+        match event {
+            Event::Moved { key, from, to, amount, lot } if plant == Plant::DrawAgain => {
+                let (key, from, to) = (*key, *from, *to);
+                let again = Event::Moved { key, from, to, amount: *amount, lot: lot + 1 };
+                mind.apply(number, at, &again);
+            }
+            _ => mind.apply(number, at, event),
+        }
         if plant == Plant::ApplyTwice {
             mind.apply(number, at, event);
         }

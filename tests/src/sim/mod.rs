@@ -6,69 +6,26 @@
 //! clients must hold; they know only what clients saw.
 //!
 //! The sequencer, the journal, promotion and snapshots are the real ones; the log is simulated.
+//!
+//! Where to add to it: what may go wrong is an action of `world/mod.rs` and a method of
+//! `world/weather.rs` that counts itself as a fault; what clients may ask is in `world/clients.rs`
+//! and what they may expect in `oracle.rs`; a bug that can be planted is a line of `mutants.rs`.
 
 mod leader;
+mod mutants;
 mod oracle;
 mod store;
 mod world;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
+pub use mutants::{MUTANTS, Plant};
 pub use oracle::Books;
 pub use store::Store;
 use world::World;
-
-/// A bug that is planted in the simulated hands, to see whether the books find it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plant {
-    /// None.
-    Nothing,
-    /// An append is answered as durable before it is made.
-    AnswerEarly,
-    /// The log takes appends wherever their writer thinks it ends.
-    NoFence,
-    /// A reign begins without its record.
-    NoEpochRecord,
-    /// A replay applies every event twice.
-    ApplyTwice,
-    /// Effects are carried out last to first.
-    Backwards,
-    /// An append that timed out is taken as made.
-    UnknownIsDone,
-    /// A snapshot leaves out what outlives the journal.
-    ForgetfulSnapshot,
-    /// The log is trimmed up to its end.
-    TrimTooFar,
-    /// Queries are answered from memory without waiting.
-    DirtyReads,
-    /// A replay leaves out the last record.
-    ShortReplay,
-    /// The number of a reign is given out again.
-    EpochAgain,
-    /// A leader is not told that its lease has lapsed.
-    NoLease,
-    /// A crash leaves a part of a record in the log.
-    TornRecord,
-}
-
-impl Plant {
-    /// All bugs.
-    pub const ALL: [Self; 13] = [
-        Self::AnswerEarly,
-        Self::NoFence,
-        Self::NoEpochRecord,
-        Self::ApplyTwice,
-        Self::Backwards,
-        Self::UnknownIsDone,
-        Self::ForgetfulSnapshot,
-        Self::TrimTooFar,
-        Self::DirtyReads,
-        Self::ShortReplay,
-        Self::EpochAgain,
-        Self::NoLease,
-        Self::TornRecord,
-    ];
-}
 
 /// What happened in a history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,6 +46,10 @@ pub struct History {
     pub late: u64,
     /// Snapshots that were kept.
     pub snapshots: u64,
+    /// How many things were done to the world.
+    pub steps: u64,
+    /// What went wrong, by kind.
+    pub faults: BTreeMap<&'static str, u64>,
     /// Everything that happened, in order.
     pub trace: Vec<String>,
 }
@@ -108,5 +69,7 @@ pub fn run(seed: u64, plant: Plant) -> Result<History, String> {
 
 /// The one command that repeats a seed.
 pub fn repeat(seed: u64) -> String {
-    format!("cargo run -p orkestra-tests --bin simulate -- --seeds 1 --seed {seed}")
+    format!(
+        "cargo run --release -p orkestra-tests --bin simulate -- --seeds 1 --seed {seed} --trace"
+    )
 }

@@ -100,6 +100,28 @@ impl Store {
         self.inner().end
     }
 
+    /// Loses a record in the middle of the log, as a disk gone wrong would.
+    pub fn lose_record(&self) {
+        let mut inner = self.inner();
+        let middle = inner.log.keys().nth(inner.log.len() / 2).copied();
+        middle.and_then(|sequence| inner.log.remove(&sequence));
+    }
+
+    /// Whether a blob is kept.
+    pub fn has_blob(&self, name: &BlobName) -> bool {
+        self.inner().blobs.contains_key(name)
+    }
+
+    /// Loses a blob.
+    pub fn lose_blob(&self, name: &BlobName) {
+        self.inner().blobs.remove(name);
+    }
+
+    /// Puts other bytes where a blob is kept.
+    pub fn spoil(&self, name: &BlobName, bytes: Bytes) {
+        self.inner().blobs.insert(name.clone(), bytes);
+    }
+
     /// Loses a register.
     pub fn forget_epoch(&self, key: &Key) {
         self.inner().registers.remove(key);

@@ -6,6 +6,7 @@ mod net;
 
 use std::{fs, path::Path, process::Command, sync::mpsc};
 
+use orkestra_runtime::fabric::is_sealed;
 use orkestra_tests::command::{Desk, LIMIT, Said};
 use serde_json::Value;
 
@@ -228,12 +229,12 @@ impl Stage {
             }
         }
         let data = self.desk.path("data");
-        let is_sealed = |path: &Path| path.starts_with(data.join("blobs/sealed"));
-        let (stands, looked_at) = search(&data, &self.canaries, &|path| sealed && is_sealed(path));
+        let (stands, looked_at) =
+            search(&data, &self.canaries, &|bytes| sealed && is_sealed(bytes));
         found.extend(stands);
         assert_eq!(found, [""; 0], "this leaked");
         assert!(looked_at >= 3, "only {looked_at} files: this test is blind");
-        let (secrets, _) = search(&data, &self.canaries[..2], &|_| false);
+        let (secrets, _) = search(&data, &self.canaries[..2], &|_: &[u8]| false);
         assert_eq!(secrets, [""; 0], "secrets are kept nowhere at all");
     }
 
@@ -335,10 +336,8 @@ fn secrets_and_sensitive_contents_stand_where_they_must_and_nowhere_else() {
     stage.run(&["task", "redact", "--all", "--run", "canary-1"]).expect(0).says(&["is deleted"]);
     stage.look();
     stage.check(false);
-    assert_eq!(
-        files(&stage.desk.path("data/blobs/sealed")),
-        [""; 0].map(Into::into) as [std::path::PathBuf; 0]
-    );
+    let kept = files(&stage.desk.path("data")).into_iter().map(|path| fs::read(path).unwrap());
+    assert_eq!(kept.filter(|bytes| is_sealed(bytes)).count(), 0, "a sealed blob is left");
     let get = stage.run(&["task", "get", "made"]).expect(0);
     get.shows(&["(sensitive, ", "deleted      input, output at 20"]);
     let again = stage.run(&["task", "retry", "unreadable"]).expect(2);
@@ -394,7 +393,7 @@ fn a_leak_is_found_however_it_is_spelled() {
             fs::create_dir_all(data.join("deep/er")).unwrap();
             let leak = [b"before".as_slice(), bytes, b"after"].concat();
             fs::write(data.join("deep/er/leak"), leak).unwrap();
-            let (found, looked_at) = search(&data, std::slice::from_ref(canary), &|_| false);
+            let (found, looked_at) = search(&data, std::slice::from_ref(canary), &|_: &[u8]| false);
             assert_eq!((found.len(), looked_at), (1, 1), "{spelling}: {found:?}");
             assert!(found[0].ends_with("deep/er/leak"), "{found:?}");
         }
@@ -422,7 +421,7 @@ fn a_secret_that_a_program_encodes_leaks_and_is_found() {
     let stage = Stage::set();
     stage.desk.write("canary/encodes.toml", ENCODES);
     stage.desk.run(&["run", "canary/encodes.toml", "--data-dir", "data"]).expect(0);
-    let (found, _) = search(&stage.desk.path("data"), &stage.canaries, &|_| false);
+    let (found, _) = search(&stage.desk.path("data"), &stage.canaries, &|_: &[u8]| false);
     assert!(
         !found.is_empty() && found.iter().all(|leak| leak.contains("in hexadecimal")),
         "{found:?}"

@@ -23,7 +23,7 @@ fn all_faults_of_a_scenario_are_told_at_once_with_places_and_advice() {
         said.says(&[
             "bad.toml:3:1: there is no key \"titel\" here",
             "did you mean \"title\"?",
-            "bad.toml:6:8: this is \"functoin\", and one of function, command is wanted",
+            "bad.toml:6:8: this is \"functoin\", and one of function, command, person is wanted",
             "did you mean \"function\"?",
             "bad.toml:7:12: this is the string \"two\", and a whole number is wanted",
             "the key \"id\" is missing",

@@ -7,6 +7,7 @@ use orkestra_runtime::{
     protocol::{
         payload::Json,
         task::{Failure, FailureKind},
+        understanding::{Understanding, confidence_milli},
     },
 };
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap as _};
@@ -91,6 +92,42 @@ struct Said<'a> {
     #[serde(borrow)]
     output: Option<&'a RawValue>,
     retryable: Option<bool>,
+    understanding: Option<Told>,
+}
+
+/// An understanding, as a program spells it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Told {
+    role: String,
+    current_understanding: String,
+    pending_decisions: Vec<String>,
+    concerns: Vec<String>,
+    suggestions: Vec<String>,
+    confidence: Option<f64>,
+}
+
+impl From<Told> for Understanding {
+    fn from(told: Told) -> Self {
+        let Told { role, current_understanding, pending_decisions, .. } = told;
+        let Told { concerns, suggestions, confidence, .. } = told;
+        let confidence_milli =
+            confidence.map_or_else(confidence_milli, |it| whole(it * 1_000.0, 1_000));
+        Self {
+            role,
+            current_understanding,
+            pending_decisions,
+            concerns,
+            suggestions,
+            confidence_milli,
+        }
+    }
+}
+
+/// A whole number from 0 to a limit: fractions and sizes beyond are the program's.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped before")]
+fn whole(number: f64, max: u16) -> u16 {
+    number.clamp(0.0, f64::from(max)).round() as u16
 }
 
 struct Lines<'a> {
@@ -150,17 +187,18 @@ impl Lines<'_> {
             serde_json::from_str(text).map_err(|_| bad("this line is not of the protocol"))?;
         match &*said.r#type {
             "progress" => {
-                // Fractions and sizes beyond a hundred are the program's; what is kept is a whole
-                // number from 0 to 100.
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "clamped to 0..=100"
-                )]
-                let percent = said.percent.unwrap_or(0.0).clamp(0.0, 100.0) as u8;
-                self.context.progress(percent, said.message.unwrap_or_default());
+                let percent = whole(said.percent.unwrap_or(0.0).floor(), 100);
+                let percent = u8::try_from(percent).unwrap_or(100);
+                let message = said.message.unwrap_or_default();
+                self.context.progress(percent, redaction.clean(&message));
             }
             "heartbeat" => self.context.heartbeat(),
+            "understanding" => {
+                let told = said.understanding.ok_or_else(|| bad("it holds no understanding"))?;
+                self.context.heartbeat();
+                let told = redaction.clean_understanding(told.into());
+                self.context.understand(told).map_err(|why| bad(&why.message))?;
+            }
             "completed" => {
                 let output = said.output.map_or("null", RawValue::get);
                 let output = Json::parse(output).map_err(|_| bad("its output is not JSON"))?;
@@ -176,6 +214,24 @@ impl Lines<'_> {
         }
         Ok(())
     }
+}
+
+/// Hears all of it, to its end.
+#[cfg(feature = "testing")]
+pub(super) fn hear(
+    context: &Context,
+    confidences: &Confidences,
+    line_bytes_max: usize,
+    chunks: &[&[u8]],
+) -> Result<Option<Result<Json, Failure>>, Failure> {
+    let (unfinished, last_word) = (Vec::new(), None);
+    let mut lines = Lines { context, confidences, line_bytes_max, unfinished, last_word };
+    for chunk in chunks {
+        lines.hear(chunk)?;
+    }
+    let rest = std::mem::take(&mut lines.unfinished);
+    lines.line(&rest)?;
+    Ok(lines.last_word)
 }
 
 /// One attempt.

@@ -13,11 +13,12 @@
 //!  "input":{},"results":{"earlier-task":{}},"effect_key":"…","folder":"/…"}
 //! ```
 //!
-//! (in one line). It writes lines to its standard output, as many of the first two as it likes:
+//! (in one line). It writes lines to its standard output, as many of the first three as it likes:
 //!
 //! ```json
 //! {"type":"progress","percent":40,"message":"reading"}
 //! {"type":"heartbeat"}
+//! {"type":"understanding","understanding":{"current_understanding":"…","confidence":0.9}}
 //! ```
 //!
 //! and exactly one of the last two, as its last line:
@@ -27,7 +28,7 @@
 //! {"type":"failed","message":"no such file","retryable":false}
 //! ```
 //!
-//! Both are signs of life. Fields that are not known are ignored, a `percent` may have a fraction,
+//! All of the first three are signs of life. Fields that are not known are ignored, a `percent` may have a fraction,
 //! `output` may be missing (`null`), `retryable` too (`true`), empty lines are skipped. Any other
 //! line is a failure `bad_output` that shows it. Once the last line is written it counts, and the
 //! exit code no longer does; a program that does not end soon after it is killed.
@@ -55,7 +56,7 @@
 //! this process itself is killed by `SIGKILL`, its programs live on, without their input. The memory
 //! limit is one of address space, for each process, set right after the start: the very first
 //! moments of a program run without it. Redaction finds secrets and sensitive texts as they are and
-//! as JSON spells them, not in any other encoding. None of this is a sandbox.
+//! in every way that JSON may spell them, not in any other encoding. None of this is a sandbox.
 
 mod capture;
 mod exit;
@@ -64,6 +65,8 @@ mod plain;
 mod process;
 mod program;
 mod spec;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

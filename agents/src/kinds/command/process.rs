@@ -93,6 +93,14 @@ pub(super) struct Confidences {
 }
 
 impl Confidences {
+    /// Without secrets for a program, hiding these values.
+    #[cfg(feature = "testing")]
+    pub(super) fn hiding(redaction: Redaction) -> Self {
+        let redaction = Arc::new(redaction);
+        let of_output = Arc::clone(&redaction);
+        Self { variables: BTreeMap::new(), redaction, of_output, hides_lines: false }
+    }
+
     /// Reads all secrets of a spec.
     pub(super) fn of(spec: &CommandSpec, context: &Context) -> Result<Self, Failure> {
         let mut variables = BTreeMap::new();

@@ -101,6 +101,7 @@ impl WorkerMachine {
             self.report(now, reports, effects);
             self.stage = Stage::Over;
             // Said before it goes, so that nothing is given to it while nobody is there.
+            effects.extend(self.understood.last_word().map(|it| self.understands(it)));
             effects.push(self.left());
             effects.push(Effect::Fail(reason));
             return;
@@ -177,6 +178,7 @@ impl WorkerMachine {
             return;
         }
         self.stage = Stage::Over;
+        effects.extend(self.understood.last_word().map(|it| self.understands(it)));
         effects.extend([self.left(), Effect::Stop]);
     }
 

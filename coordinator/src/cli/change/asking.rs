@@ -108,7 +108,7 @@ impl Asking<'_> {
         let spec = bare_spec(self.settings, Arc::clone(fabric), Arc::clone(&self.clock))?;
         let system = System::start(spec).await?;
         let asker = Asker::of_process().await.speaking_for(name.cloned());
-        let answer = system.keeper().carry_out(request, &asker).await;
+        let answer = system.clerk().carry_out(request, &asker).await;
         // Only what was stopped in order is surely durable.
         system.stop().await?;
         answer

@@ -64,17 +64,20 @@ fn told(status: &Status, now: Now) -> String {
 }
 
 fn runs(runs: &[RunStatus], now: Now) -> Table {
-    let header = ["RUN", "TASKS", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "AGE"];
+    let header =
+        ["RUN", "TASKS", "RUNNING", "ASKED", "COMPLETED", "FAILED", "CANCELLED", "AGE", "PAUSED"];
     let mut table = Table::new(header);
     for run in runs {
         table.row([
             run.run.to_string(),
             run.total.to_string(),
             run.running.to_string(),
+            run.asked.to_string(),
             run.completed.to_string(),
             run.failed.to_string(),
             run.cancelled.to_string(),
             age(now.wall, run.opened),
+            run.paused.clone().unwrap_or_default(),
         ]);
     }
     table
@@ -115,14 +118,16 @@ mod tests {
             completed: 2,
             failed: 0,
             cancelled: 0,
+            asked: 4,
+            paused: Some("by ada (uid 1000): lunch".to_owned()),
         };
         let status = Status { pid: Some(77), node: Some(node), open_runs: 102, runs: vec![run] };
         assert_eq!(
             told(&status, now),
             "node local is at work: process 77, orkestra 0.1.0, start 3, durability fsync, up for \
              1m3s; its journal is full: it takes nothing\n\
-             RUN      TASKS   RUNNING   COMPLETED   FAILED   CANCELLED   AGE\n\
-             slow-1   30      1         2           0        0           59s\n\
+             RUN      TASKS   RUNNING   ASKED   COMPLETED   FAILED   CANCELLED   AGE   PAUSED\n\
+             slow-1   30      1         4       2           0        0           59s   by ada (uid 1000): lunch\n\
              and 101 more runs that have not ended\n"
         );
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use orkestra_runtime::{Result, id::RunId, protocol::payload::Json};
 
 use crate::{
-    cli::{files::short, run::refused},
+    cli::{context::resumed, files::short, run::refused},
     client::Tasks,
+    context::{ContextAnswer, ContextQuery, Contexts},
     output::Console,
     scenario::Prepared,
     task::{Answer, Query, RunOpening, view::RunView},
@@ -16,7 +17,7 @@ use crate::{
 pub(super) async fn choose(
     prepared: &Prepared,
     fresh: bool,
-    tasks: &Tasks,
+    (tasks, contexts): (&Tasks, &Contexts),
     console: &mut Console,
 ) -> Result<RunId> {
     let runs = match tasks.query(Query::Runs).await? {
@@ -43,6 +44,9 @@ pub(super) async fn choose(
                 counts.ended(),
                 counts.total
             ))?;
+            if let ContextAnswer::Summary(summary) = contexts.query(ContextQuery::Summary).await? {
+                resumed(&summary).into_iter().try_for_each(|line| console.say(line))?;
+            }
             open.summary.run.clone()
         }
         None => next_name(&prepared.name, of_scenario.iter().map(|run| &run.summary.run))?,

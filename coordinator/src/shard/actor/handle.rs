@@ -9,8 +9,10 @@ use std::{
     time::Duration,
 };
 
-use orkestra_runtime::{machine::ReplyTo, shell::Address, time::Moment};
-use tokio::sync::{oneshot, watch};
+use orkestra_runtime::{
+    Error, ErrorKind, journal::Position, machine::ReplyTo, shell::Address, time::Moment,
+};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::hands::{Mail, Permits, SequencerHands, ShardHands};
 use crate::shard::{mind::Mind, pool::Pool, sequencer::Refusal};
@@ -73,11 +75,18 @@ impl<M: Mind, H: ShardHands<M>> Clone for Open<M, H> {
     }
 }
 
+/// Somebody wants a snapshot now.
+pub(super) struct SnapshotAsk {
+    pub(super) records_kept: Option<u64>,
+    pub(super) reply: oneshot::Sender<Result<Position, Error>>,
+}
+
 /// The way to a shard, across its reigns. Cheap to clone.
 pub struct ShardHandle<M: Mind, H: ShardHands<M>> {
     pub(super) door: watch::Receiver<Option<Open<M, H>>>,
     pub(super) closing: Arc<watch::Sender<bool>>,
     pub(super) tokens: Arc<AtomicU64>,
+    pub(super) snapshots: mpsc::Sender<SnapshotAsk>,
 }
 
 impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
@@ -133,6 +142,19 @@ impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
             answer.await.unwrap_or(Err(ShardError::NoAnswer))
         };
         tokio::time::timeout(within, asked).await.unwrap_or(Err(ShardError::NoAnswer))
+    }
+
+    /// Makes a verified snapshot of what is durable now, and forgets the journal behind the older of
+    /// the two that are kept, less `records_kept` records, or as many as are kept anyway. Answers
+    /// where it stands. It goes on beside the sequencer, and takes as long as folding takes.
+    ///
+    /// An error of kind `Unavailable` means that the reign ended meanwhile: ask again.
+    pub async fn snapshot(&self, records_kept: Option<u64>) -> Result<Position, Error> {
+        let gone = || Error::new(ErrorKind::Unavailable, "nobody leads the shard now: ask again");
+        let (reply, made) = oneshot::channel();
+        let ask = SnapshotAsk { records_kept, reply };
+        self.snapshots.send(ask).await.map_err(|_| gone())?;
+        made.await.map_err(|_| gone())?
     }
 
     /// Tells the present reign until when its lease runs.
@@ -204,7 +226,7 @@ impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
 impl<M: Mind, H: ShardHands<M>> Clone for ShardHandle<M, H> {
     fn clone(&self) -> Self {
         let (closing, tokens) = (Arc::clone(&self.closing), Arc::clone(&self.tokens));
-        Self { door: self.door.clone(), closing, tokens }
+        Self { door: self.door.clone(), closing, tokens, snapshots: self.snapshots.clone() }
     }
 }
 

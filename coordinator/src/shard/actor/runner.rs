@@ -16,12 +16,12 @@ use orkestra_runtime::{
 };
 use tokio::{
     runtime::Handle,
-    sync::{oneshot, watch},
+    sync::{Mutex, mpsc, oneshot, watch},
     task::JoinSet,
 };
 
 use super::{
-    handle::{Open, ShardHandle},
+    handle::{Open, ShardHandle, SnapshotAsk},
     hands::{Ending, Permits, SequencerHands, ShardHands},
 };
 use crate::shard::{
@@ -40,6 +40,9 @@ const SOUND_AFTER: Duration = Duration::from_mins(1);
 
 /// How long the next reign waits after the first failure, and at most.
 const WAIT: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
+
+/// How many may wait for a snapshot that they asked for.
+const ASKS_MAX: usize = 8;
 
 /// What a user may set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,17 +96,21 @@ pub struct Runner<M: Mind, H: ShardHands<M>> {
     parts: ShardParts<M, H>,
     door: watch::Sender<Option<Open<M, H>>>,
     closing: watch::Receiver<bool>,
+    /// Heard by the keeper of the present reign.
+    asked: Arc<Mutex<mpsc::Receiver<SnapshotAsk>>>,
 }
 
 /// A shard: the way to it, and what runs it.
 pub fn shard<M: Mind, H: ShardHands<M>>(
     parts: ShardParts<M, H>,
 ) -> (ShardHandle<M, H>, Runner<M, H>) {
+    let (snapshots, asked) = mpsc::channel(ASKS_MAX);
     let (door, visitors) = watch::channel(None);
     let (closing, hears_closing) = watch::channel(false);
     let tokens = Arc::new(AtomicU64::new(1));
-    let handle = ShardHandle { door: visitors, closing: Arc::new(closing), tokens };
-    (handle, Runner { parts, door, closing: hears_closing })
+    let handle = ShardHandle { door: visitors, closing: Arc::new(closing), tokens, snapshots };
+    let asked = Arc::new(Mutex::new(asked));
+    (handle, Runner { parts, door, closing: hears_closing, asked })
 }
 
 impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
@@ -211,21 +218,35 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
         Ok(ending)
     }
 
-    /// Makes a snapshot whenever enough records have become durable.
+    /// Makes a snapshot whenever enough records have become durable, and when it is asked for one.
     fn keeper(
         &self,
         mut durable: watch::Receiver<Sequence>,
     ) -> impl Future<Output = ()> + Send + 'static {
         let Settings { snapshot_every, records_kept, .. } = self.parts.settings;
         let (journal, genesis) = (self.parts.journal.clone(), Arc::clone(&self.parts.genesis));
+        let asked = Arc::clone(&self.asked);
         async move {
+            let mut asked = asked.lock().await;
             let shard = journal.shard().0;
             let mut last = match journal.snapshots().await {
                 Ok(marks) => marks.last().map_or(0, |mark| mark.position.sequence().0),
                 Err(_) => 0,
             };
             let mut kept: Option<Fold<M>> = None;
-            while durable.wait_for(|end| end.0 >= last + snapshot_every).await.is_ok() {
+            loop {
+                let ask = tokio::select! {
+                    biased;
+                    due = durable.wait_for(|end| end.0 >= last + snapshot_every) => {
+                        if due.is_err() {
+                            return;
+                        }
+                        None
+                    }
+                    Some(ask) = asked.recv() => Some(ask),
+                };
+                let records_kept =
+                    ask.as_ref().and_then(|ask| ask.records_kept).unwrap_or(records_kept);
                 let (journal, genesis, fold) = (journal.clone(), Arc::clone(&genesis), kept.take());
                 let made = beside(async move {
                     let mut fold = match fold {
@@ -235,14 +256,19 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
                     let position = fold.snapshot(records_kept).await?;
                     Ok((fold, position))
                 });
-                match made.await {
+                let made = made.await;
+                let reply = ask.map(|ask| ask.reply);
+                match made {
                     Ok((fold, position)) => {
+                        // Whoever asked may have gone.
+                        let _ = reply.map(|reply| reply.send(Ok(position)));
                         tracing::info!(shard, at = %position.number, "snapshot kept");
                         last = position.sequence().0;
                         kept = Some(fold);
                     }
                     Err(error) => {
                         tracing::error!(shard, %error, "snapshot failed; nothing is forgotten");
+                        let _ = reply.map(|reply| reply.send(Err(error)));
                         last = durable.borrow().0;
                     }
                 }

@@ -8,7 +8,8 @@
 //! | [`Embedded::open`] | on this disk before it is acknowledged (`fsync`) | one machine |
 //! | [`Embedded::open_read_only`] | what is there | looking at a run, dead or alive |
 //!
-//! [`recover`] saves what is sound of a damaged store into a new one.
+//! [`back_up`] copies a directory, also while a process writes there; [`recover`] saves what is sound
+//! of a damaged store into a new one.
 //!
 //! Promises: one process writes in a directory, and a second one is told who it is; a lock that a
 //! crash leaves behind is free. What was acknowledged is there after a crash; what was torn is cut
@@ -16,7 +17,7 @@
 //! not make an append wait.
 //!
 //! Does not promise: that messages survive anything, or that a file shrinks when a log is trimmed
-//! (its room is used again).
+//! (its room is used again, until [`Keeper::shrink`] gives it back).
 
 mod bus;
 mod inbox;
@@ -29,9 +30,11 @@ use std::{path::Path, sync::Arc};
 use futures::{FutureExt as _, future::BoxFuture};
 
 pub use bus::{SUBSCRIPTION_CAPACITY_MAX, SUBSCRIPTIONS_MAX};
-pub use sqlite::{RecoveredLog, Recovery, holder, recover};
+pub use sqlite::{
+    BackedUp, CopiedFile, Copying, RecoveredLog, Recovery, back_up, copy_file, holder, recover,
+};
 
-use super::{Blobs, Durability, Fabric, Logs, Messages, Registers};
+use super::{Blobs, Durability, Fabric, Keeper, Logs, Messages, Registers};
 use crate::error::Result;
 use bus::Bus;
 use memory::Memory;
@@ -126,6 +129,13 @@ impl Fabric for Embedded {
         match &self.kept {
             Kept::InMemory(memory) => Arc::new(memory.clone()),
             Kept::InDirectory(_, blobs) => Arc::new(blobs.clone()),
+        }
+    }
+
+    fn keeper(&self) -> Option<Arc<dyn Keeper>> {
+        match &self.kept {
+            Kept::InMemory(_) => None,
+            Kept::InDirectory(store, blobs) => Some(store.keeper(blobs)?),
         }
     }
 

@@ -7,9 +7,10 @@ use orkestra_coordinator::shard::{
 };
 use orkestra_runtime::{
     fabric::{AppendError, Sequence},
-    id::Number,
+    id::{Epoch, Number, ShardId},
     machine::{Machine, ReplyTo},
-    record::{Head, Record, decode, encode_event, seal},
+    record::{Head, Record, decode, encode_event, seal, seal_epoch},
+    time::Wall,
 };
 
 use super::{Outcome, World};
@@ -30,6 +31,9 @@ impl World {
             let epoch = leader.sequencer.epoch();
             self.trace(format!("reign {epoch} begins at {}", leader.sequencer.durable()));
             self.history.reigns += 1;
+            if !self.leaders.is_empty() {
+                self.fault("rivals");
+            }
             // A lease has lapsed before the next reign begins; appends know nothing of leases.
             for which in (0..self.leaders.len()).rev() {
                 if self.plant != Plant::NoLease {
@@ -45,7 +49,16 @@ impl World {
         let Some(which) = self.any_leader() else { return };
         let leader = self.leaders.remove(which);
         self.history.crashes += 1;
+        self.fault("crashes");
         self.trace(format!("reign {} crashes", leader.sequencer.epoch()));
+        match self.plant {
+            Plant::LostRecord => self.store.lose_record(),
+            Plant::ForeignRecord => {
+                let end = Sequence(self.store.end_now());
+                drop(foreign().map(|record| self.store.append_now(end, record)));
+            }
+            _ => {}
+        }
         if let Some(Away { end, record }) = leader.away {
             match self.chance.below(3) {
                 0 if self.plant == Plant::TornRecord => {
@@ -61,6 +74,7 @@ impl World {
     /// One append of a leader comes to its end, well or (if `faults`) not.
     pub(super) fn deliver(&mut self, which: usize, faults: bool) -> Outcome {
         let Some(Away { end, record }) = self.leaders[which].away.take() else { return Ok(()) };
+        let record = if self.plant == Plant::EarlierTime { long_ago(record) } else { record };
         let lost = |store: &Store, late: bool| {
             if late {
                 store.append_late(end, record.clone());
@@ -76,17 +90,30 @@ impl World {
             60..80 if faults => lost(&self.store, false),
             _ => self.store.append_now(end, record),
         };
+        match &appended {
+            Err(AppendError::Unknown(_)) => self.fault("words lost"),
+            Err(AppendError::Conflict(_)) => self.fault("conflicts"),
+            Err(AppendError::Full) => self.fault("no room"),
+            Ok(_) | Err(AppendError::TooLarge) => {}
+        }
         self.trace(format!("append after {} by {which}: {appended:?}", end.0));
         let event = match appended {
             _ if self.plant == Plant::AnswerEarly => return Ok(()), // it was answered when sent
-            Err(AppendError::Unknown(_)) if self.plant == Plant::UnknownIsDone => {
-                Event::Appended(Sequence(end.0 + 1))
-            }
+            Err(error) if self.is_taken_as_made(&error) => Event::Appended(Sequence(end.0 + 1)),
             Ok(_) if self.plant == Plant::NoFence => Event::Appended(Sequence(end.0 + 1)),
             Ok(at) => Event::Appended(at),
             Err(error) => Event::AppendFailed(error),
         };
         self.step(which, event)
+    }
+
+    const fn is_taken_as_made(&self, error: &AppendError) -> bool {
+        matches!(
+            (error, self.plant),
+            (AppendError::Unknown(_), Plant::UnknownIsDone)
+                | (AppendError::Full, Plant::FullIsDone)
+                | (AppendError::Conflict(_), Plant::ConflictIsDone)
+        )
     }
 
     /// Every append that is away ends well, or fails for good.
@@ -122,9 +149,14 @@ impl World {
                 Effect::Act(toy::Effect::Reply(to, reply)) => {
                     self.in_order(which, to)?;
                     self.replied(to, reply)?;
+                    if self.plant == Plant::AnswerTwice {
+                        self.in_order(which, to)?;
+                    }
                 }
                 Effect::Answer { to, answer, settled } => {
-                    if settled {
+                    if self.plant == Plant::ParkedIsSettled && !settled {
+                        self.read_answered(to, &answer)?;
+                    } else if settled {
                         self.in_order(which, to)?;
                         self.read_answered(to, &answer)?;
                     } else {
@@ -133,6 +165,7 @@ impl World {
                     }
                 }
                 Effect::Refuse { to, .. } => self.refused(to),
+                Effect::Free { count: 2.., .. } if self.plant == Plant::PermitLost => {}
                 Effect::Free { pool, count } => {
                     self.leaders[which].permits[pool.index()] -= i64::from(count);
                 }
@@ -177,6 +210,27 @@ impl World {
     }
 }
 
+/// A record that another shard wrote.
+fn foreign() -> orkestra_runtime::Result<Bytes> {
+    let (first, last) = (Number(1), Number(0));
+    let head = Head { shard: ShardId(9), epoch: Epoch(1), first, last, at: Wall::default() };
+    seal_epoch(&head).map(Bytes::from)
+}
+
+/// The same record, as if it had been written at the beginning of time.
+fn long_ago(record: Bytes) -> Bytes {
+    let Ok(Record { head, events, .. }) = decode::<toy::Event>(&record) else { return record };
+    sealed(&Head { at: Wall::default(), ..head }, &events).unwrap_or(record)
+}
+
+fn sealed(head: &Head, events: &[toy::Event]) -> Option<Bytes> {
+    let mut buffer = Vec::new();
+    for event in events {
+        encode_event(event, &mut buffer).ok()?;
+    }
+    seal(head, &buffer).ok().map(Bytes::from)
+}
+
 /// A record without its last event, as a writer would leave it that writes event by event.
 fn torn(record: Bytes) -> Bytes {
     let Ok(Record { head, mut events, .. }) = decode::<toy::Event>(&record) else { return record };
@@ -185,7 +239,5 @@ fn torn(record: Bytes) -> Bytes {
         return record;
     }
     let head = Head { last: Number(head.last.0 - 1), ..head };
-    let mut buffer = Vec::new();
-    let encoded = events.iter().try_for_each(|event| encode_event(event, &mut buffer).map(drop));
-    encoded.and_then(|()| seal(&head, &buffer)).map_or(record, Bytes::from)
+    sealed(&head, &events).unwrap_or(record)
 }

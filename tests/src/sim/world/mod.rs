@@ -107,6 +107,7 @@ impl World {
     }
 
     fn act(&mut self) -> Outcome {
+        self.history.steps += 1;
         if self.leaders.is_empty() && self.chance.per_mille(500) {
             return self.lead();
         }
@@ -136,6 +137,7 @@ impl World {
                 Ok(())
             }
             965..980 => self.snapshot(),
+            980..985 => self.lose_snapshot(),
             _ => {
                 self.land_late();
                 Ok(())
@@ -204,6 +206,10 @@ impl World {
         } else {
             Err("a replay on another machine gives another state".into())
         }
+    }
+
+    fn fault(&mut self, kind: &'static str) {
+        *self.history.faults.entry(kind).or_default() += 1;
     }
 
     fn trace(&mut self, line: String) {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use orkestra_coordinator::shard::Fold;
+use orkestra_coordinator::shard::{Fold, Mind as _, toy::Toy};
 use orkestra_runtime::{
+    fabric::Sequence,
+    journal::Snapshot,
     machine::Machine,
     time::{Now, Wall},
 };
@@ -34,12 +36,16 @@ impl World {
         self.wall_max = self.wall_max.max(self.now.wall);
         let ms = self.now.wall.as_ms() + self.chance.below(2 * hour) - hour;
         self.now.wall = Wall::from_ms(ms);
+        self.fault("clock jumps");
         self.trace(format!("the clock jumps to {}", self.now.wall));
     }
 
     /// The disk is full for a while, and then it is not.
     pub(super) fn fill(&mut self) {
         self.full = !self.full;
+        if self.full {
+            self.fault("full disks");
+        }
         self.store.set_full(self.full);
         self.trace(format!("full: {}", self.full));
     }
@@ -47,8 +53,42 @@ impl World {
     pub(super) fn land_late(&mut self) {
         if let Some(landed) = self.store.land_late() {
             self.history.late += 1;
+            self.fault("late appends");
             self.trace(format!("a late append: {landed:?}"));
         }
+    }
+
+    /// The newest snapshot is lost; the one before it is there still.
+    pub(super) fn lose_snapshot(&mut self) -> Outcome {
+        let marks = ready(journal(&self.store)?.snapshots())?.map_err(|error| error.to_string())?;
+        if let [older, newest] = &marks[..]
+            && self.store.has_blob(&older.blob)
+            && self.store.has_blob(&newest.blob)
+        {
+            self.store.lose_blob(&newest.blob);
+            self.fault("lost snapshots");
+            self.trace(format!("the snapshot at {} is lost", newest.position.number));
+        }
+        Ok(())
+    }
+
+    /// What is not durable yet, as if it were.
+    fn keep_dirty(&mut self) -> Outcome {
+        let Some(newest) = self.leaders.last() else { return Ok(()) };
+        let journal = journal(&self.store)?;
+        let bytes = newest.sequencer.mind().snapshot().into();
+        let kept = ready(async {
+            let mut fold = Fold::restore(journal.clone(), genesis()).await?;
+            fold.read_on(Sequence(u64::MAX)).await?;
+            journal
+                .keep(Snapshot {
+                    position: *fold.position(),
+                    version: Toy::SNAPSHOT_VERSION,
+                    bytes,
+                })
+                .await
+        })?;
+        kept.map(drop).map_err(|error| error.to_string())
     }
 
     /// The keeper beside the leaders; at times it begins anew, as on another machine.
@@ -58,6 +98,9 @@ impl World {
         }
         if self.plant == Plant::TrimTooFar {
             self.store.cut_below(self.store.end_now());
+        }
+        if self.plant == Plant::DirtySnapshot {
+            return self.keep_dirty();
         }
         let journal = journal(&self.store)?;
         let kept = self.chance.below(5);
@@ -74,6 +117,9 @@ impl World {
         self.keeper = Some(fold);
         match position {
             Ok(position) => {
+                if self.plant == Plant::OneSnapshot {
+                    self.store.cut_below(position.sequence().0 + 1);
+                }
                 self.history.snapshots += 1;
                 self.trace(format!("a snapshot at {}", position.number));
                 Ok(())

@@ -1,40 +1,43 @@
 //! Blobs as files: written under another name, synced, renamed; checked when they are read.
 //!
-//! Sealed ones stand in a folder of their own, `blobs/sealed`, which only the owner may enter.
+//! The files of sealed ones are for their owner to read and for nobody to write, by which they are
+//! found among the others.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
-    io::{self, ErrorKind as IoKind, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind as IoKind, Read as _, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
+    time::SystemTime,
 };
 
 use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
 use tokio::sync::Semaphore;
 
 use super::{super::memory::check_blob_size, layout::sync_dir};
 use crate::{
     error::{Error, ErrorKind, Result},
-    fabric::{BlobName, Blobs, embedded::signals::closed, is_sealed},
+    fabric::{BlobName, Blobs, SEAL_BYTES, embedded::signals::closed, is_sealed},
 };
-
-/// Where sealed blobs stand among the others.
-const SEALED: &str = "sealed";
 
 /// How many blobs are read or written at once; more wait. Bounds memory and blocked threads.
 const BUSY_MAX: usize = 8;
 
 #[derive(Debug)]
-struct Shared {
-    dir: PathBuf,
+pub(super) struct Shared {
+    pub(super) dir: PathBuf,
     writable: bool,
     busy: Arc<Semaphore>,
     last: AtomicU64,
+    /// Held for reading by whoever finds a blob to be there already, for writing by whoever is to
+    /// forget it.
+    gate: RwLock<()>,
 }
 
 /// The blobs of a directory. Cheap to clone.
@@ -49,6 +52,7 @@ impl FileBlobs {
             writable,
             busy: Arc::new(Semaphore::new(BUSY_MAX)),
             last: AtomicU64::new(0),
+            gate: RwLock::new(()),
         }))
     }
 
@@ -64,7 +68,7 @@ impl FileBlobs {
         self.0.put(bytes)
     }
 
-    async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce(&Shared) -> Result<T> + Send + 'static,
     ) -> Result<T> {
@@ -93,10 +97,6 @@ impl Shared {
         self.dir.join(&name.as_str()[..2]).join(name.as_str())
     }
 
-    fn sealed_path(&self, name: &BlobName) -> PathBuf {
-        self.dir.join(SEALED).join(name.as_str())
-    }
-
     fn must_be_writable(&self) -> Result<()> {
         if self.writable {
             return Ok(());
@@ -110,18 +110,15 @@ impl Shared {
     fn put(&self, bytes: &Bytes) -> Result<BlobName> {
         self.must_be_writable()?;
         let name = BlobName::of(bytes);
-        let is_sealed = is_sealed(bytes);
-        let path = if is_sealed { self.sealed_path(&name) } else { self.path(&name) };
-        // One that is there and sound was synced when it was put; a damaged one is written anew.
-        if fs::read(&path).is_ok_and(|found| found == *bytes) {
+        let path = self.path(&name);
+        if self.is_there(&path, bytes) {
             return Ok(name);
         }
         let folder = path.parent().unwrap_or(&self.dir);
-        let mut builder = DirBuilder::new();
-        let made = builder.recursive(true).mode(if is_sealed { 0o700 } else { 0o777 });
-        made.create(folder).map_err(|error| fault("make the folder of", &path, error))?;
+        let made = fs::create_dir_all(folder);
+        made.map_err(|error| fault("make the folder of", &path, error))?;
         let new = folder.join(format!("new-{}", self.last.fetch_add(1, Ordering::Relaxed)));
-        if let Err(error) = write_synced(&new, bytes, is_sealed) {
+        if let Err(error) = write_synced(&new, bytes, is_sealed(bytes)) {
             // What was begun is of no use, and takes room.
             let _ = fs::remove_file(&new);
             return Err(fault("write", &path, error));
@@ -135,14 +132,31 @@ impl Shared {
         Ok(name)
     }
 
+    /// Whether a blob is there and sound, so that it was synced when it was put; a damaged one is
+    /// written anew. It counts as put again, so that it is not forgotten as an old one.
+    fn is_there(&self, path: &Path, bytes: &Bytes) -> bool {
+        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let is_there = fs::read(path).is_ok_and(|found| found == *bytes);
+        is_there && touch(path).is_ok()
+    }
+
+    /// Forgets a file if it was put before a time, and says whether it did.
+    pub(super) fn forget(&self, path: &Path, put_before: SystemTime) -> io::Result<bool> {
+        let _gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        match fs::metadata(path).and_then(|file| file.modified()) {
+            Ok(put) if put < put_before => fs::remove_file(path).map(|()| true),
+            Ok(_) => Ok(false),
+            Err(error) if error.kind() == IoKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     fn get(&self, name: &BlobName) -> Result<Option<Bytes>> {
         let path = self.path(name);
-        let (path, found) = match read(path)? {
-            (path, Some(found)) => (path, found),
-            (_, None) => match read(self.sealed_path(name))? {
-                (path, Some(found)) => (path, found),
-                (_, None) => return Ok(None),
-            },
+        let found = match fs::read(&path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == IoKind::NotFound => return Ok(None),
+            Err(error) => return Err(fault("read", &path, error)),
         };
         if BlobName::of(&found) != *name {
             return Err(Error::new(
@@ -158,45 +172,68 @@ impl Shared {
 
     fn delete(&self, name: &BlobName) -> Result<()> {
         self.must_be_writable()?;
-        for path in [self.path(name), self.sealed_path(name)] {
-            match fs::remove_file(&path) {
-                Ok(()) => sync_dir(path.parent().unwrap_or(&self.dir))?,
-                Err(error) if error.kind() == IoKind::NotFound => {}
-                Err(error) => return Err(fault("delete", &path, error)),
-            }
+        let path = self.path(name);
+        match fs::remove_file(&path) {
+            Ok(()) => sync_dir(path.parent().unwrap_or(&self.dir)),
+            Err(error) if error.kind() == IoKind::NotFound => Ok(()),
+            Err(error) => Err(fault("delete", &path, error)),
         }
-        Ok(())
     }
 
     fn sealed(&self) -> Result<Vec<BlobName>> {
-        let folder = self.dir.join(SEALED);
-        let files = match fs::read_dir(&folder) {
-            Ok(files) => files,
-            Err(error) if error.kind() == IoKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(fault("list", &folder, error)),
-        };
         let mut names = Vec::new();
-        for file in files {
-            let file = file.map_err(|error| fault("list", &folder, error))?;
-            // Anything else was begun and never acknowledged.
-            names.extend(file.file_name().to_str().and_then(|name| name.parse().ok()));
+        for folder in entries(&self.dir)? {
+            for file in entries(&folder)? {
+                // Anything else was begun and never acknowledged.
+                let name = file.file_name().and_then(|name| name.to_str()?.parse().ok());
+                match is_sealed_file(&file) {
+                    Ok(true) => names.extend(name),
+                    Ok(false) => {}
+                    Err(error) if error.kind() == IoKind::NotFound => {}
+                    Err(error) => return Err(fault("look into", &file, error)),
+                }
+            }
         }
         Ok(names)
     }
 }
 
-fn read(path: PathBuf) -> Result<(PathBuf, Option<Vec<u8>>)> {
-    match fs::read(&path) {
-        Ok(found) => Ok((path, Some(found))),
-        Err(error) if error.kind() == IoKind::NotFound => Ok((path, None)),
-        Err(error) => Err(fault("read", &path, error)),
+/// What a folder holds; nothing if it is not there, or is none.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), IoKind::NotFound | IoKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(fault("list", folder, error)),
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    paths.collect::<io::Result<_>>().map_err(|error| fault("list", folder, error))
+}
+
+/// Whether a file holds a sealed blob: only those that nobody may write are looked into.
+fn is_sealed_file(path: &Path) -> io::Result<bool> {
+    let about = fs::symlink_metadata(path)?;
+    if !about.is_file() || about.permissions().mode() & 0o222 != 0 {
+        return Ok(false);
     }
+    let mut head = Vec::with_capacity(SEAL_BYTES);
+    File::open(path)?.take(SEAL_BYTES as u64).read_to_end(&mut head)?;
+    Ok(is_sealed(&head))
+}
+
+/// Gives a file the time of now.
+fn touch(path: &Path) -> io::Result<()> {
+    let time = |nanos| Timespec { tv_sec: 0, tv_nsec: nanos };
+    let times = Timestamps { last_access: time(UTIME_OMIT), last_modification: time(UTIME_NOW) };
+    Ok(utimensat(CWD, path, &times, AtFlags::empty())?)
 }
 
 fn write_synced(path: &Path, bytes: &[u8], is_sealed: bool) -> io::Result<()> {
-    let mode = if is_sealed { 0o600 } else { 0o666 };
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
+    let mode = if is_sealed { 0o400 } else { 0o666 };
+    // One that an earlier process had begun may be one that nobody may write.
+    let _ = fs::remove_file(path);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::room::{Room, Step};
 use crate::{
     error::{Error, ErrorKind, Result},
     fabric::{AppendError, Key, LogName, Revision, Sequence, SetError},
@@ -28,6 +29,11 @@ pub(super) enum WriteJob {
         bytes: Option<Bytes>,
         reply: oneshot::Sender<Result<Revision, SetError>>,
     },
+    /// Taken alone, between two commits.
+    Shrink {
+        step: Step,
+        reply: oneshot::Sender<Result<Room>>,
+    },
     Close {
         reply: oneshot::Sender<()>,
     },
@@ -39,7 +45,7 @@ impl WriteJob {
         match self {
             Self::Append { record, .. } => record.len(),
             Self::Set { bytes, .. } => bytes.as_ref().map_or(0, Bytes::len),
-            Self::Trim { .. } | Self::Close { .. } => 0,
+            Self::Trim { .. } | Self::Shrink { .. } | Self::Close { .. } => 0,
         }
     }
 }
@@ -76,6 +82,9 @@ pub(super) fn fail(job: WriteJob, failure: &Failure) {
         WriteJob::Trim { reply, .. } => {
             let kind = if failure.full { ErrorKind::Full } else { failure.error.kind() };
             drop(reply.send(Err(Error::new(kind, why))));
+        }
+        WriteJob::Shrink { reply, .. } => {
+            drop(reply.send(Err(Error::new(failure.error.kind(), why))));
         }
         WriteJob::Close { reply } => drop(reply.send(())),
     }

@@ -81,6 +81,8 @@ pub(super) fn create_if_absent(dir: &Path) -> Result<()> {
 
 fn write_new(new: &Path) -> rusqlite::Result<()> {
     let db = Connection::open(new)?;
+    // Before anything else stands in the file: so that room can be given back piece by piece.
+    db.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
     db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     for (_, table) in TABLES {
         db.execute_batch(table)?;

@@ -14,13 +14,16 @@
 //! warm, and costs one hop (some 40 µs for both ways) where a pool of blocking threads costs as
 //! much and promises no order.
 
+mod backup;
 mod blobs;
 mod fault;
 mod job;
+mod keep;
 mod layout;
 mod lock;
 mod reader;
 mod recover;
+mod room;
 mod rows;
 mod writer;
 
@@ -36,6 +39,7 @@ use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture};
 use tokio::sync::{mpsc, oneshot};
 
+pub use backup::{BackedUp, CopiedFile, Copying, back_up, copy_file};
 pub(super) use blobs::FileBlobs;
 use job::WriteJob;
 pub use lock::holder;
@@ -49,8 +53,8 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     fabric::{
-        AppendError, Entry, Follow, Key, LogName, Logs, REGISTER_BYTES_MAX, Registers, Revision,
-        Sequence, SetError, Value, Watch,
+        AppendError, Entry, Follow, Keeper, Key, LogName, Logs, REGISTER_BYTES_MAX, Registers,
+        Revision, Sequence, SetError, Value, Watch,
     },
     limits::RECORD_BYTES_MAX,
 };
@@ -62,6 +66,7 @@ const POLL: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 struct Shared {
+    dir: PathBuf,
     /// None when the store was opened for reading only.
     writer: Option<mpsc::Sender<WriteJob>>,
     reader: mpsc::Sender<ReadJob>,
@@ -86,6 +91,7 @@ impl Store {
         let writer = writer::start(dir, settings, lock, signals.clone())?;
         let reader = reader::start(dir, layout::Access::Shared)?;
         Ok(Self(Arc::new(Shared {
+            dir: dir.to_owned(),
             writer: Some(writer),
             reader,
             logs: signals.0,
@@ -97,11 +103,18 @@ impl Store {
     pub(super) fn open_read_only(dir: &Path) -> Result<Self> {
         let reader = reader::start(dir, layout::Access::ReadOnly)?;
         Ok(Self(Arc::new(Shared {
+            dir: dir.to_owned(),
             writer: None,
             reader,
             logs: Arc::default(),
             registers: Arc::default(),
         })))
+    }
+
+    /// The housekeeping of this store and its blobs; none when it was opened for reading only.
+    pub(super) fn keeper(&self, blobs: &FileBlobs) -> Option<Arc<dyn Keeper>> {
+        self.0.writer.as_ref()?;
+        Some(Arc::new(keep::FileKeeper { store: self.clone(), blobs: blobs.clone() }))
     }
 
     /// Carries out what waits, moves the write-ahead log into the file, and lets the directory go.

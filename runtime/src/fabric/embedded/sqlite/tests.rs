@@ -35,10 +35,10 @@ async fn a_store_of_a_newer_version_is_refused_and_says_so() {
     let db = closed_store(home.path()).await;
     db.execute_batch("UPDATE meta SET format = 2").unwrap();
     drop(db);
-    let before = std::fs::read(store_file(home.path())).unwrap();
+    let before = fs::read(store_file(home.path())).unwrap();
     let error = Store::open(home.path(), &Settings::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooNew);
-    assert!(before == std::fs::read(store_file(home.path())).unwrap(), "it was written");
+    assert!(before == fs::read(store_file(home.path())).unwrap(), "it was written");
     let told = error.to_string();
     assert!(told.contains("is a store of version 2, and this program knows up to 1"), "{told}");
     assert!(told.contains("store.db"), "{told}");

@@ -16,6 +16,7 @@ use super::{
     job::{Failure, Verdict, WriteJob, fail},
     layout::{self, Access},
     lock::Lock,
+    room,
     rows::{Found, LOG_STRIDE, LogRow, Meta, RegisterRow, record_checksum, register_checksum},
     store_file, thread,
 };
@@ -80,15 +81,25 @@ impl Writer {
         let mut batch = Vec::new();
         let mut next = jobs.blocking_recv();
         while let Some(job) = next.take() {
-            if let WriteJob::Close { reply } = job {
-                return Some(reply);
+            match job {
+                WriteJob::Close { reply } => return Some(reply),
+                WriteJob::Shrink { step, reply } => {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(
+                        room::take(&self.db, step)
+                            .map_err(|error| explain(&self.file, "give room back", error)),
+                    );
+                    next = jobs.blocking_recv();
+                    continue;
+                }
+                _ => {}
             }
             let mut bytes = job.bytes();
             batch.push(job);
             // Whoever is alone waits one commit; whoever has company shares it.
             while batch.len() < BATCH_JOBS && bytes < BATCH_BYTES {
                 let Ok(job) = jobs.try_recv() else { break };
-                if let WriteJob::Close { .. } = job {
+                if let WriteJob::Close { .. } | WriteJob::Shrink { .. } = job {
                     next = Some(job);
                     break;
                 }
@@ -177,7 +188,7 @@ impl Writer {
             WriteJob::Set { key, expected, bytes, .. } => {
                 self.set(key, *expected, bytes.as_ref()).map(Verdict::Set)
             }
-            WriteJob::Close { .. } => Ok(Verdict::Trimmed),
+            WriteJob::Shrink { .. } | WriteJob::Close { .. } => Ok(Verdict::Trimmed),
         }
     }
 

@@ -1,0 +1,100 @@
+//! Taking a backup.
+
+use std::{collections::BTreeMap, fs, io::Write as _, path::Path};
+
+use orkestra_runtime::{
+    Error, ErrorKind, Result,
+    fabric::embedded::{self, BackedUp, CopiedFile, Copying},
+    time::Wall,
+};
+
+use super::{
+    folder::{Part, failed, must_be_free},
+    manifest::{FileEntry, MANIFEST, MANIFEST_VERSION, Manifest, look},
+};
+
+/// Files beside the store and the blobs that are copied if they are there.
+const LOGS: [&str; 2] = ["supervision.1.jsonl", "supervision.jsonl"];
+
+/// Copies a data directory to `into`, which must not exist or be empty. One process may go on to
+/// write in `data_dir`; it waits for nothing. The copy is checked by opening and folding it, and
+/// only then gets its name.
+///
+/// An error leaves nothing at `into`. Of kind `NotFound`: there is nothing to copy; `Conflict`:
+/// something is at `into`; `Full`: there is no room; `Corrupt`: what is to be copied is damaged.
+///
+/// # Cancellation
+/// Dropping the future leaves what was begun, which the next backup to the same place removes.
+pub async fn back_up(
+    data_dir: &Path,
+    into: &Path,
+    now: Wall,
+    mut told: impl FnMut(Copying) + Send + 'static,
+) -> Result<Manifest> {
+    must_be_free(into, "back up into")?;
+    let from = data_dir.to_owned();
+    if !from.join("store.db").exists() {
+        let message = format!("there is no run in {}: nothing to back up", from.display());
+        return Err(Error::new(ErrorKind::NotFound, message));
+    }
+    let part = Part::begin(into)?;
+    let (part, copied) = beside(move || {
+        let copied = copy(&from, part.path(), &mut told)?;
+        Ok((part, copied))
+    })
+    .await?;
+    let looked = look(part.path()).await?;
+    let BackedUp { files, forgotten } = copied;
+    let mut counts = looked.counts;
+    counts.blobs = files.iter().filter(|file| file.path.starts_with("blobs/")).count() as u64;
+    let entry = |CopiedFile { path, bytes, sha256 }| (path, FileEntry { bytes, sha256 });
+    let files: BTreeMap<String, FileEntry> = files.into_iter().map(entry).collect();
+    let manifest = Manifest {
+        v: MANIFEST_VERSION,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        taken_at: now.to_string(),
+        journal: looked.place,
+        counts,
+        bytes: files.values().map(|file| file.bytes).sum(),
+        missing: looked.missing.difference(&forgotten).cloned().collect(),
+        forgotten,
+        files,
+    };
+    beside(move || {
+        write(&manifest, &part.path().join(MANIFEST))?;
+        part.place()?;
+        Ok(manifest)
+    })
+    .await
+}
+
+fn copy(from: &Path, into: &Path, told: &mut dyn FnMut(Copying)) -> Result<BackedUp> {
+    let mut copied = embedded::back_up(from, into, told)?;
+    for name in LOGS {
+        if from.join(name).exists() {
+            let (bytes, sha256) = embedded::copy_file(&from.join(name), &into.join(name), |_| {})?;
+            copied.files.push(CopiedFile { path: name.to_owned(), bytes, sha256 });
+        }
+    }
+    Ok(copied)
+}
+
+fn write(manifest: &Manifest, path: &Path) -> Result<()> {
+    let text = serde_json::to_vec_pretty(manifest).map_err(|error| {
+        Error::new(ErrorKind::Fault, "cannot write what the backup holds").because(error)
+    })?;
+    let written = fs::File::create(path).and_then(|mut file| {
+        file.write_all(&text)?;
+        file.sync_all()
+    });
+    written.map_err(|error| failed("write", path, error))
+}
+
+/// Runs what blocks on a thread for such work.
+pub(super) async fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::new(ErrorKind::Fault, "copying broke off").because(error))?
+}

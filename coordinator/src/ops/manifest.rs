@@ -1,0 +1,202 @@
+//! What a backup says of itself, and the look that proves it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    sync::Arc,
+};
+
+use orkestra_runtime::{
+    Error, ErrorKind, Result,
+    fabric::{BlobName, Fabric as _, Sequence, embedded::Embedded},
+    id::{Epoch, Number, ShardId},
+    journal::{Journal, READ_BYTES, blobs_named},
+};
+use serde::{Deserialize, Serialize};
+
+use super::folder::failed;
+use crate::{
+    shard::{
+        Mind as _,
+        fold::Fold,
+        machine::{ShardMachine, ShardSettings},
+    },
+    task::{Answer, Query},
+};
+
+/// The file of a backup that says what it holds.
+pub const MANIFEST: &str = "manifest.json";
+/// The version of that file which this program writes, and the latest that it reads.
+pub const MANIFEST_VERSION: u32 = 1;
+
+/// What a backup holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The version of this file.
+    pub v: u32,
+    /// The version of the program that made it.
+    pub program: String,
+    /// When it was taken, in RFC 3339 and UTC.
+    pub taken_at: String,
+    /// Where the journal stood.
+    pub journal: Place,
+    /// How much of everything it holds.
+    pub counts: Counts,
+    /// The size of all files.
+    pub bytes: u64,
+    /// Blobs that were forgotten on purpose while it was taken.
+    #[serde(default)]
+    pub forgotten: BTreeSet<BlobName>,
+    /// Blobs that the journal names and that were not there: lost, or forgotten on purpose before.
+    #[serde(default)]
+    pub missing: BTreeSet<BlobName>,
+    /// Every file, by its path from the folder.
+    pub files: BTreeMap<String, FileEntry>,
+}
+
+/// Where a journal stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The first record that is kept.
+    pub first_record: u64,
+    /// The last one.
+    pub last_record: u64,
+    /// The number of the last event.
+    pub last_event: Number,
+    /// The latest reign.
+    pub epoch: Epoch,
+}
+
+/// How much of everything there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Runs that are not forgotten.
+    pub runs: u64,
+    /// Their tasks.
+    pub tasks: u64,
+    /// Those of them that have not ended.
+    pub open_tasks: u64,
+    /// Blobs.
+    pub blobs: u64,
+}
+
+/// A file of a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Its length.
+    pub bytes: u64,
+    /// The SHA-256 of its bytes.
+    pub sha256: String,
+}
+
+/// What a folder was found to hold.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) place: Place,
+    pub(super) counts: Counts,
+    pub(super) missing: BTreeSet<BlobName>,
+}
+
+/// Opens a folder that nobody else uses, reads every record, folds the journal, and looks for every
+/// blob that is named. Leaves the folder as it was.
+pub(super) async fn look(folder: &Path) -> Result<Looked> {
+    let fabric = Embedded::open(folder)?;
+    let looked = look_into(&fabric, folder).await;
+    fabric.close().await;
+    for left in ["lock", "store.db-shm", "store.db-wal"] {
+        let path = folder.join(left);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed("remove", &path, error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    looked
+}
+
+async fn look_into(fabric: &Embedded, folder: &Path) -> Result<Looked> {
+    let journal = Journal::of(fabric, ShardId(0))?;
+    journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
+    let (first, last) = (journal.first().await?, journal.end().await?);
+    let mut named = BTreeSet::new();
+    let mut next = first;
+    while next <= last {
+        for entry in fabric.logs().read(journal.log(), next, READ_BYTES).await? {
+            blobs_named(&entry.record, &mut |name| {
+                named.insert(name);
+            })?;
+            next = Sequence(entry.sequence.0 + 1);
+        }
+    }
+    for mark in journal.snapshots().await? {
+        let snapshot = journal.load(&mark).await?;
+        blobs_named(&snapshot.bytes, &mut |name| {
+            named.insert(name);
+        })?;
+    }
+    let genesis = Arc::new(|| ShardMachine::new(ShardSettings::default()));
+    let mut fold = Fold::restore(journal, genesis).await?;
+    fold.read_on(Sequence(u64::MAX)).await?;
+    let (machine, position) = fold.into_parts();
+    let runs = match machine.tasks().answer(orkestra_runtime::time::Now::default(), &Query::Runs) {
+        Answer::Runs(runs) => runs,
+        _ => Vec::new(),
+    };
+    let total = |of: &dyn Fn(&crate::task::RunSummary) -> u64| {
+        runs.iter().map(|run| of(&run.summary)).sum::<u64>()
+    };
+    let (tasks, ended) = (total(&|run| run.counts.total), total(&|run| run.counts.ended()));
+    // What was deleted on purpose is not missed.
+    let deleted = machine.tasks().blobs_redacted();
+    named.retain(|name| !deleted.contains(name) && !folder.join(place_of(name)).exists());
+    Ok(Looked {
+        place: Place {
+            first_record: first.0,
+            last_record: last.0,
+            last_event: position.number,
+            epoch: position.epoch,
+        },
+        counts: Counts {
+            runs: runs.len() as u64,
+            tasks,
+            open_tasks: tasks.saturating_sub(ended),
+            blobs: 0,
+        },
+        missing: named,
+    })
+}
+
+/// The path of a blob from its folder.
+fn place_of(name: &BlobName) -> String {
+    let name = name.as_str();
+    format!("blobs/{}/{name}", name.get(..2).unwrap_or_default())
+}
+
+impl Manifest {
+    /// Reads what a backup says of itself.
+    pub(super) fn read(folder: &Path) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Version {
+            v: u32,
+        }
+        let path = folder.join(MANIFEST);
+        let text = fs::read(&path).map_err(|error| failed("find the backup's", &path, error))?;
+        let corrupt = |error| {
+            let message =
+                format!("{} is damaged: it cannot be read; use another backup", path.display());
+            Error::new(ErrorKind::Corrupt, message).because(error)
+        };
+        let Version { v } = serde_json::from_slice(&text).map_err(corrupt)?;
+        if v > MANIFEST_VERSION {
+            let message = format!(
+                "{} has version {v}, and this program reads up to {MANIFEST_VERSION}: a newer \
+                 program made this backup; run that one",
+                path.display()
+            );
+            return Err(Error::new(ErrorKind::TooNew, message));
+        }
+        serde_json::from_slice(&text).map_err(corrupt)
+    }
+}

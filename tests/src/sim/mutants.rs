@@ -1,0 +1,88 @@
+//! The bugs that can be planted in the simulated hands, and which promise each of them breaks.
+//!
+//! Each must be found by the [`Books`](super::Books), by the journal itself, or by the last look
+//! at a world that has come to rest; a bug that only stops the world does not count as found. One
+//! that is found by nobody shows that the simulator is blind there.
+
+/// A bug that is planted in the simulated hands, to see whether the books find it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plant {
+    /// None.
+    Nothing,
+    /// An append is answered as durable before it is made.
+    AnswerEarly,
+    /// The log takes appends wherever their writer thinks it ends.
+    NoFence,
+    /// A reign begins without its record.
+    NoEpochRecord,
+    /// A replay applies every event twice.
+    ApplyTwice,
+    /// Effects are carried out last to first.
+    Backwards,
+    /// An append that timed out is taken as made.
+    UnknownIsDone,
+    /// A snapshot leaves out what outlives the journal.
+    ForgetfulSnapshot,
+    /// The log is trimmed up to its end.
+    TrimTooFar,
+    /// Queries are answered from memory without waiting.
+    DirtyReads,
+    /// A replay leaves out the last record.
+    ShortReplay,
+    /// The number of a reign is given out again.
+    EpochAgain,
+    /// A leader is not told that its lease has lapsed.
+    NoLease,
+    /// A crash leaves a part of a record in the log.
+    TornRecord,
+    /// An append that found no room is taken as made.
+    FullIsDone,
+    /// An append after which somebody else has written is taken as made.
+    ConflictIsDone,
+    /// What a query is answered while the log is full is taken as settled.
+    ParkedIsSettled,
+    /// An answer leaves twice.
+    AnswerTwice,
+    /// Permits that come back together are lost.
+    PermitLost,
+    /// A replay draws its lots again.
+    DrawAgain,
+    /// A snapshot is taken of what is not durable yet.
+    DirtySnapshot,
+    /// The log is trimmed behind the newest snapshot, which may be lost.
+    OneSnapshot,
+    /// A record in the middle of the log is lost.
+    LostRecord,
+    /// A record of another shard stands in the log.
+    ForeignRecord,
+    /// A record is written with the time of long ago.
+    EarlierTime,
+}
+
+/// Every bug, and the promise that it breaks.
+pub const MUTANTS: [(Plant, &str); 24] = [
+    (Plant::AnswerEarly, "nothing leaves before everything it depends on is durable"),
+    (Plant::NoFence, "one record, only if the journal still ends where the writer thinks"),
+    (Plant::NoEpochRecord, "no append of an older reign can land any more"),
+    (Plant::ApplyTwice, "every event is handed on once"),
+    (Plant::Backwards, "effects are released in order"),
+    (Plant::UnknownIsDone, "after a restart nothing leaves any more"),
+    (Plant::ForgetfulSnapshot, "a snapshot is the whole of the durable state"),
+    (Plant::TrimTooFar, "the log is trimmed only behind both snapshots"),
+    (Plant::DirtyReads, "an answer shows nothing that may be lost"),
+    (Plant::ShortReplay, "a reign has folded everything"),
+    (Plant::EpochAgain, "a reign's number that no other caller ever gets"),
+    (Plant::NoLease, "what no append proves leaves only under a lease"),
+    (Plant::TornRecord, "all events of a step stand in one record"),
+    (Plant::FullIsDone, "while the journal is full nothing is lost"),
+    (Plant::ConflictIsDone, "another reign shows by a conflict"),
+    (Plant::ParkedIsSettled, "queries of a parked shard are marked as not settled"),
+    (Plant::AnswerTwice, "a token is answered once"),
+    (Plant::PermitLost, "permits come back when the command's effects are released"),
+    (Plant::DrawAgain, "what was drawn stands in the event"),
+    (Plant::DirtySnapshot, "snapshots are folded from durable records only"),
+    (Plant::OneSnapshot, "a snapshot that is lost is passed over for the one before it"),
+    (Plant::LostRecord, "a gap is refused"),
+    (Plant::ForeignRecord, "a foreign record is refused"),
+    (Plant::EarlierTime, "shard time does not go back"),
+];
