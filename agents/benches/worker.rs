@@ -44,6 +44,9 @@ impl Blobs for NoBlobs {
     fn delete(&self, _: &BlobName) -> BoxFuture<'static, Result<()>> {
         async { Ok(()) }.boxed()
     }
+    fn sealed(&self) -> BoxFuture<'static, Result<Vec<BlobName>>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
 }
 
 fn spec(clock: &Arc<SystemClock>, sink: Sink) -> WorkerSpec {
@@ -86,6 +89,7 @@ fn batch(first: u64) -> Vec<Assignment> {
         effect_key: "effect".into(),
         workspace: None,
         checks: Switches::default(),
+        sensitive_output: false,
     };
     (first..first + BATCH).map(one).collect()
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture};
 use orkestra_runtime::{
     Result,
-    fabric::{BlobName, Blobs},
+    fabric::{BlobName, Blobs, is_sealed},
     id::{Attempt, RunId, TaskId, TaskNo},
     protocol::{
         agent::{Assignment, Progress},
@@ -42,6 +42,13 @@ impl Blobs for MemoryBlobs {
         self.0.lock().unwrap().remove(name);
         async { Ok(()) }.boxed()
     }
+
+    fn sealed(&self) -> BoxFuture<'static, Result<Vec<BlobName>>> {
+        let blobs = self.0.lock().unwrap();
+        let sealed = blobs.iter().filter(|(_, bytes)| is_sealed(bytes));
+        let names = sealed.map(|(name, _)| name.clone()).collect();
+        async { Ok(names) }.boxed()
+    }
 }
 
 pub(crate) fn json(text: &str) -> Json {
@@ -66,6 +73,7 @@ pub(crate) fn assignment(number: u64) -> Assignment {
         effect_key: format!("effect-{number}"),
         workspace: None,
         checks: Switches::default(),
+        sensitive_output: false,
     }
 }
 

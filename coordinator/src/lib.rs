@@ -15,6 +15,7 @@ pub mod output;
 pub mod pin;
 pub mod safety;
 pub mod scenario;
+pub mod sensitive;
 pub mod shard;
 pub mod system;
 pub mod task;

@@ -4,6 +4,8 @@
 
 #[path = "cli/agents.rs"]
 mod agents;
+#[path = "cli/canary.rs"]
+mod canary;
 #[path = "cli/context.rs"]
 mod context;
 #[path = "cli/doctor.rs"]

@@ -79,9 +79,12 @@ fn to_agent() -> Vec<(&'static str, ToAgent)> {
         effect_key: "key".into(),
         workspace: Some(Box::new(workspace())),
         checks: switches(),
+        sensitive_output: true,
     };
+    let hidden = Payload::Sensitive { name: BlobName::of(b"y"), bytes: 9 };
+    let hidden = Assignment { input: hidden, sensitive_output: false, ..assignment.clone() };
     vec![
-        ("assign", ToAgent::Assign(vec![assignment])),
+        ("assign", ToAgent::Assign(vec![assignment, hidden])),
         ("cancel", ToAgent::Cancel { task, attempt, reason: "why".into() }),
         ("acknowledged", ToAgent::Acknowledged(vec![(task, attempt)])),
         ("who_is_there", ToAgent::WhoIsThere),

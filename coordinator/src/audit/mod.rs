@@ -166,6 +166,8 @@ impl Auditor {
             | TaskEvent::ArtifactKept { task, .. }
             | TaskEvent::PersonDecided { task, .. }
             | TaskEvent::Checked { task, .. }
+            | TaskEvent::Redacted { task, .. }
+            | TaskEvent::Revealed { task, .. }
             | TaskEvent::AskEscalated { task } => (None, Some(*task)),
         }
     }

@@ -70,6 +70,8 @@ pub(super) const fn type_of(event: &TaskEvent) -> &'static str {
         TaskEvent::Resumed { .. } => "resumed",
         TaskEvent::AgentDrained { .. } => "agent_drained",
         TaskEvent::AgentReturned { .. } => "agent_returned",
+        TaskEvent::Redacted { .. } => "task_redacted",
+        TaskEvent::Revealed { .. } => "task_revealed",
         TaskEvent::BreakerOpened { .. } => "agent_breaker_opened",
         TaskEvent::BreakerClosed { .. } => "agent_breaker_closed",
         TaskEvent::Checked { phase: When::Pre, .. } => "checks_pre",
@@ -121,7 +123,10 @@ pub(super) fn details_of(event: &TaskEvent) -> Value {
         }),
         TaskEvent::Failed { reason, .. } => json!({ "reason": reason.to_string() }),
         TaskEvent::Cancelled { reason, .. } => json!({ "reason": reason.to_string() }),
-        TaskEvent::Retried { by, .. } | TaskEvent::AgentReturned { by, .. } => json!({ "by": by }),
+        TaskEvent::Retried { by, .. }
+        | TaskEvent::AgentReturned { by, .. }
+        | TaskEvent::Revealed { by, .. } => json!({ "by": by }),
+        TaskEvent::Redacted { by, what, .. } => json!({ "by": by, "what": what }),
         TaskEvent::ArtifactKept { attempt, artifact, .. } => {
             json!({ "attempt": attempt, "artifact": artifact })
         }

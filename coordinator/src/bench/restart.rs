@@ -179,5 +179,6 @@ fn assignment(number: u64) -> Result<Assignment> {
         effect_key: format!("s0-t{number}"),
         workspace: None,
         checks: Switches::default(),
+        sensitive_output: false,
     })
 }

@@ -230,6 +230,23 @@ pub(super) enum TaskCommand {
         task: String,
         #[command(flatten)]
         run: RunChoice,
+        /// Show what is sensitive as well; who does so is recorded.
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Delete what is sensitive in an ended task, or in a run that has ended, for good.
+    #[command(
+        after_help = "Examples:\n  orkestra task redact interview\n  orkestra task redact --all --run hiring-3"
+    )]
+    Redact {
+        /// The task.
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        task: Option<String>,
+        #[command(flatten)]
+        run: RunChoice,
+        /// In all tasks of the run that --run names.
+        #[arg(long, requires = "run")]
+        all: bool,
     },
     #[command(flatten)]
     Change(TaskChange),

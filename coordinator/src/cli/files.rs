@@ -14,6 +14,7 @@ use crate::{
     output::{Console, Exit, Table},
     pin::pin,
     scenario::{Prepared, Scenario, argument_fault, schema},
+    sensitive::given,
     written::Faults,
 };
 
@@ -41,7 +42,7 @@ pub(super) fn read_scenario(file: &Path) -> Result<Scenario, Failure> {
 /// folder that is removed.
 pub(super) fn prepare_aside(file: &Path, set: &[String]) -> Result<Prepared, Failure> {
     let scenario = read_scenario(file)?;
-    let set = split_set(set)?;
+    let (set, _) = given(&scenario, split_set(set)?)?;
     let folder = std::env::temp_dir().join(format!("orkestra-check-{}", std::process::id()));
     let prepared = scenario
         .resolve(&set, |path| {

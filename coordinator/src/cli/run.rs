@@ -27,6 +27,7 @@ use crate::{
     output::{Console, Exit, Format},
     pin::pin,
     scenario::Prepared,
+    sensitive::given,
     shard::actor::Settings as ShardPace,
     system::{System, SystemSpec},
     team,
@@ -70,7 +71,13 @@ pub(super) async fn run(
 /// Reads the scenario, and pins its inputs.
 fn prepare(args: &RunArgs, data_dir: &Path, console: &mut Console) -> Result<Prepared, Failure> {
     let scenario = files::read_scenario(&args.file)?;
-    let set = files::split_set(&args.set)?;
+    let (set, in_the_open) = given(&scenario, files::split_set(&args.set)?)?;
+    for name in in_the_open {
+        console.warn(format!(
+            "input {name} is sensitive, and everybody on this machine can see it on the command line: \
+             write --set {name}=@FILE or --set {name}=env:NAME"
+        ))?;
+    }
     let mut notes = Vec::new();
     let inputs = scenario.resolve(&set, |path| {
         let pinned = pin(path, &data_dir.join("workspaces")).map_err(|error| error.to_string())?;

@@ -71,6 +71,11 @@ pub(super) fn task(task: &TaskView) -> String {
         line("check", &format!("{level:<8} {title}: {message}{}", more.concat()));
     }
     line("output", &task.output.as_ref().map(payload).unwrap_or_default());
+    let deleted = task.redacted.as_ref().map(|deleted| {
+        let what: Vec<&str> = deleted.what.iter().map(|part| part.as_str()).collect();
+        format!("{} at {} by {}", what.join(", "), deleted.at, deleted.by)
+    });
+    line("deleted", &deleted.unwrap_or_default());
     text
 }
 
@@ -79,6 +84,7 @@ fn payload(payload: &Payload) -> String {
         Payload::Inline(json) if json.as_str() == "null" => String::new(),
         Payload::Inline(json) => json.as_str().to_owned(),
         Payload::Blob { name, bytes } => format!("blob {name} ({})", output::size(*bytes)),
+        Payload::Sensitive { .. } => payload.to_string(),
     }
 }
 

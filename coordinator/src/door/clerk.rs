@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::{
     asker::Asker,
-    report::{Changed, Decided, Healed, NodeStatus, Stands, Status},
+    report::{Changed, Decided, Healed, NodeStatus, Redacted, Stands, Status},
     request::{Reason, Request},
 };
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
     context::{ContextChange, Contexts},
     ops,
     safety::heal::heal,
+    sensitive::Deleted,
     system::Means,
     task::{
         Answer, Query,
@@ -141,6 +142,15 @@ impl Clerk {
             }
             Request::Compact { keep_records } => {
                 told(&ops::compact(&self.means, *keep_records).await?)
+            }
+            Request::TaskRedact { .. } | Request::RunRedact { .. } => {
+                let Before { run, task, .. } = before(request, found)?;
+                let Deleted { tasks, blobs } = tasks.redact(&run, task.as_ref(), &by).await?;
+                told(&Redacted { run, task, tasks, blobs })
+            }
+            Request::TaskReveal { task, .. } => {
+                let before = before(request, found)?;
+                told(&tasks.reveal(&before.run, task, &by).await?)
             }
         }
     }

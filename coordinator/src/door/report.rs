@@ -72,6 +72,20 @@ pub struct Stands {
     pub pid: Option<u32>,
 }
 
+/// What a deletion of what is sensitive came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redacted {
+    /// The run.
+    pub run: RunId,
+    /// The task; none for all of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// Of how many tasks something was deleted that was not deleted before.
+    pub tasks: u64,
+    /// How many blobs are gone.
+    pub blobs: u64,
+}
+
 /// What goes on in a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {

@@ -1,6 +1,6 @@
 //! From a scenario and its inputs to agents and tasks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use minijinja::{Environment, Value as Rendered};
 use orkestra_runtime::{
@@ -17,6 +17,7 @@ use super::{
     checks::WorkspaceTexts,
     graph::order,
     hash::hash,
+    sensitive::apart,
     task_words::{NeedFull, NeedKind, NeedWritten, TaskWritten},
     tasks::Fixed,
     text::{Shape, Text, environment, rendered},
@@ -47,7 +48,13 @@ impl Scenario {
         let place = |written: &Option<PlaceWritten>, key: &str, findings: &mut Findings<'_>| {
             let written = written.as_ref()?;
             let at = Path::root().key("scenario").key(key).key("task");
-            if findings.any() || tasks.iter().any(|task| task.id.as_str() == written.task) {
+            let found = tasks.iter().find(|task| task.id.as_str() == written.task);
+            if found.is_some_and(|task| task.sensitive.output) {
+                let why =
+                    format!("the output of task {:?} is sensitive: it is not shown", written.task);
+                findings.add(&at, why, None);
+            }
+            if findings.any() || found.is_some() {
                 let task = findings.keep(&at, TaskId::new(&written.task))?;
                 return Some(Place { task, pointer: written.pointer.clone() });
             }
@@ -62,7 +69,7 @@ impl Scenario {
         findings.finish()?;
         let workers = agents.iter().filter(|agent| agent.kind != AgentKind::Person);
         let capacity = workers.fold(0_u32, |sum, agent| sum.saturating_add(agent.capacity));
-        let hashed = inputs.iter().map(|(name, value)| (name.clone(), value.hashed())).collect();
+        let (hashed, sensitive_inputs) = apart(&self.written, inputs);
         Ok(Prepared {
             name: head.name.clone(),
             title: head.title.clone(),
@@ -74,7 +81,8 @@ impl Scenario {
             verdict,
             report,
             scenario_hash: self.hash.clone(),
-            input_hash: hash(&Value::Object(hashed)),
+            input_hash: hash(&hashed),
+            sensitive_inputs,
         })
     }
 
@@ -252,7 +260,11 @@ impl Expansion<'_> {
             }
         }
         if let Some(input) = &templates.input {
-            let value = input.value(names).map_err(of("input"))?;
+            let value = input.value(names).map_err(|why| {
+                // Why a template fails may show what it was filled with.
+                let hidden = "the template fails on a sensitive value, which is not shown";
+                of("input")(if fixed.sensitive.input { hidden.to_owned() } else { why })
+            })?;
             let json = Json::of(&value).map_err(|error| of("input")(error.to_string()))?;
             spec.input = Payload::Inline(json);
         }
@@ -276,6 +288,7 @@ impl Expansion<'_> {
         spec.retry = fixed.retry;
         (spec.timeout_ms, spec.deadline_ms) = (fixed.timeout_ms, fixed.deadline_ms);
         spec.ask.clone_from(&fixed.ask);
+        spec.sensitive = fixed.sensitive;
         spec.checks = fixed.checks.clone();
         if let Some(texts) = &templates.workspace {
             spec.workspace = texts.fill(names, &self.folder)?.map(Box::new);
@@ -296,9 +309,11 @@ impl Expansion<'_> {
                 self.findings.add(&at.key("id"), message, None);
             }
         }
+        let hidden = (0..).zip(&made).filter(|(_, made)| made.spec.sensitive.output);
+        let sensitive: BTreeSet<usize> = hidden.map(|(index, _)| index).collect();
         let mut needs: Vec<Vec<usize>> = Vec::with_capacity(made.len());
         for made in &mut made {
-            needs.push(self.tie(made, &known));
+            needs.push(self.tie(made, &known, &sensitive));
         }
         for Made { spec, at, .. } in &made {
             if let Some(parent) = &spec.parent
@@ -326,13 +341,25 @@ impl Expansion<'_> {
     }
 
     /// The positions of what a task needs. Soft needs of what was left out are dropped.
-    fn tie(&mut self, made: &mut Made, known: &HashMap<TaskId, usize>) -> Vec<usize> {
+    fn tie(
+        &mut self,
+        made: &mut Made,
+        known: &HashMap<TaskId, usize>,
+        sensitive: &BTreeSet<usize>,
+    ) -> Vec<usize> {
         let mut tied = Vec::with_capacity(made.spec.dependencies.len());
         let mut kept = Vec::with_capacity(made.spec.dependencies.len());
         let needs = std::mem::take(&mut made.spec.dependencies).into_iter();
         for (need, written) in needs.zip(&made.written_needs) {
             let at = || made.at.key("needs").index(*written);
             if let Some(index) = known.get(&need.on) {
+                if need.kind.is_conditional() && sensitive.contains(index) {
+                    let on = need.on.as_str();
+                    let message = format!(
+                        "the output of task {on:?} is sensitive: nothing may depend on what it says"
+                    );
+                    self.findings.add(&at(), message, None);
+                }
                 tied.push(*index);
                 kept.push(need);
             } else if !self.left_out.contains_key(&need.on) {

@@ -60,9 +60,24 @@ pub(super) struct TaskWritten {
     /// What its agent is given. Strings are templates; one that is exactly one expression keeps
     /// the type of what it yields.
     pub(super) input: Option<Value>,
+    /// Which of its contents may have to be deleted (`orkestra task redact`): they stand in no
+    /// journal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) sensitive: Vec<PartWritten>,
     /// Makes a task for each combination: for each variable, its values are 0 to below its number.
     #[serde(default)]
     pub(super) repeat: BTreeMap<String, u32>,
+}
+
+/// A content of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum PartWritten {
+    /// What its agent is given.
+    Input,
+    /// What its agent answers, and the artifacts it keeps.
+    Output,
 }
 
 /// How much a task matters, by name or number.

@@ -7,7 +7,7 @@ use orkestra_runtime::{
     protocol::{
         ask::Ask,
         check::Switches,
-        task::{Priority, RetryPolicy},
+        task::{Priority, RetryPolicy, Sensitive},
     },
 };
 
@@ -16,6 +16,7 @@ use super::{
     asks::check_ask,
     checks::check_switches,
     inputs::is_variable,
+    sensitive::of_task,
     task_words::{
         NeedKind, NeedWritten, PriorityName, PriorityWritten, RetryName, RetryWritten, TaskWritten,
     },
@@ -37,6 +38,7 @@ pub(super) struct Fixed {
     pub(super) deadline_ms: Option<u64>,
     pub(super) ask: Option<Ask>,
     pub(super) checks: Switches,
+    pub(super) sensitive: Sensitive,
 }
 
 /// Checks all tasks as far as that can be done without inputs.
@@ -98,6 +100,7 @@ fn check_task(
         deadline_ms: duration(task.deadline.as_ref(), &at.key("deadline"), findings).map(ms),
         ask: None,
         checks: Switches::default(),
+        sensitive: of_task(task, written),
     }
 }
 

@@ -50,7 +50,7 @@ use crate::{
     door::{self, Clerk, Identity},
     health::Monitor,
     metrics::Metrics,
-    ops,
+    ops, sensitive,
     shard::{
         Mind as _,
         actor::{Settings as ShardPace, ShardHandle, ShardParts, shard},
@@ -160,6 +160,8 @@ impl System {
         let journal = Journal::of(spec.fabric.as_ref(), ShardId(0))?;
         // Before anything is changed.
         journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
+        // From before anything works here: whatever is put from now on is still to be named.
+        let sealed = sensitive::listed(&spec.fabric.blobs()).await;
         let boot = boots::next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
         leftovers::sweep(&spec.folder, boot).await;
         let standing = Arc::new(Standing::default());
@@ -217,6 +219,7 @@ impl System {
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
         introduce(spec.people, boot, &introductions);
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
+        sensitive::sweep(sealed, &tasks).await;
         let contexts = Contexts::new(means.shard.clone());
         Ok(Self {
             fabric: spec.owns_fabric.then_some(spec.fabric),

@@ -116,7 +116,8 @@ fn bytes_of(report: &Report) -> usize {
     checks
         + match &report.outcome {
             Outcome::Completed(Payload::Inline(json)) => json.as_str().len(),
-            Outcome::Completed(Payload::Blob { .. }) | Outcome::Cancelled => 0,
+            Outcome::Completed(Payload::Blob { .. } | Payload::Sensitive { .. })
+            | Outcome::Cancelled => 0,
             Outcome::Failed(failure) => failure.message.len(),
         }
 }

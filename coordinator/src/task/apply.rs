@@ -83,6 +83,7 @@ impl Durable {
             TaskEvent::Checked { task, attempt, results, .. } => {
                 self.keep_checks(*task, *attempt, results);
             }
+            TaskEvent::Redacted { task, by, what } => self.redact(*task, at, by, what),
             _ => self.apply_standing(at, event),
         }
     }
@@ -174,6 +175,7 @@ impl Durable {
             deadline: spec.deadline_ms.map(|ms| at + std::time::Duration::from_millis(ms)),
             decisions: Vec::new(),
             checked: None,
+            redacted: None,
         };
         if let Some(deadline) = task.deadline {
             self.deadlines.insert((deadline, no));

@@ -201,6 +201,7 @@ impl TaskMachine {
             effect_key: format!("s{}-t{}", self.settings.shard, no),
             workspace: spec.workspace.clone(),
             checks: self.switches_of(spec),
+            sensitive_output: spec.sensitive.output,
         })
     }
 }

@@ -1,15 +1,15 @@
 //! What the task machine can be told and asked, and what it answers and does.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use orkestra_runtime::{
+    fabric::BlobName,
     id::{AgentId, RunId, TaskId, TaskNo},
     machine::ReplyTo,
     protocol::{
         agent::{FromAgent, ToAgent},
         task::TaskSpec,
     },
-    time::Wall,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,10 +20,11 @@ use crate::task::{
     gauges::Gauges,
     heal::Healing,
     people::{PendingView, Word},
+    redact::{SensitiveCommand, SensitiveReply},
     roster::AgentNo,
     standing::ScopeName,
-    state::{Counts, Ending},
     submit::Submitted,
+    summary::{Ended, RunSummary},
     view::{AgentView, RunView, TaskView},
     why::Why,
 };
@@ -168,6 +169,8 @@ pub enum TaskCommand {
         /// Who asks.
         to: ReplyTo,
     },
+    /// Deletes or shows what is sensitive.
+    Sensitive(SensitiveCommand),
     /// An agent's worker says something.
     Heard(FromAgent),
     /// Internal: moves an agent's breaker by what it did.
@@ -180,32 +183,6 @@ pub enum TaskCommand {
     Schedule,
     /// Internal: does what time has made due, at a pace.
     Sweep,
-}
-
-/// How one task ended, for who follows its run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// The task.
-    pub task: TaskNo,
-    /// Its name.
-    pub id: TaskId,
-    /// How.
-    pub ending: Ending,
-}
-
-/// How a run stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunSummary {
-    /// Its name.
-    pub run: RunId,
-    /// Where its tasks stand.
-    pub counts: Counts,
-    /// How many attempts there were.
-    pub attempts: u64,
-    /// When it was opened.
-    pub opened: Wall,
-    /// When it ended.
-    pub ended: Option<Wall>,
 }
 
 /// What a command is answered.
@@ -244,6 +221,8 @@ pub enum Reply {
         /// Whether it stood otherwise before.
         changed: bool,
     },
+    /// What is sensitive is deleted, or may be shown, by the record.
+    Sensitive(SensitiveReply),
     /// The run has ended.
     RunEnded(RunSummary),
     /// These tasks of a followed run have ended.
@@ -353,6 +332,8 @@ pub enum Query {
     Pending(Option<RunId>),
     /// How many tasks stand where, without a look at each.
     Gauges,
+    /// Which blobs are named by what is kept and not deleted.
+    Blobs,
 }
 
 /// An answer.
@@ -374,4 +355,6 @@ pub enum Answer {
     Pending(Vec<PendingView>),
     /// Figures.
     Gauges(Box<Gauges>),
+    /// Names of blobs.
+    Blobs(BTreeSet<BlobName>),
 }

@@ -139,15 +139,17 @@ impl TaskMachine {
         wrong.map(|(_, run)| run.id.clone()).collect()
     }
 
-    /// Every blob that the record names: the task that names it, for what, and its name.
+    /// Every blob that the record names and that was not deleted on purpose: the task that names it,
+    /// for what, and its name.
     pub fn named_blobs(&self) -> impl Iterator<Item = (&TaskId, &'static str, &BlobName)> {
         fn blob(payload: &Payload) -> Option<&BlobName> {
             match payload {
-                Payload::Blob { name, .. } => Some(name),
+                Payload::Blob { name, .. } | Payload::Sensitive { name, .. } => Some(name),
                 Payload::Inline(_) => None,
             }
         }
-        self.durable.tasks.values().flat_map(|task| {
+        let whole = self.durable.tasks.values().filter(|task| task.redacted.is_none());
+        whole.flat_map(|task| {
             let output = match &task.phase {
                 Phase::Ended { ending: Ending::Completed(output), .. } => blob(output),
                 _ => None,

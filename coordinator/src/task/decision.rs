@@ -7,9 +7,10 @@ use orkestra_runtime::{
 };
 
 use crate::task::{
-    command::{Ended, Refusal, RefusalCode, Reply, TaskCommand, TaskEffect},
+    command::{Refusal, RefusalCode, Reply, TaskCommand, TaskEffect},
     event::TaskEvent,
     state::RunNo,
+    summary::Ended,
 };
 
 /// What one decision comes to.

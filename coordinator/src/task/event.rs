@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use orkestra_runtime::{
+    fabric::BlobName,
     id::{AgentId, Attempt, RunId, TaskId, TaskNo},
     protocol::{
         agent::{AgentProfile, Artifact},
@@ -14,7 +15,7 @@ use orkestra_runtime::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::task::{people::Said, standing::Scope, state::RunNo};
+use crate::task::{people::Said, redact::Part, standing::Scope, state::RunNo};
 
 /// What a run is opened with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,10 @@ pub struct RunOpening {
     /// Whose run it is: what is paused and resumed together. Empty: the default namespace.
     #[serde(default)]
     pub namespace: String,
+    /// The sealed blob with the key by which `input_hash` was made, where inputs are sensitive:
+    /// without it the hash tells nothing of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_key: Option<BlobName>,
 }
 
 /// Why an agent was chosen, in points.
@@ -373,5 +378,21 @@ pub enum TaskEvent {
         phase: When,
         /// What was found: by the coordinator before, by the worker before, by both after.
         results: Vec<CheckResult>,
+    },
+    /// What is sensitive in an ended task is deleted: its blobs go after this is durable.
+    Redacted {
+        /// The task.
+        task: TaskNo,
+        /// Who.
+        by: String,
+        /// What.
+        what: Vec<Part>,
+    },
+    /// What is sensitive in a task was shown to somebody.
+    Revealed {
+        /// The task.
+        task: TaskNo,
+        /// Who.
+        by: String,
     },
 }

@@ -14,13 +14,14 @@ use orkestra_runtime::{
 
 use crate::task::{
     assign::SCHEDULE_MAX,
-    command::{Decision, Ended, Reply, Round, TaskCommand},
+    command::{Decision, Reply, Round, TaskCommand},
     event::{CancelReason, FailReason, TaskEvent, Then},
     live::{Lease, Live, Loss},
     machine::TaskMachine,
     queue::{Class, place},
     retry,
     state::{Ending, Phase, Task},
+    summary::Ended,
 };
 
 /// How many deadlines one internal command looks at.
@@ -108,6 +109,8 @@ impl TaskMachine {
             TaskEvent::ArtifactKept { .. }
             | TaskEvent::PersonDecided { .. }
             | TaskEvent::AskEscalated { .. }
+            | TaskEvent::Redacted { .. }
+            | TaskEvent::Revealed { .. }
             | TaskEvent::Paused { .. }
             | TaskEvent::AgentDrained { .. }
             | TaskEvent::BreakerOpened { .. } => {}

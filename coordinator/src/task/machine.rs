@@ -9,12 +9,13 @@ use orkestra_runtime::{
 };
 
 use crate::task::{
-    command::{Answer, Decision, Query, RefusalCode, Reply, Round, RunSummary, TaskCommand},
+    command::{Answer, Decision, Query, RefusalCode, Reply, Round, TaskCommand},
     event::{CancelReason, TaskEvent},
     live::Live,
     people,
     settings::TaskSettings,
     state::{Doom, Durable, Ending, Phase, RunNo, Task},
+    summary::RunSummary,
     view, why,
 };
 
@@ -57,6 +58,9 @@ impl TaskMachine {
             }
             TaskCommand::Retry { to, run, task, by } => {
                 let Some((no, task)) = self.find(*to, run, task, out) else { return };
+                if let Some(why) = self.why_not_again(task) {
+                    return out.refuse(*to, RefusalCode::TaskState, why);
+                }
                 Self::decide_retry(*to, no, task, by, out);
             }
             TaskCommand::AwaitRun { to, run } => match self.durable.run_named(run) {
@@ -72,6 +76,7 @@ impl TaskMachine {
                 }
             }
             TaskCommand::Unfollow { .. } => {}
+            TaskCommand::Sensitive(command) => self.decide_sensitive(command, out),
             TaskCommand::Heard(news) => self.decide_heard(round, news),
             TaskCommand::Heal { to } => self.decide_heal(*to, round),
             TaskCommand::Decide { to, run, task, word } => {
@@ -130,6 +135,7 @@ impl TaskMachine {
             | TaskCommand::CancelRun { .. }
             | TaskCommand::Retry { .. }
             | TaskCommand::Decide { .. }
+            | TaskCommand::Sensitive(_)
             | TaskCommand::Pause { .. }
             | TaskCommand::Resume { .. }
             | TaskCommand::Drain { .. }
@@ -177,6 +183,7 @@ impl TaskMachine {
             Query::Task(run, task) => Answer::Task(view::task(self, run, task).map(Box::new)),
             Query::Why(run, task) => Answer::Why(why::explain(self, now, run, task).map(Box::new)),
             Query::Agents => Answer::Agents(view::agents(self)),
+            Query::Blobs => Answer::Blobs(self.blobs_named()),
             Query::Pending(run) => Answer::Pending(people::pending(self, run.as_ref())),
             Query::Gauges => Answer::Gauges(Box::new(self.gauges(now))),
         }

@@ -38,6 +38,7 @@ mod looks;
 mod machine;
 pub mod people;
 mod queue;
+pub mod redact;
 mod retry;
 mod roster;
 mod selection;
@@ -47,6 +48,7 @@ mod specialties;
 pub mod standing;
 mod state;
 mod submit;
+mod summary;
 mod sweeps;
 mod tally;
 pub mod view;
@@ -56,10 +58,7 @@ mod why;
 mod tests;
 
 pub use checks::Checked;
-pub use command::{
-    Answer, Decision, Ended, Query, Refusal, RefusalCode, Reply, RunSummary, TaskCommand,
-    TaskEffect,
-};
+pub use command::{Answer, Decision, Query, Refusal, RefusalCode, Reply, TaskCommand, TaskEffect};
 pub use consistency::{Dangling, Held};
 pub use event::{CancelReason, FailReason, RunOpening, Score, TaskEvent, Then};
 pub use gauges::{AgentGauge, Gauges};
@@ -72,4 +71,5 @@ pub use settings::TaskSettings;
 pub use standing::Scope;
 pub use state::{Counts, Ending, Phase, Run, RunNo, Task};
 pub use submit::Submitted;
+pub use summary::{Ended, RunSummary};
 pub use why::{Blocker, Why};

@@ -22,6 +22,7 @@ use crate::task::{
     event::{CancelReason, FailReason, RunOpening},
     people::PersonDecision,
     queue::Queues,
+    redact::Redaction,
     roster::{AgentNo, Roster},
     standing::{Pause, Scope},
     tally::Tally,
@@ -139,6 +140,9 @@ pub struct Task {
     /// What checks found around its latest attempt, if it asks for checks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked: Option<Box<Checked>>,
+    /// What of it was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<Redaction>,
 }
 
 impl Task {

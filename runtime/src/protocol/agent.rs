@@ -46,6 +46,9 @@ pub struct Assignment {
     /// Which checks are made otherwise than by default.
     #[serde(default)]
     pub checks: Switches,
+    /// Whether its output and its artifacts may have to be deleted: they go to sealed blobs.
+    #[serde(default)]
+    pub sensitive_output: bool,
 }
 
 /// How far an attempt has come.

@@ -73,6 +73,13 @@ pub enum DependencyKind {
     },
 }
 
+impl DependencyKind {
+    /// Whether it asks for a value in the output.
+    pub const fn is_conditional(&self) -> bool {
+        matches!(self, Self::Conditional { .. })
+    }
+}
+
 /// Something that must have happened before a task may begin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dependency {
@@ -112,6 +119,29 @@ impl RetryPolicy {
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self::DEFAULT
+    }
+}
+
+/// Which contents of a task may have to be deleted: they stand in sealed blobs and nowhere else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sensitive {
+    /// What the agent is given.
+    #[serde(default)]
+    pub input: bool,
+    /// What the agent answers, and the artifacts it keeps.
+    #[serde(default)]
+    pub output: bool,
+}
+
+impl Sensitive {
+    /// Whether anything is.
+    pub const fn any(self) -> bool {
+        self.input || self.output
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+    const fn is_nothing(&self) -> bool {
+        !self.any()
     }
 }
 
@@ -165,6 +195,9 @@ pub struct TaskSpec {
     /// Which checks are made otherwise than by default.
     #[serde(default, skip_serializing_if = "Switches::is_empty")]
     pub checks: Switches,
+    /// Which of its contents may have to be deleted.
+    #[serde(default, skip_serializing_if = "Sensitive::is_nothing")]
+    pub sensitive: Sensitive,
 }
 
 impl TaskSpec {
@@ -187,6 +220,7 @@ impl TaskSpec {
             ask: None,
             workspace: None,
             checks: Switches::default(),
+            sensitive: Sensitive::default(),
         }
     }
 
@@ -214,6 +248,13 @@ impl TaskSpec {
     pub fn only(mut self, agent: impl AsRef<str>) -> Result<Self> {
         self.agents.push(AgentId::new(agent)?);
         Ok(self)
+    }
+
+    /// The same task, whose input, or output, or both may have to be deleted.
+    #[must_use]
+    pub fn sensitive(mut self, input: bool, output: bool) -> Self {
+        self.sensitive = Sensitive { input, output };
+        self
     }
 
     /// The same task with this input, which must be small enough to travel with it (64 KiB).
