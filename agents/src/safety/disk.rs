@@ -26,7 +26,7 @@ impl fmt::Display for Room {
 
 /// The room on the disk of a folder, or of the nearest folder above it that is there.
 pub(super) fn room_at(folder: &Path) -> Result<Room, String> {
-    let there = folder.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let there = folder.ancestors().find(|path| path.exists()).unwrap_or_else(|| Path::new("/"));
     let found = rustix::fs::statvfs(there)
         .map_err(|error| format!("cannot ask for the room at {}: {error}", there.display()))?;
     let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);

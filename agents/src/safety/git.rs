@@ -62,10 +62,10 @@ pub(super) fn look(folder: &Path) -> Result<Tree, String> {
         }
         (output, errors.join().unwrap_or_default())
     });
-    judge(&mut child, output?, &errors)
+    judge(&mut child, &output?, &errors)
 }
 
-fn judge(child: &mut Child, output: Vec<u8>, errors: &str) -> Result<Tree, String> {
+fn judge(child: &mut Child, output: &[u8], errors: &str) -> Result<Tree, String> {
     let ended = child.wait().map_err(|error| format!("cannot wait for git: {error}"))?;
     let is_cut = output.len() >= OUTPUT_BYTES_MAX;
     if !ended.success() && !is_cut {
@@ -74,7 +74,7 @@ fn judge(child: &mut Child, output: Vec<u8>, errors: &str) -> Result<Tree, Strin
         }
         return Err(format!("git status ended with {ended}: {errors}"));
     }
-    let text = String::from_utf8_lossy(&output);
+    let text = String::from_utf8_lossy(output);
     let mut paths: Vec<String> = text.lines().map(|line| line.trim().to_owned()).collect();
     if paths.is_empty() {
         return Ok(Tree::Clean);

@@ -54,9 +54,11 @@ fn told(diagnosis: &Diagnosis) -> String {
     }
     let mut table = Table::new(["LEVEL", "PART", "WHAT", "FOUND"]);
     for finding in findings {
-        let more = [&finding.details].into_iter().filter(|details| !details.is_empty());
-        let more: String = more.map(|details| format!(" ({details})")).collect();
-        let message = format!("{}{more}", finding.message);
+        let message = if finding.details.is_empty() {
+            finding.message.clone()
+        } else {
+            format!("{} ({})", finding.message, finding.details)
+        };
         table.row([finding.level.as_str(), finding.section, &finding.name, &message]);
     }
     text.push_str(&table.render());

@@ -74,13 +74,11 @@ impl TaskMachine {
         let failure = blocked(When::Pre, &results);
         let (task_no, attempt, phase) = (no, task.attempt, When::Pre);
         round.out.events.push(TaskEvent::Checked { task: task_no, attempt, phase, results });
-        match failure {
-            Some(failure) => self.fail_attempt((no, task), failure, round),
-            None => {
-                let assignments = self.assignment(no, task, attempt).into_iter().collect();
-                round.out.tell(&record.profile.id, ToAgent::Assign(assignments));
-            }
+        if let Some(failure) = failure {
+            return self.fail_attempt((no, task), failure, round);
         }
+        let assignments = self.assignment(no, task, attempt).into_iter().collect();
+        round.out.tell(&record.profile.id, ToAgent::Assign(assignments));
     }
 
     fn before<'a>(&'a self, no: TaskNo, task: &'a Task, hand: Hand<'a>) -> Before<'a> {

@@ -49,7 +49,7 @@ fn finding(name: &str, level: Level, message: impl Into<String>) -> Finding {
 /// Bytes and inodes that are free where the folder is, or will be.
 fn room(dir: &Path) -> Vec<Finding> {
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
-    let there = dir.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let there = dir.ancestors().find(|path| path.exists()).unwrap_or_else(|| Path::new("/"));
     let about = match rustix::fs::statvfs(there) {
         Ok(about) => about,
         Err(error) => {
