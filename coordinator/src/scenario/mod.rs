@@ -23,6 +23,7 @@ mod prepare;
 mod sensitive;
 mod task_words;
 mod tasks;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod text;

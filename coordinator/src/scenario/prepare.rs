@@ -14,13 +14,13 @@ use serde_json::Value;
 
 use super::{
     AgentConfig, AgentKind, Inputs, Place, Prepared, Scenario,
-    checks::WorkspaceTexts,
     graph::order,
     hash::hash,
     sensitive::apart,
-    task_words::{NeedFull, NeedKind, NeedWritten, TaskWritten},
+    task_words::TaskWritten,
     tasks::Fixed,
-    text::{Shape, Text, environment, rendered},
+    templates::Templates,
+    text::{Text, environment, rendered},
     words::PlaceWritten,
 };
 use crate::written::{Faults, Findings, Path, did_you_mean};
@@ -152,50 +152,6 @@ struct Expansion<'f> {
     folder: String,
     made: Vec<Made>,
     left_out: HashMap<TaskId, Path>,
-}
-
-/// The templates of one task, compiled once for all its repetitions.
-struct Templates<'t> {
-    id: Text<'t>,
-    title: Text<'t>,
-    instructions: Text<'t>,
-    parent: Option<Text<'t>>,
-    when: Option<Text<'t>>,
-    needs: Vec<(Text<'t>, DependencyKind)>,
-    input: Option<Shape<'t>>,
-    workspace: Option<WorkspaceTexts<'t>>,
-}
-
-impl<'t> Templates<'t> {
-    fn compile(environment: &'t Environment<'t>, task: &'t TaskWritten) -> Result<Self, String> {
-        let text = |text: &'t str| Text::compile(environment, text);
-        let need = |need: &'t NeedWritten| match need {
-            NeedWritten::Name(name) => Ok((text(name)?, DependencyKind::Hard)),
-            NeedWritten::Full(full) => Ok((text(&full.task)?, kind(full))),
-        };
-        let workspace = task.workspace.as_ref().map(|w| WorkspaceTexts::compile(environment, w));
-        Ok(Self {
-            workspace: workspace.transpose()?,
-            id: text(&task.id)?,
-            title: text(&task.title)?,
-            instructions: text(&task.instructions)?,
-            parent: task.parent.as_deref().map(text).transpose()?,
-            when: task.when.as_deref().map(text).transpose()?,
-            needs: task.needs.iter().map(need).collect::<Result<_, String>>()?,
-            input: task.input.as_ref().map(|v| Shape::compile(environment, v)).transpose()?,
-        })
-    }
-}
-
-fn kind(need: &NeedFull) -> DependencyKind {
-    match need.kind {
-        NeedKind::Hard => DependencyKind::Hard,
-        NeedKind::Soft => DependencyKind::Soft,
-        NeedKind::Conditional => DependencyKind::Conditional {
-            pointer: need.pointer.clone().unwrap_or_default(),
-            equals: need.equals.as_ref().map_or_else(|| "null".to_owned(), Value::to_string),
-        },
-    }
 }
 
 impl Expansion<'_> {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use names::{Category, CheckName, Phase, Place};
 
 use crate::{
-    protocol::task::{Failure, cut},
+    protocol::failure::{Failure, cut},
     time::Wall,
 };
 
