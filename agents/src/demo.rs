@@ -62,7 +62,7 @@ pub const ALL: [Demo; 6] = [
     },
     Demo {
         name: "demo-trace",
-        description: "waits for `ms` milliseconds, appends a line to the file `trace`, and fails the first `times` attempts",
+        description: "waits for `ms` milliseconds, appends a line to the file `trace`, fails the first `times` attempts, and answers with `bytes` bytes more",
         play: |work, context| trace(work, context).boxed(),
     },
 ];
@@ -73,6 +73,7 @@ struct Input {
     times: u32,
     ms: u64,
     trace: Option<PathBuf>,
+    bytes: usize,
 }
 
 fn input(work: &Work) -> Result<Input, Failure> {
@@ -114,14 +115,19 @@ async fn hang(work: Work) -> Result<Json, Failure> {
 /// Leaves a trace outside for each attempt that was executed to its end: one line, appended in one
 /// write, so that a kill leaves it whole or not at all.
 async fn trace(work: Work, context: Context) -> Result<Json, Failure> {
-    let Input { ms, trace, .. } = input(&work)?;
+    let Input { ms, trace, bytes, .. } = input(&work)?;
     let trace = trace.ok_or_else(|| Failure::error("`trace` names no file").for_good())?;
     tokio::time::sleep(Duration::from_millis(ms)).await;
     let line = format!("{} {} {}\n", work.id, work.attempt, context.effect_key());
     let file = std::fs::OpenOptions::new().append(true).create(true).open(&trace);
     file.and_then(|mut file| file.write_all(line.as_bytes()))
         .map_err(|error| Failure::error(format!("cannot write {}: {error}", trace.display())))?;
-    fail(&work)
+    let small = fail(&work)?;
+    if bytes == 0 {
+        return Ok(small);
+    }
+    let large = serde_json::json!({ "attempt": work.attempt, "filling": "x".repeat(bytes) });
+    Ok(Json::of(&large)?)
 }
 
 /// A demonstration by name.

@@ -24,6 +24,8 @@ use crate::{
         actor::ShardError,
         machine::{Answer as ShardAnswer, Command, Query as ShardQuery, Reply as ShardReply},
         pool::Pool,
+        sequencer::Refusal as Refused,
+        step::StepFault,
     },
     system::{Followers, Shard},
     task::{
@@ -331,9 +333,18 @@ impl Following {
 
 pub(crate) fn unanswered(error: &ShardError) -> Error {
     let kind = match error {
-        ShardError::Full => ErrorKind::Full,
-        ShardError::NoOne | ShardError::NoAnswer => ErrorKind::Unavailable,
-        ShardError::Refused(_) => ErrorKind::Invalid,
+        ShardError::Full | ShardError::Refused(Refused::Busy | Refused::Step(StepFault::Full)) => {
+            ErrorKind::Full
+        }
+        ShardError::NoOne
+        | ShardError::NoAnswer
+        | ShardError::Refused(Refused::Closing | Refused::Step(StepFault::Lapsed)) => {
+            ErrorKind::Unavailable
+        }
+        ShardError::Refused(Refused::Step(StepFault::Fault(_))) => ErrorKind::Fault,
+        ShardError::Refused(Refused::Step(StepFault::TooLarge { .. } | StepFault::TooMany)) => {
+            ErrorKind::Invalid
+        }
     };
     Error::new(kind, error.to_string())
 }

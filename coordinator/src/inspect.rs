@@ -10,11 +10,13 @@ use orkestra_runtime::{
     },
     id::ShardId,
     journal::{Journal, Position},
+    supervise::log::Record,
 };
 
 use crate::{
     audit::{AuditRow, Auditor},
     context::{ContextAnswer, ContextQuery},
+    health::{Tending, Vitals},
     shard::{
         Mind as _,
         fold::Fold,
@@ -92,6 +94,23 @@ impl Inspection {
             (Auditor::knowing(shard, machine.tasks()), snapshot.position);
         let hand_on = |number, at, event: &Event| each(auditor.row(number, at, event));
         self.journal.read_on(&mut position, Sequence(u64::MAX), hand_on).await.map(drop)
+    }
+
+    /// What the journal says of its health, together with the lines of its supervision log.
+    pub async fn health(&self, records: &[Record]) -> Result<(Vitals, Tending)> {
+        let mut tending = Tending::default();
+        for record in records {
+            tending.add(record);
+        }
+        let (mut vitals, mut position) = Vitals::beginning(&self.journal).await?;
+        let fold = |number, at, event: &Event| {
+            tending.hear(at);
+            if let Event::Task(event) = event {
+                vitals.apply(number, at, event, &mut |_| {});
+            }
+        };
+        self.journal.read_on(&mut position, Sequence(u64::MAX), fold).await?;
+        Ok((vitals, tending))
     }
 
     /// Closes the directory.

@@ -8,8 +8,10 @@
 //!    │  └─ shard-0     rest_for_one
 //!    │     ├─ reigns   leadership, journal and sequencer: one reign after another
 //!    │     └─ porter   carries what workers say to the sequencer
-//!    ├─ doors          one_for_one with backoff: ways in from outside
-//!    │  └─ control     the socket in the data directory; only where there is one
+//!    ├─ doors          one_for_one with backoff: ways in from outside, and who looks on
+//!    │  ├─ control     the socket in the data directory; only where there is one
+//!    │  ├─ monitor     follows what is durable, for health; only if asked for
+//!    │  └─ metrics     answers Prometheus; only if asked for
 //!    └─ agents         one_for_one with backoff, one child per agent
 //! ```
 //!

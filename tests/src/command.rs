@@ -69,6 +69,11 @@ impl Desk {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
+    /// The program that is run.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// The command, with nothing of this process's own settings.
     pub fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new(&self.program);
@@ -138,6 +143,15 @@ impl Said {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
     }
 
+    /// What of its data is whole, as a JSON document a line: one that was killed may have said half
+    /// a line.
+    #[track_caller]
+    pub fn lines_that_are_whole(&self) -> Vec<Value> {
+        let whole = self.out.rfind('\n').map_or(0, |end| end + 1);
+        let whole = Self { out: self.out[..whole].to_owned(), ..self.clone() };
+        whole.lines()
+    }
+
     /// Its data as a JSON document a line.
     #[track_caller]
     pub fn lines(&self) -> Vec<Value> {
@@ -157,7 +171,8 @@ pub struct Running {
 }
 
 impl Running {
-    fn of(mut command: Command) -> Self {
+    /// Starts a command and hears it.
+    pub fn of(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut err = child.stderr.take().unwrap();
@@ -204,8 +219,12 @@ impl Running {
     /// Hears a line that contains this.
     #[track_caller]
     pub fn await_line(&mut self, word: &str) -> String {
-        let line = self.hear(LIMIT, |line| line.contains(word));
-        line.unwrap_or_else(|| panic!("{word:?} was never said, but {:?}", self.heard))
+        if let Some(line) = self.hear(LIMIT, |line| line.contains(word)) {
+            return line;
+        }
+        let _ = self.child.kill();
+        let said = self.finish();
+        panic!("{word:?} was never said, but {:?}, and:\n{}", said.out, said.err)
     }
 
     /// Sends it a signal; one that has ended hears nothing.

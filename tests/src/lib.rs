@@ -2,6 +2,9 @@
 
 pub mod command;
 pub mod contract;
+pub mod crooked;
 pub mod faulty;
+pub mod openmetrics;
+pub mod otp;
 pub mod sim;
 pub mod store;

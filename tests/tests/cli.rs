@@ -10,12 +10,18 @@ mod canary;
 mod context;
 #[path = "cli/examples.rs"]
 mod examples;
+#[path = "cli/health.rs"]
+mod health;
 #[path = "cli/kept.rs"]
 mod kept;
 #[path = "cli/live.rs"]
 mod live;
 #[path = "cli/looking.rs"]
 mod looking;
+#[path = "cli/metrics.rs"]
+mod metrics;
+#[path = "cli/operations.rs"]
+mod operations;
 #[path = "cli/repository.rs"]
 mod repository;
 #[path = "cli/resume.rs"]

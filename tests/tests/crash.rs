@@ -9,6 +9,10 @@
 mod history;
 #[path = "crash/kills.rs"]
 mod kills;
+#[path = "crash/lives.rs"]
+mod lives;
+#[path = "crash/mutants.rs"]
+mod mutants;
 #[path = "crash/stops.rs"]
 mod stops;
 
@@ -21,8 +25,10 @@ use orkestra_runtime::{
 use orkestra_tests::command::{Desk, Said};
 use serde_json::Value;
 
+/// A folder for the command. Attempts fail on purpose here, and breakers open for it: not for long.
 fn desk() -> Desk {
-    Desk::with(env!("CARGO_BIN_EXE_orkestra-under-test"))
+    let desk = Desk::with(env!("CARGO_BIN_EXE_orkestra-under-test"));
+    desk.env("ORKESTRA_BREAKER__COOLDOWN", "20ms")
 }
 
 /// Chance from the seed of the environment, or from a fresh one; the seed is printed.

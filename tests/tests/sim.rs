@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use orkestra_tests::sim::{MUTANTS, Plant, repeat, run};
+use orkestra_tests::sim::{MUTANTS, Plant, TEAM_MUTANTS, TeamPlant, repeat, run, run_team};
 
 const SEEDS: u64 = 400;
+const TEAM_SEEDS: u64 = 200;
 
 #[test]
 fn whatever_goes_wrong_the_clients_books_hold_and_the_shard_comes_to_rest() {
@@ -59,7 +60,31 @@ fn every_bug_that_can_be_planted_is_in_the_list_once() {
         assert!(!promise.is_empty() && *plant != Plant::Nothing);
     }
     let source = include_str!("../src/sim/mutants.rs");
-    let (kinds, _) = source.split_once("/// Every bug").unwrap_or_default();
-    let kinds = kinds.lines().filter(|line| line.starts_with("    ") && line.ends_with(','));
-    assert_eq!(kinds.count(), MUTANTS.len() + 1, "a bug that nobody plants");
+    let enums = source.split("pub enum ").skip(1).filter_map(|rest| rest.split_once("\n}"));
+    let kinds = enums.flat_map(|(kinds, _)| kinds.lines());
+    let kinds = kinds.filter(|line| line.ends_with(',') && !line.contains("///"));
+    let listed = MUTANTS.len() + TEAM_MUTANTS.len() + 2;
+    assert_eq!(kinds.count(), listed, "a bug that nobody plants");
+}
+
+#[test]
+fn whatever_goes_wrong_in_a_team_every_task_ends_once_and_as_it_was_told() {
+    let mut total = [0; 4];
+    for seed in 0..TEAM_SEEDS {
+        let history = run_team(seed, TeamPlant::Nothing)
+            .unwrap_or_else(|fault| panic!("seed {seed} of the team: {fault}"));
+        let counts = [history.attempts / 20, history.restarts, history.deaths, history.late];
+        total.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    }
+    assert!(total.iter().all(|sum| *sum > TEAM_SEEDS), "{total:?}");
+    assert_eq!(run_team(3, TeamPlant::Nothing), run_team(3, TeamPlant::Nothing));
+}
+
+#[test]
+fn every_bug_that_is_planted_in_a_team_is_found() {
+    for (plant, promise) in TEAM_MUTANTS {
+        let found = (0..TEAM_SEEDS).find_map(|seed| run_team(seed, plant).err());
+        let found = found.unwrap_or_else(|| panic!("{plant:?} is not found: {promise}"));
+        assert!(!found.starts_with("it does not come"), "{plant:?} only stops the world: {found}");
+    }
 }

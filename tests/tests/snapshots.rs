@@ -65,15 +65,12 @@ fn a_shard_that_was_kept_before_there_was_a_context_is_restored_and_begins_an_em
 
 #[test]
 fn a_shard_that_a_newer_program_kept_is_refused_with_advice() {
-    // A map of one entry: the version, 99.
-    let refused = ShardMachine::restore(&[0x81, 0xa1, b'v', 99]).map(drop).unwrap_err();
-    assert!(refused.to_string().contains("cannot read the snapshot of a shard"), "{refused}");
-    let newer = [&[0x82, 0xa1, b'v', 99, 0xa5][..], b"tasks", &[0xc4, 0]].concat();
-    let refused = ShardMachine::restore(&newer).map(drop).unwrap_err().to_string();
-    assert!(
-        refused.contains("version 99") && refused.contains("use the newer program"),
-        "{refused}"
-    );
+    // A map that begins with the version, 99; the newer program may hold anything behind it.
+    for newer in [&[0x81, 0xa1, b'v', 99][..], &[0x82, 0xa1, b'v', 99, 0xa1, b'x', 0xc0]] {
+        let refused = ShardMachine::restore(newer).map(drop).unwrap_err().to_string();
+        let told = refused.contains("version 99") && refused.contains("use the newer program");
+        assert!(told, "{refused}");
+    }
 }
 
 /// One event of each kind, with everything that it can hold.
@@ -130,7 +127,8 @@ fn what_was_written_of_the_context_decodes_for_ever() {
     let written = seal(&head, &buffer).unwrap();
     let bytes = kept("records/v1-context.hex", &written);
     assert_eq!(decode::<Event>(&bytes).unwrap(), Record { kind: Kind::Events, head, events });
-    assert_eq!(hex(&written), hex(&bytes), "only add fields, with a default");
+    // The record around them may be of a later version.
+    assert!(hex(&bytes).contains(&hex(&buffer)), "only add fields, with a default");
     let mut machine = ShardMachine::new(ShardSettings::default());
     for (number, event) in (41..).zip(decode::<Event>(&bytes).unwrap().events) {
         machine.apply(Number(number), at, &event);

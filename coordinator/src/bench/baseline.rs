@@ -19,7 +19,7 @@ use super::{
 
 /// How many appends and commits are made at most, and for how long.
 const APPENDS: usize = 2_000;
-const APPENDS_WITHIN: Duration = Duration::from_secs(1);
+pub(super) const APPENDS_WITHIN: Duration = Duration::from_secs(1);
 const AGAIN_WITHIN: Duration = Duration::from_millis(300);
 /// How many messages are sent.
 pub(super) const MESSAGES: usize = 500_000;
@@ -78,7 +78,7 @@ pub(super) async fn measure(place: &Place) -> Result<Baselines> {
 }
 
 /// Does something again and again, and takes the time of each.
-fn repeat(
+pub(super) fn repeat(
     name: &str,
     (clock, within): (&dyn Clock, Duration),
     mut once: impl FnMut() -> Result<()>,

@@ -78,6 +78,12 @@ impl Durations {
         self.0.len()
     }
 
+    /// The figure `name.slowest`, in milliseconds.
+    pub(super) fn slowest(&self, name: &str) -> Figure {
+        let slowest = self.0.iter().max().copied().unwrap_or_default();
+        Figure::new(format!("{name}.slowest"), ms(slowest), "ms")
+    }
+
     /// The figures `name.p50` and `name.p99`, in milliseconds.
     pub(super) fn figures(mut self, name: &str) -> [Figure; 2] {
         self.0.sort_unstable();

@@ -9,12 +9,14 @@ mod bare;
 mod baseline;
 mod child;
 mod figure;
+mod flat;
 mod idle;
 mod pipeline;
 mod replay;
 mod restart;
 mod shell;
 mod start;
+mod storm;
 mod tasks;
 
 use std::{
@@ -31,7 +33,7 @@ use baseline::Baselines;
 pub use figure::{Figure, table};
 
 /// All groups of figures, in the order in which they are measured.
-const GROUPS: [&str; 10] = [
+const GROUPS: [&str; 12] = [
     "baseline",
     "tasks.1",
     "tasks.64",
@@ -42,6 +44,8 @@ const GROUPS: [&str; 10] = [
     "replay",
     "agents.idle",
     "start",
+    "storm",
+    "memory.flat",
 ];
 
 /// What is measured in a process of its own.
@@ -55,6 +59,10 @@ pub enum Part {
     AgentsIdle,
     /// A node that starts, runs one task, and stops.
     Start,
+    /// Ten thousand children that crash at once.
+    Storm,
+    /// A million tasks of one stream.
+    MemoryFlat,
 }
 
 /// What every measurement is given.
@@ -116,6 +124,8 @@ pub async fn measure_part(part: Part, folder: &Path) -> Result<Vec<Figure>> {
         Part::Replay => replay::measure(&place).await,
         Part::AgentsIdle => idle::measure(&place).await,
         Part::Start => start::run_once(&place).await.map(|()| Vec::new()),
+        Part::Storm => storm::measure(&place).await,
+        Part::MemoryFlat => flat::measure(&place).await,
     }
 }
 
@@ -133,6 +143,8 @@ async fn measure_group(group: &str, place: &Place, baselines: &Baselines) -> Res
         "restart" => restart::measure(place).await,
         "replay" => child::measure(Part::Replay, place).await,
         "agents.idle" => child::measure(Part::AgentsIdle, place).await,
+        "storm" => child::measure(Part::Storm, place).await,
+        "memory.flat" => child::measure(Part::MemoryFlat, place).await,
         _ => start::measure(place).await,
     }
 }

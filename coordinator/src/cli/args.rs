@@ -82,6 +82,15 @@ pub(super) enum Command {
     /// Read who was started, ended, restarted, and why.
     #[command(subcommand)]
     Supervision(SupervisionCommand),
+    /// Say how well agents and the system do, how far runs are, and what went wrong.
+    #[command(
+        after_help = "It ends with 0 while the system is healthy or degraded, with 1 when it is unhealthy or critical.
+
+Examples:
+  orkestra health
+  orkestra health -o json"
+    )]
+    Health(HealthArgs),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -130,6 +139,25 @@ pub(super) struct RunArgs {
     /// Write the scenario's report to this file.
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) watching: WatchingArgs,
+}
+
+/// Who may look on from outside.
+#[derive(Debug, Default, Args)]
+pub(super) struct WatchingArgs {
+    /// Let metrics be read at this address while it runs; port 0 takes any that is free.
+    #[arg(long, value_name = "ADDR")]
+    pub(super) metrics: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HealthArgs {
+    #[command(flatten)]
+    pub(super) run: RunChoice,
+    /// Show only so many incidents, the latest ones.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) incidents: usize,
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,7 +15,7 @@ use orkestra_runtime::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::args::{AgentChange, ControlCommand, ScopeArgs, TaskChange, WordArgs};
-pub(super) use self::asking::Asking;
+pub(super) use self::asking::{Asking, Found, held};
 use crate::{
     cli::args::RunChoice,
     door::{Reason, Request},
@@ -100,7 +100,7 @@ pub(super) async fn control(
 }
 
 /// Asks, in the name of somebody if one is given, and tells what came of it.
-async fn ask<T: Serialize + DeserializeOwned>(
+pub(super) async fn ask<T: Serialize + DeserializeOwned>(
     (request, name): (&Request, Option<&AgentId>),
     asking: &Asking<'_>,
     console: &mut Console,

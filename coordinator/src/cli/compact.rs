@@ -1,37 +1,37 @@
 //! `orkestra compact`: less room for the same state.
 
-use std::{fmt::Write as _, path::Path};
+use std::fmt::Write as _;
 
-use orkestra_runtime::{
-    Error, ErrorKind, Result,
-    fabric::{Shrunk, embedded::holder},
-    time::{Clock, SystemClock},
-};
+use orkestra_runtime::{Result, fabric::Shrunk, time::Clock as _};
 
 use crate::{
+    cli::change::{Asking, Found, held},
+    door::Request,
     ops::{self, Compaction},
     output::{self, Console, Exit},
     shard::actor::Settings as ShardPace,
 };
 
-/// Compacts a data directory in which no process is at work, and tells what came of it.
+/// Compacts a data directory, by the process that is at work there if one is, and tells what came
+/// of it.
 pub(super) async fn compact(
-    data_dir: &Path,
     keep_records: Option<u64>,
+    asking: &Asking<'_>,
     console: &mut Console,
-    clock: &SystemClock,
 ) -> Result<Exit> {
-    if let Some(pid) = holder(data_dir)? {
-        return Err(held(data_dir, pid));
-    }
-    let kept = keep_records.unwrap_or(ShardPace::default().records_kept);
-    let compacted = ops::compact_folder(data_dir, kept, clock.now()).await?;
+    let compacted = match asking.find().await? {
+        Found::Node(mut link) => link.ask(&Request::Compact { keep_records }, None).await?,
+        Found::Closed(pid) => return Err(held(asking.data_dir(), pid)),
+        Found::Nobody => {
+            let kept = keep_records.unwrap_or_else(|| ShardPace::default().records_kept);
+            ops::compact_folder(asking.data_dir(), kept, asking.clock.now()).await?
+        }
+    };
     tell(&compacted, console)?;
     Ok(Exit::Done)
 }
 
-/// Tells what came of a compaction, whoever did it.
-pub(super) fn tell(compacted: &Compaction, console: &mut Console) -> Result<()> {
+fn tell(compacted: &Compaction, console: &mut Console) -> Result<()> {
     console.item(compacted, text)?;
     if let Some(why) = &compacted.blobs_kept_since {
         console.say(format!("no blob was looked for: {why}"))?;
@@ -64,13 +64,4 @@ fn text(compacted: &Compaction) -> String {
         ),
     );
     text
-}
-
-fn held(data_dir: &Path, pid: u32) -> Error {
-    let message = format!(
-        "cannot compact {}: process {pid} is at work there; \
-         interrupt it (Ctrl-C, or `kill {pid}`), then ask again",
-        data_dir.display()
-    );
-    Error::new(ErrorKind::Conflict, message)
 }

@@ -17,7 +17,7 @@ use crate::{
     },
     door::{no_run, no_task},
     inspect::Inspection,
-    output::{Console, Exit},
+    output::{Console, Exit, size},
     sensitive::Revealed,
     task::{Answer, Query, view::TaskView},
 };
@@ -43,6 +43,15 @@ struct Both<'a> {
     revealed: &'a Revealed,
 }
 
+/// A disk with less room takes no record of the largest size any more.
+const ROOM_MIN: u64 = 1024 * 1024;
+
+/// How many bytes are left on the disk of a folder; none where that cannot be told.
+fn room_left(folder: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
 /// A data directory, opened for looking.
 pub(super) struct Looking<'a> {
     pub(super) console: &'a mut Console,
@@ -58,6 +67,13 @@ impl<'a> Looking<'a> {
                 "note: process {pid} is at work in {}; this is what was durable a moment ago",
                 data_dir.display()
             ))?;
+            if let Some(left) = room_left(data_dir).filter(|left| *left < ROOM_MIN) {
+                console.warn(format!(
+                    "the disk of {} is full ({} left): nothing new is taken there until there is room",
+                    data_dir.display(),
+                    size(left)
+                ))?;
+            }
         }
         Ok(Self { console, inspection, now })
     }

@@ -12,6 +12,7 @@ mod context;
 mod failure;
 mod files;
 mod guard;
+mod health;
 mod look;
 mod parse;
 mod redact;
@@ -37,6 +38,13 @@ use crate::{
 
 pub use parse::parses;
 pub use when::time_of;
+
+/// The same as [`main`], but runs remember with a fabric that theirs is put into: for tests.
+#[cfg(feature = "testing")]
+pub fn main_over(put_into: run::PutInto) -> Exit {
+    run::PUT_INTO.get_or_init(|| put_into);
+    main()
+}
 
 /// Runs the command that this process was started with.
 pub fn main() -> Exit {
@@ -131,13 +139,18 @@ async fn serve(
         Command::Agent(AgentCommand::List) => {
             Looking::at(data_dir, console, now).await?.agent_list()?
         }
-        Command::Context(command) => context::serve(&command, settings, clock, console).await?,
+        Command::Context(command) => {
+            context::serve(&command, &Asking { settings, clock }, console).await?
+        }
         Command::Audit(AuditCommand::List(filter)) => {
             Looking::at(data_dir, console, now).await?.audit_list(&filter).await?
         }
         Command::Audit(AuditCommand::Export { filter, dir }) => {
             let mut looking = Looking::at(data_dir, console, now).await?;
             looking.audit_export(&filter, dir.as_deref()).await?
+        }
+        Command::Health(args) => {
+            health::show(&args, Looking::at(data_dir, console, now).await?, data_dir).await?
         }
         Command::Operate(Operation::Backup { into }) => {
             backup::backup(data_dir, &into, console, &clock).await?
@@ -146,7 +159,7 @@ async fn serve(
             backup::restore(&from, data_dir, console, &clock).await?
         }
         Command::Operate(Operation::Compact { keep_records }) => {
-            compact::compact(data_dir, keep_records, console, &clock).await?
+            compact::compact(keep_records, &Asking { settings, clock }, console).await?
         }
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
         Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,

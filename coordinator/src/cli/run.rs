@@ -4,6 +4,7 @@ mod choose;
 mod ending;
 mod endings;
 mod people;
+mod vitals;
 mod watch;
 
 use std::{path::Path, sync::Arc};
@@ -13,14 +14,16 @@ use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{Fabric, embedded::Embedded},
     supervise::SupervisionLog,
-    time::{Clock, SystemClock},
+    time::{Clock, SystemClock, Wall},
 };
 
 use self::watch::Interruptions;
 pub(super) use self::watch::interrupted;
 use crate::{
     cli::{args::RunArgs, failure::Failure, files, settings::Settings},
-    output::{Console, Exit},
+    config::Listen,
+    metrics::Metrics,
+    output::{Console, Exit, Format},
     pin::pin,
     scenario::Prepared,
     sensitive::given,
@@ -33,6 +36,22 @@ use crate::{
 /// The file of a data directory that holds the supervision log.
 pub(super) const SUPERVISION_LOG: &str = "supervision.jsonl";
 
+/// Puts a fabric into another.
+#[cfg(feature = "testing")]
+pub(super) type PutInto = fn(Arc<dyn Fabric>) -> Arc<dyn Fabric>;
+
+/// What the fabric of a run is put into, for tests that want it to fail.
+#[cfg(feature = "testing")]
+pub(super) static PUT_INTO: std::sync::OnceLock<PutInto> = std::sync::OnceLock::new();
+
+fn put_into(fabric: Arc<dyn Fabric>) -> Arc<dyn Fabric> {
+    #[cfg(feature = "testing")]
+    if let Some(put_into) = PUT_INTO.get() {
+        return put_into(fabric);
+    }
+    fabric
+}
+
 /// Runs a scenario to its end, or until it is interrupted.
 pub(super) async fn run(
     args: &RunArgs,
@@ -42,7 +61,7 @@ pub(super) async fn run(
     let data_dir = settings.data_dir();
     let prepared = prepare(args, data_dir, console)?;
     let clock = SystemClock::start();
-    let fabric: Arc<dyn Fabric> = Arc::new(open(data_dir)?);
+    let fabric = put_into(Arc::new(open(data_dir)?));
     let ran = in_fabric(&prepared, args, (settings, &fabric, clock), console).await;
     fabric.close().await;
     ran
@@ -91,9 +110,12 @@ async fn in_fabric(
 ) -> Result<Exit, Failure> {
     let mut interruptions = Interruptions::listen()?;
     let log = SupervisionLog::open(settings.data_dir().join(SUPERVISION_LOG))?;
-    let spec = spec(prepared, settings, Arc::clone(fabric), (log, Arc::clone(&clock)))?;
+    let mut spec = spec(prepared, settings, Arc::clone(fabric), (log, Arc::clone(&clock)))?;
+    spec.monitored = true;
+    spec.metrics = metrics(args, settings, console)?;
+    let began = clock.now().wall;
     let system = System::start(spec).await?;
-    let told: Told<'_> = (&system, settings, clock.as_ref());
+    let told: Told<'_> = (&system, settings, clock.as_ref(), began);
     let ran = on_system(prepared, args, (told, &mut interruptions), console).await;
     if let Ok(watch::Watched::Interrupted) = ran {
         console.say("stopping: agents finish or hand back; once more aborts")?;
@@ -114,17 +136,42 @@ async fn in_fabric(
     }
 }
 
-/// What a run is told with.
-type Told<'a> = (&'a System, &'a Settings, &'a dyn Clock);
+/// Takes the address at which metrics are to be read, if there is one, and tells which it is.
+fn metrics(
+    args: &RunArgs,
+    settings: &Settings,
+    console: &mut Console,
+) -> Result<Option<Arc<Metrics>>> {
+    let listen = match &args.watching.metrics {
+        Some(typed) => Listen::typed(typed)?,
+        None => settings.config.metrics_listen,
+    };
+    let Some(address) = listen.0 else { return Ok(None) };
+    let metrics = Metrics::bind(address)?;
+    let address = metrics.address();
+    console.say(format!("metrics are at http://{address}/metrics"))?;
+    if console.format() == Format::Ndjson {
+        console.line(&serde_json::json!({
+            "event": "listening",
+            "what": "metrics",
+            "address": address.to_string(),
+        }))?;
+    }
+    Ok(Some(Arc::new(metrics)))
+}
+
+/// What a run is told with, and when this process began it.
+type Told<'a> = (&'a System, &'a Settings, &'a dyn Clock, Wall);
 
 async fn on_system(
     prepared: &Prepared,
     args: &RunArgs,
-    ((system, settings, clock), interruptions): (Told<'_>, &mut Interruptions),
+    ((system, settings, clock, began), interruptions): (Told<'_>, &mut Interruptions),
     console: &mut Console,
 ) -> Result<watch::Watched, Failure> {
     let tasks = system.tasks();
-    let run = choose::choose(prepared, args.fresh, (tasks, system.contexts()), console).await?;
+    let run =
+        choose::choose(prepared, args.fresh, (tasks, (system.contexts(), began)), console).await?;
     let patience = if args.no_wait { watch::Patience::ForAgents } else { watch::Patience::ForAll };
     let watched = watch::watch((&run, patience), (system, clock), interruptions, console).await?;
     let summary = match watched {

@@ -5,7 +5,6 @@
 mod draw;
 mod fold;
 mod lines;
-mod lives;
 
 use std::{path::Path, time::Duration};
 
@@ -17,12 +16,13 @@ use orkestra_runtime::{
 use serde::Serialize;
 
 pub(super) use self::lines::{is_of_interest, painted};
-use self::{draw::draw, fold::Fold, lines::Sheet, lives::Lives};
+use self::{draw::draw, fold::Fold, lines::Sheet};
 use crate::{
     cli::{
         args::SupervisionCommand,
         run::{SUPERVISION_LOG, interrupted},
     },
+    health::Lives,
     output::{Console, Exit, Format, Table, is_reader_gone},
 };
 

@@ -6,7 +6,7 @@ use orkestra_runtime::id::NodeId;
 
 use super::{
     layers::{Found, Origin},
-    words::{Bytes, LogLevel, Word},
+    words::{Bytes, Listen, LogLevel, Word},
 };
 
 /// A key, for whoever asks what there is.
@@ -108,6 +108,8 @@ keys! {
         "how many restarts within supervision.period a supervisor bears";
     "supervision.period", supervision_period: Duration = "10s",
         "the window in which restarts are counted";
+    "metrics.listen", metrics_listen: Listen = "",
+        "where a run lets its metrics be read, like 127.0.0.1:9464; nothing: nowhere";
     "shutdown.drain_within", shutdown_drain_within: Duration = "30s",
         "how long running attempts may go on once a stop was asked for";
 }
@@ -125,7 +127,7 @@ pub fn embedded() -> String {
             parts.push(format!("\n[{table}]\n"));
             section = table;
         }
-        let is_number = default.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number = !default.is_empty() && default.bytes().all(|byte| byte.is_ascii_digit());
         let default = if is_number { (*default).to_owned() } else { format!("{default:?}") };
         parts.push(format!("\n# {meaning} ({kind})\n# {key} = {default}\n"));
     }

@@ -84,6 +84,32 @@ impl Word for NodeId {
     }
 }
 
+/// An address and port to listen on, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen(pub Option<std::net::SocketAddr>);
+
+impl Listen {
+    /// One as somebody typed it.
+    pub(crate) fn typed(text: &str) -> orkestra_runtime::Result<Self> {
+        let invalid = orkestra_runtime::ErrorKind::Invalid;
+        Self::read(text).map_err(|why| orkestra_runtime::Error::new(invalid, why))
+    }
+}
+
+impl Word for Listen {
+    const KIND: &'static str = "an address with a port, or nothing";
+    fn read(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        let advice = "is not an address with a port: write one like 127.0.0.1:9464 or [::1]:9464";
+        text.parse().map(|address| Self(Some(address))).map_err(|_| format!("{text:?} {advice}"))
+    }
+    fn show(&self) -> String {
+        self.0.map(|address| address.to_string()).unwrap_or_default()
+    }
+}
+
 /// What is logged: `info`, or directives like `warn,orkestra_runtime=debug`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLevel(pub String);

@@ -65,7 +65,7 @@ struct Live {
     /// Whose going was told, and who has not come back.
     gone: BTreeSet<AgentId>,
     /// Whether runs were open when this reign began, and no agent has come since.
-    awaits_team: bool,
+    expects_team: bool,
     stopping: bool,
 }
 
@@ -168,7 +168,7 @@ impl ContextMachine {
 
     fn decide_tend(&self, now: Now, tasks: &TaskMachine, out: &mut ContextDecision) {
         let News { left, back } = &self.live.tended;
-        if self.live.awaits_team && !back.is_empty() {
+        if self.live.expects_team && !back.is_empty() {
             out.events.push(ContextEvent::Reconnected { agents: Vec::new() });
         } else {
             let agents = back.intersection(&self.live.gone).take(NAMED_MAX).cloned();
@@ -235,15 +235,15 @@ impl ContextMachine {
     /// Notes who comes and goes; called before the task machine hears the same.
     pub fn hear_task(&mut self, command: &TaskCommand, tasks: &TaskMachine) {
         match command {
-            TaskCommand::Heard(FromAgent::Left { agent, incarnation }) => {
-                if tasks.is_there(agent, *incarnation) {
-                    self.live.news.left.insert(agent.clone());
-                }
+            TaskCommand::Heard(FromAgent::Left { agent, incarnation })
+                if tasks.is_there(agent, *incarnation) =>
+            {
+                self.live.news.left.insert(agent.clone());
             }
             TaskCommand::Heard(FromAgent::Joined { profile, .. }) => {
                 // A person is only described by this, and neither comes nor goes.
                 let is_agent = profile.kind != PERSON;
-                if is_agent && (self.live.awaits_team || self.live.gone.contains(&profile.id)) {
+                if is_agent && (self.live.expects_team || self.live.gone.contains(&profile.id)) {
                     self.live.news.back.insert(profile.id.clone());
                 }
             }
@@ -256,7 +256,7 @@ impl ContextMachine {
         match event {
             ContextEvent::SnapshotTaken { gone, .. } => self.live.gone.extend(gone.iter().cloned()),
             ContextEvent::Reconnected { agents } => {
-                self.live.awaits_team = false;
+                self.live.expects_team = false;
                 self.live.gone.retain(|agent| !agents.contains(agent));
             }
             _ => {}
@@ -265,8 +265,8 @@ impl ContextMachine {
 
     /// Rebuilds volatile state when a leader begins.
     pub fn promote(&mut self, tasks: &TaskMachine) {
-        let awaits_team = tasks.runs().any(|(_, run)| run.ended.is_none());
-        self.live = Live { awaits_team, ..Live::default() };
+        let expects_team = tasks.runs().any(|(_, run)| run.ended.is_none());
+        self.live = Live { expects_team, ..Live::default() };
     }
 
     /// When it next has something to do by itself.

@@ -31,11 +31,9 @@ impl ContextMachine {
         match event {
             TaskEvent::Assigned { task, .. } => durable.push(of_task(Kind::TaskStarted, *task)),
             TaskEvent::Completed { task, .. } => durable.push(of_task(Kind::TaskCompleted, *task)),
-            TaskEvent::AttemptFailed { task, failure, .. } => {
-                // One that was handed back did not go wrong.
-                if failure.kind.counts() {
-                    durable.push(of_task(Kind::ErrorOccurred, *task));
-                }
+            // One that was handed back did not go wrong.
+            TaskEvent::AttemptFailed { task, failure, .. } if failure.kind.counts() => {
+                durable.push(of_task(Kind::ErrorOccurred, *task));
             }
             TaskEvent::Failed { task, .. } => durable.push(of_task(Kind::ErrorOccurred, *task)),
             TaskEvent::ArtifactKept { task, .. } => durable.push(of_task(Kind::AgentAction, *task)),

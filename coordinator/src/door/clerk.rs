@@ -19,6 +19,8 @@ use super::{
 };
 use crate::{
     client::Tasks,
+    context::{ContextChange, Contexts},
+    ops,
     sensitive::Deleted,
     system::Means,
     task::{
@@ -116,16 +118,35 @@ impl Clerk {
                 let changed = tasks.undrain(agent, &by).await?;
                 told(&self.stands("returned", Thing::Agent(agent.clone()), changed))
             }
-            Request::TaskRedact { .. } | Request::RunRedact { .. } => {
-                let Before { run, task, .. } = before(request, found)?;
-                let Deleted { tasks, blobs } = tasks.redact(&run, task.as_ref(), &by).await?;
-                told(&Redacted { run, task, tasks, blobs })
+            Request::TaskRedact { .. } | Request::RunRedact { .. } | Request::TaskReveal { .. } => {
+                self.sensitive(request, before(request, found)?, &by).await
             }
-            Request::TaskReveal { task, .. } => {
-                let before = before(request, found)?;
-                told(&tasks.reveal(&before.run, task, &by).await?)
+            Request::ContextSnapshot { note } => {
+                let note = note.as_str().to_owned();
+                told(&self.contexts().change(&ContextChange::Snapshot { note }, &by).await?)
+            }
+            Request::ContextRestore { snapshot } => {
+                let change = ContextChange::Restore { snapshot: *snapshot };
+                told(&self.contexts().change(&change, &by).await?)
+            }
+            Request::ContextPhase { phase } => {
+                let change = ContextChange::Phase { phase: *phase };
+                told(&self.contexts().change(&change, &by).await?)
+            }
+            Request::Compact { keep_records } => {
+                told(&ops::compact(&self.means, *keep_records).await?)
             }
         }
+    }
+
+    /// Shows what is sensitive, or deletes it.
+    async fn sensitive(&self, request: &Request, before: Before, by: &str) -> Result<Value> {
+        let Before { run, task, .. } = before;
+        if let Request::TaskReveal { task, .. } = request {
+            return told(&self.tasks.reveal(&run, task, by).await?);
+        }
+        let Deleted { tasks, blobs } = self.tasks.redact(&run, task.as_ref(), by).await?;
+        told(&Redacted { run, task, tasks, blobs })
     }
 
     /// Says for whoever asks what they say about a task.
@@ -149,6 +170,10 @@ impl Clerk {
             Thing::Agent(agent) => (None, None, Some(agent)),
         };
         Stands { change: change.to_owned(), run, namespace, agent, changed, pid: self.pid() }
+    }
+
+    fn contexts(&self) -> Contexts {
+        Contexts::new(self.means.shard.clone())
     }
 
     async fn status(&self) -> Result<Status> {

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    ANSWER_BYTES_MAX, LINE_BYTES_MAX, REQUEST_WITHIN,
+    ANSWER_BYTES_MAX, LINE_BYTES_MAX,
     frame::{Broken, Lines},
     message::{Answered, Asking, VERSION},
     place,
@@ -84,7 +84,7 @@ impl Link {
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         line.push(b'\n');
-        let answer = timeout(REQUEST_WITHIN + GRACE, self.exchange(&line)).await;
+        let answer = timeout(request.within() + GRACE, self.exchange(&line)).await;
         let answer = answer.unwrap_or_else(|_| Err(unanswered("it does not answer")))?;
         if let Some(trouble) = answer.error {
             return Err(trouble.into());

@@ -18,8 +18,8 @@
 //! | `NOT_FOUND`, `CONFLICT` | surely not | look what there is |
 //! | `UNAVAILABLE`, no answer, a closed connection | perhaps | look, then ask again |
 //!
-//! A new command is a variant of [`Request`], its place in [`Request::target`], and an arm in
-//! [`Clerk::carry_out`](clerk::Clerk::carry_out); `docs/control.md` tells programs of it.
+//! A new command is a variant of [`Request`], its place in `Request::target`, and an arm in
+//! `Clerk::carry_out`; `docs/control.md` tells programs of it.
 
 mod asker;
 pub(crate) mod clerk;

@@ -1,5 +1,7 @@
 //! What can be asked at the door.
 
+use std::time::Duration;
+
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     id::{AgentId, RunId, TaskId},
@@ -7,8 +9,11 @@ use orkestra_runtime::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::target::Target;
+use super::{REQUEST_WITHIN, target::Target};
+use crate::context::{ProjectPhase, SnapshotNo};
 
+/// How long a compaction may take: it reads and writes what there is.
+const COMPACT_WITHIN: Duration = Duration::from_mins(30);
 /// The longest reason, in bytes.
 pub const REASON_BYTES_MAX: usize = 4 * 1024;
 
@@ -141,13 +146,46 @@ pub enum Request {
         /// The task.
         task: TaskId,
     },
+    /// Takes a snapshot of the context; answered by [`ContextChanged`](crate::context::ContextChanged).
+    ContextSnapshot {
+        /// What is said of it.
+        #[serde(default)]
+        note: Reason,
+    },
+    /// Makes what was understood at a snapshot the present again; answered by
+    /// [`ContextChanged`](crate::context::ContextChanged).
+    ContextRestore {
+        /// Which.
+        snapshot: SnapshotNo,
+    },
+    /// Says in which phase the work is; answered by
+    /// [`ContextChanged`](crate::context::ContextChanged).
+    ContextPhase {
+        /// Which.
+        phase: ProjectPhase,
+    },
+    /// Makes the folder smaller; answered by [`Compaction`](crate::ops::Compaction).
+    Compact {
+        /// How many records are kept behind the older snapshot; by default as many as anyway.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keep_records: Option<u64>,
+    },
 }
 
 impl Request {
+    /// How long it may take.
+    pub(super) const fn within(&self) -> Duration {
+        if let Self::Compact { .. } = self { COMPACT_WITHIN } else { REQUEST_WITHIN }
+    }
+
     /// What it is about: looked for before anything is changed.
     pub(crate) fn target(&self) -> Target<'_> {
         match self {
-            Self::Status {} => Target::Node,
+            Self::Status {}
+            | Self::ContextSnapshot { .. }
+            | Self::ContextRestore { .. }
+            | Self::ContextPhase { .. }
+            | Self::Compact { .. } => Target::Node,
             Self::TaskCancel { run, task, .. }
             | Self::TaskRetry { run, task }
             | Self::TaskApprove { run, task, .. }

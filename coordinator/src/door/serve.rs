@@ -25,8 +25,7 @@ use tokio::{
 };
 
 use super::{
-    ANSWER_BYTES_MAX, CLOSE_WITHIN, CONNECTIONS_MAX, IDLE_WITHIN, LINE_BYTES_MAX, REQUEST_WITHIN,
-    WRITE_WITHIN,
+    ANSWER_BYTES_MAX, CLOSE_WITHIN, CONNECTIONS_MAX, IDLE_WITHIN, LINE_BYTES_MAX, WRITE_WITHIN,
     asker::Asker,
     clerk::Clerk,
     frame::{Broken, Lines},
@@ -174,9 +173,10 @@ async fn answer(line: &[u8], clerk: &Clerk, asker: &Asker) -> Answered {
         Ok(Asked { name, command, request }) => {
             let asker = asker.clone().speaking_for(name);
             tracing::info!(%asker, command, "asked at the control door");
-            let done = timeout(REQUEST_WITHIN, clerk.carry_out(&request, &asker)).await;
+            let within = request.within();
+            let done = timeout(within, clerk.carry_out(&request, &asker)).await;
             done.unwrap_or_else(|_| {
-                let message = format!("no answer within {REQUEST_WITHIN:?}; it may have been done");
+                let message = format!("no answer within {within:?}; it may have been done");
                 Err(Error::new(ErrorKind::Unavailable, message))
             })
             .map_err(Trouble::from)

@@ -9,7 +9,7 @@ use orkestra_runtime::{
     journal::Journal,
     time::Now,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     shard::{
@@ -24,7 +24,7 @@ use crate::{
 pub const BLOBS_KEPT_FOR: Duration = Duration::from_hours(1);
 
 /// What a compaction came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compaction {
     /// The room that was taken before.
     pub before: Sizes,

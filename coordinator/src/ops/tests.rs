@@ -32,7 +32,7 @@ async fn large(work: Work, _: Context) -> Result<Json, Failure> {
 }
 
 fn graph() -> Vec<TaskSpec> {
-    (0..TASKS).map(|n| TaskSpec::named(&format!("t{n}")).unwrap()).collect()
+    (0..TASKS).map(|n| TaskSpec::named(format!("t{n}")).unwrap()).collect()
 }
 
 fn run() -> RunId {
@@ -60,10 +60,10 @@ async fn check_outputs(system: &System) {
 fn nothing(_: orkestra_runtime::fabric::embedded::Copying) {}
 
 /// What stands in a folder besides what is named.
-fn others(folder: &Path, named: &[&str]) -> Vec<String> {
-    let names = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name());
-    let names = names.map(|name| name.to_string_lossy().into_owned());
-    names.filter(|name| !named.contains(&name.as_str())).collect()
+fn others(folder: &Path, known: &[&str]) -> Vec<String> {
+    let found = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name());
+    let found = found.map(|name| name.to_string_lossy().into_owned());
+    found.filter(|name| !known.contains(&name.as_str())).collect()
 }
 
 fn blob_path(folder: &Path, name: &BlobName) -> std::path::PathBuf {

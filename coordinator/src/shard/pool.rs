@@ -40,6 +40,16 @@ impl Pool {
         }
     }
 
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Outside => "outside",
+            Self::Outcomes => "outcomes",
+            Self::Control => "control",
+            Self::Queries => "queries",
+        }
+    }
+
     /// How many permits it has.
     pub const fn permits(self) -> usize {
         match self {

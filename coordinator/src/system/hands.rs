@@ -29,12 +29,15 @@ pub(super) type Workers = Arc<Directory<AgentId, Ref<ToAgent>>>;
 /// Who follows runs: streams of what ended, by token.
 pub(crate) type Followers = Arc<Directory<ReplyTo, mpsc::Sender<Vec<Ended>>>>;
 
+/// Who is told that nothing can be written, and by which clock.
+pub(super) type Told = (Arc<Standing>, Arc<dyn Clock>);
+
 /// Carries out what a shard decides.
 pub struct TeamHands {
     workers: Workers,
     followers: Followers,
     sink: Sink,
-    told: (Arc<Standing>, Arc<dyn Clock>),
+    told: Told,
 }
 
 impl fmt::Debug for TeamHands {
@@ -45,12 +48,7 @@ impl fmt::Debug for TeamHands {
 
 impl TeamHands {
     /// The hands of a new reign; asks every worker who is there.
-    pub(super) fn new(
-        workers: Workers,
-        followers: Followers,
-        sink: Sink,
-        told: (Arc<Standing>, Arc<dyn Clock>),
-    ) -> Self {
+    pub(super) fn new((workers, followers, sink): (Workers, Followers, Sink), told: Told) -> Self {
         // Nobody is followed by a new reign: who followed the old one sees the stream end.
         for follower in followers.names() {
             followers.leave(&follower, Incarnation(0));
@@ -119,9 +117,12 @@ impl ShardHands<ShardMachine> for TeamHands {
         let (standing, clock) = &self.told;
         standing.set_full(is_parked, clock.now().moment);
         if is_parked {
-            tracing::error!("the journal is full: nothing is taken until there is room");
+            tracing::error!(
+                "the disk is full: nothing new is taken until there is room; nothing that was \
+                 acknowledged is lost"
+            );
         } else {
-            tracing::warn!("the journal has room again");
+            tracing::warn!("the disk has room again: going on");
             // What workers said meanwhile and would have been written was refused.
             self.ask_who_is_there();
         }

@@ -2,9 +2,16 @@
 
 use std::{fs, path::Path};
 
+/// Removes what attempts of earlier boots left below the folder of a node.
+pub(super) async fn sweep(folder: &Path, boot: u64) {
+    let attempts = folder.join("attempts");
+    // What could not be removed was told of, and does no harm.
+    let _ = tokio::task::spawn_blocking(move || remove_dead_attempts(&attempts, boot)).await;
+}
+
 /// Removes the folders of attempts of earlier boots: nobody works in them any more. Blocks; what
 /// cannot be removed is told of and stays. Answers how many were removed.
-pub(super) fn remove_dead_attempts(attempts: &Path, boot: u64) -> u64 {
+fn remove_dead_attempts(attempts: &Path, boot: u64) -> u64 {
     let Ok(entries) = fs::read_dir(attempts) else { return 0 };
     let mut removed = 0;
     for entry in entries.flatten() {

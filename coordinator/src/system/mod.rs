@@ -9,23 +9,23 @@
 //!
 //! Begin with [`System::builder`], go on with [`Tasks`]; [`tree`] shows how it is supervised.
 
+mod boots;
 mod builder;
 mod hands;
 mod leftovers;
+mod looks;
 mod member;
 mod porter;
 mod standing;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use orkestra_agents::worker::Sink;
 use orkestra_runtime::{
-    Error, ErrorKind, Result,
+    Result,
     chance::Chance,
-    directory::Directory,
     duty,
-    fabric::{Fabric, Keeper, Key, Registers, SetError},
+    fabric::{Fabric, Keeper},
     id::{Incarnation, NodeId, ShardId},
     journal::Journal,
     protocol::agent::{AgentProfile, FromAgent},
@@ -46,6 +46,8 @@ use crate::{
     client::Tasks,
     context::Contexts,
     door::{self, Clerk, Identity},
+    health::Monitor,
+    metrics::Metrics,
     ops, sensitive,
     shard::{
         Mind as _,
@@ -93,6 +95,10 @@ pub struct SystemSpec {
     pub clock: Arc<dyn Clock>,
     /// Where chance comes from.
     pub seed: u64,
+    /// Whether somebody follows how well it does: see [`System::monitor`].
+    pub monitored: bool,
+    /// Where its metrics are to be had; then it is monitored as well.
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 impl SystemSpec {
@@ -115,6 +121,8 @@ impl SystemSpec {
             log: SupervisionLog::unkept(),
             clock,
             seed,
+            monitored: false,
+            metrics: None,
         })
     }
 }
@@ -129,6 +137,7 @@ pub struct System {
     clerk: Arc<Clerk>,
     means: Means,
     log: SupervisionLog,
+    monitor: Option<Arc<Monitor>>,
     drain_within: Duration,
 }
 
@@ -147,39 +156,23 @@ impl System {
     pub async fn start(spec: SystemSpec) -> Result<Self> {
         member::check(&spec.members)?;
         let journal = Journal::of(spec.fabric.as_ref(), ShardId(0))?;
-        // Before anything is changed.
         journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
-        // From before anything works here: whatever is put from now on is still to be named.
         let sealed = sensitive::listed(&spec.fabric.blobs()).await;
-        let boot = next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
-        let attempts = spec.folder.join("attempts");
-        let swept =
-            tokio::task::spawn_blocking(move || leftovers::remove_dead_attempts(&attempts, boot));
-        // What could not be removed was told of, and does no harm.
-        let _ = swept.await;
+        let boot = boots::next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
+        leftovers::sweep(&spec.folder, boot).await;
         let standing = Arc::new(Standing::default());
-        let workers: hands::Workers = Arc::new(Directory::new());
-        let followers: Followers = Arc::new(Directory::new());
-        let (words, inbox) = mpsc::unbounded_channel();
-        let inbox: porter::Inbox = Arc::new(Mutex::new(inbox));
-        let (said, introductions) = (words.clone(), words.clone());
-        let sink: Sink = Arc::new(move |news| {
-            // The porter goes after the agents; what is said after it is for nobody.
-            let _ = said.send(porter::Word::Said(news));
-        });
+        let (workers, followers): (hands::Workers, Followers) = Default::default();
+        let (words, inbox) = way_to_porter();
+        let (sink, introductions) = (sink_into(words.clone()), words.clone());
         let settings = spec.settings.clone();
+        let (journal, monitor) = looks::watched(&spec, journal).await?;
         let parts = ShardParts {
             journal: journal.clone(),
             genesis: Arc::new(move || ShardMachine::new(settings.clone())),
             hands: {
-                let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
-                let sink = Arc::clone(&sink);
-                let told: (Arc<Standing>, Arc<dyn Clock>) =
-                    (Arc::clone(&standing), Arc::clone(&spec.clock));
-                Arc::new(move || {
-                    let (workers, followers) = (Arc::clone(&workers), Arc::clone(&followers));
-                    TeamHands::new(workers, followers, Arc::clone(&sink), told.clone())
-                })
+                let of = (Arc::clone(&workers), Arc::clone(&followers), Arc::clone(&sink));
+                let told: hands::Told = (Arc::clone(&standing), Arc::clone(&spec.clock));
+                Arc::new(move || TeamHands::new(of.clone(), told.clone()))
             },
             clock: Arc::clone(&spec.clock),
             chance: Chance::from_seed(spec.seed),
@@ -204,20 +197,17 @@ impl System {
             boot,
             drain_within: spec.drain_within,
         });
+        let mut doors = doors(spec.door.clone(), &clerk, &spec.clock);
+        doors.extend(looks::children(&spec, &means, monitor.as_ref()));
         let parts = tree::Parts {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
             porter: porter_child((words, inbox), handle, Arc::clone(&spec.clock)),
-            doors: doors(spec.door, &clerk, &spec.clock),
+            doors,
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
-        for profile in spec.people {
-            // The porter carries it once it is there; a person is described, and joins nothing.
-            let incarnation = Incarnation(boot << 32);
-            let _ =
-                introductions.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
-        }
+        introduce(spec.people, boot, &introductions);
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
         sensitive::sweep(sealed, &tasks).await;
         let contexts = Contexts::new(means.shard.clone());
@@ -229,6 +219,7 @@ impl System {
             clerk,
             means,
             log: spec.log,
+            monitor,
             drain_within: spec.drain_within,
         })
     }
@@ -263,6 +254,11 @@ impl System {
         &self.log
     }
 
+    /// Who follows how well it does, if it was to be monitored.
+    pub const fn monitor(&self) -> Option<&Arc<Monitor>> {
+        self.monitor.as_ref()
+    }
+
     /// Whether it can write, or its disk is full.
     pub fn standing(&self) -> &Standing {
         &self.means.standing
@@ -289,6 +285,20 @@ impl System {
         }
         stopped
     }
+}
+
+/// Where the porter is written to, and where it reads.
+fn way_to_porter() -> (mpsc::UnboundedSender<porter::Word>, porter::Inbox) {
+    let (words, inbox) = mpsc::unbounded_channel();
+    (words, Arc::new(Mutex::new(inbox)))
+}
+
+/// Hands what workers say to the porter.
+fn sink_into(words: mpsc::UnboundedSender<porter::Word>) -> Sink {
+    Arc::new(move |news| {
+        // The porter goes after the agents; what is said after it is for nobody.
+        let _ = words.send(porter::Word::Said(news));
+    })
 }
 
 impl fmt::Debug for System {
@@ -365,34 +375,11 @@ fn porter_child(
     })
 }
 
-/// Counts the starts of a node, so that the lives of its workers rise across them.
-async fn next_boot(registers: &dyn Registers, node: &NodeId) -> Result<u64> {
-    let token: String = node
-        .as_str()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
-        .collect();
-    let key = Key::new(&format!("node.{token}.boots"))?;
-    loop {
-        let now = registers.get(&key).await?;
-        let last =
-            now.as_ref().and_then(|value| std::str::from_utf8(&value.bytes).ok()?.parse().ok());
-        let boot: u64 = last.unwrap_or(0) + 1;
-        let bytes = Bytes::from(boot.to_string());
-        let set = match now {
-            Some(value) => registers.compare_and_set(&key, value.revision, bytes).await,
-            None => registers.create(&key, bytes).await,
-        };
-        match set {
-            Ok(_) => return Ok(boot),
-            Err(SetError::Conflict(_)) => {}
-            Err(error) => {
-                return Err(Error::new(
-                    ErrorKind::Unavailable,
-                    "cannot count the starts of this node",
-                )
-                .because(error));
-            }
-        }
+/// Lets the porter say who the people are, once it is there: a person is described, and joins
+/// nothing.
+fn introduce(people: Vec<AgentProfile>, boot: u64, to: &mpsc::UnboundedSender<porter::Word>) {
+    for profile in people {
+        let incarnation = Incarnation(boot << 32);
+        let _ = to.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
     }
 }

@@ -1,15 +1,13 @@
 //! Whether a node can write.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use orkestra_runtime::time::Moment;
+use tokio::sync::watch;
 
 /// Whether the journal of a node is full, and when it was last.
 #[derive(Debug, Default)]
-pub struct Standing(Mutex<Full>);
+pub struct Standing(watch::Sender<Full>);
 
 #[derive(Clone, Copy, Debug, Default)]
 enum Full {
@@ -21,13 +19,19 @@ enum Full {
 
 impl Standing {
     fn now(&self) -> Full {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.borrow()
     }
 
     /// Remembers that the journal has become full, or has room again.
     pub(super) fn set_full(&self, is_full: bool, now: Moment) {
-        let standing = if is_full { Full::Since(now) } else { Full::Until(now) };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = standing;
+        self.0.send_replace(if is_full { Full::Since(now) } else { Full::Until(now) });
+    }
+
+    /// Waits until nothing can be written (`true`), or everything (`false`).
+    pub async fn until_full_is(&self, is_full: bool) {
+        let mut changes = self.0.subscribe();
+        // It cannot fail while this is there to be asked.
+        let _ = changes.wait_for(|full| matches!(full, Full::Since(_)) == is_full).await;
     }
 
     /// Whether nothing can be written now.

@@ -67,9 +67,8 @@ impl TaskMachine {
                     self.live.leaving.insert(no);
                 }
             }
-            FromAgent::Ended { .. } | FromAgent::Kept { .. } => {}
             // What an agent understands is for the context.
-            FromAgent::Understood { .. } => {}
+            FromAgent::Ended { .. } | FromAgent::Kept { .. } | FromAgent::Understood { .. } => {}
         }
     }
 

@@ -176,6 +176,7 @@ impl Durable {
         if let Some(deadline) = task.deadline {
             self.deadlines.insert((deadline, no));
         }
+        self.tally.enter(no, &task);
         self.tasks.insert(no, task);
         if stream {
             self.link(no);
@@ -246,6 +247,7 @@ impl Durable {
     pub(super) fn set_phase(&mut self, no: TaskNo, phase: Phase) {
         self.set_asking(no, &phase);
         let Some(task) = self.tasks.get_mut(&no) else { return };
+        self.tally.leave(no, task);
         match &task.phase {
             Phase::Ready { downstream, .. } => {
                 let class = Class::of(task.run, &task.spec);
@@ -267,6 +269,7 @@ impl Durable {
             _ => {}
         }
         task.phase = phase;
+        self.tally.enter(no, task);
     }
 
     fn assign(&mut self, no: TaskNo, attempt: Attempt, agent: &AgentId, at: Wall) {

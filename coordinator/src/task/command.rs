@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::task::{
     event::{RunOpening, TaskEvent},
+    gauges::Gauges,
     people::{PendingView, Word},
     redact::{SensitiveCommand, SensitiveReply},
     roster::AgentNo,
@@ -326,6 +327,8 @@ pub enum Query {
     Pending(Option<RunId>),
     /// Which blobs are named by what is kept and not deleted.
     Blobs,
+    /// How many tasks stand where, without a look at each.
+    Gauges,
 }
 
 /// An answer.
@@ -347,6 +350,8 @@ pub enum Answer {
     Pending(Vec<PendingView>),
     /// Names of blobs.
     Blobs(BTreeSet<BlobName>),
+    /// Figures.
+    Gauges(Box<Gauges>),
 }
 
 /// What one decision comes to.

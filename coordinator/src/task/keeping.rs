@@ -18,7 +18,9 @@ impl Durable {
             self.runs_ended.remove(&(ended, no));
         }
         for task in run.tasks.values() {
-            if let Some(Phase::Ended { at, .. }) = self.tasks.remove(task).map(|task| task.phase) {
+            let Some(found) = self.tasks.remove(task) else { continue };
+            self.tally.leave(*task, &found);
+            if let Phase::Ended { at, .. } = found.phase {
                 self.stream_ended.remove(&(at, *task));
             }
         }
@@ -26,6 +28,7 @@ impl Durable {
 
     pub(super) fn forget_task(&mut self, no: TaskNo) {
         let Some(task) = self.tasks.remove(&no) else { return };
+        self.tally.leave(no, &task);
         if let Phase::Ended { at, .. } = task.phase {
             self.stream_ended.remove(&(at, no));
         }
@@ -47,6 +50,7 @@ impl Durable {
         let open = |(no, record): (_, &AgentRecord)| Some((record.breaker.open()?.until, no));
         self.breakers = self.roster.iter().filter_map(open).collect();
         for (no, task) in &self.tasks {
+            self.tally.enter(*no, task);
             match &task.phase {
                 Phase::Ready { downstream, .. } => {
                     let class = Class::of(task.run, &task.spec);

@@ -181,6 +181,7 @@ impl TaskMachine {
             Query::Agents => Answer::Agents(view::agents(self)),
             Query::Blobs => Answer::Blobs(self.blobs_named()),
             Query::Pending(run) => Answer::Pending(people::pending(self, run.as_ref())),
+            Query::Gauges => Answer::Gauges(Box::new(self.gauges(now))),
         }
     }
 

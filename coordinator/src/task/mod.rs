@@ -25,6 +25,7 @@ mod command;
 mod endings;
 mod event;
 mod forgetting;
+mod gauges;
 mod graph;
 mod keeping;
 mod leases;
@@ -45,6 +46,7 @@ mod state;
 mod submit;
 mod summary;
 mod sweeps;
+mod tally;
 pub mod view;
 mod why;
 
@@ -53,6 +55,7 @@ mod tests;
 
 pub use command::{Answer, Decision, Query, Refusal, RefusalCode, Reply, TaskCommand, TaskEffect};
 pub use event::{CancelReason, FailReason, RunOpening, Score, TaskEvent, Then};
+pub use gauges::{AgentGauge, Gauges};
 pub use machine::TaskMachine;
 pub use people::{PersonDecision, Said};
 pub use roster::{AgentNo, AgentRecord, PERSON};

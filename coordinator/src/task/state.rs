@@ -24,6 +24,7 @@ use crate::task::{
     redact::Redaction,
     roster::{AgentNo, Roster},
     standing::{Pause, Scope},
+    tally::Tally,
 };
 
 /// A run within its shard: the number of the event that opened it.
@@ -232,6 +233,8 @@ pub(super) struct Durable {
     pub(super) assigned: u64,
     /// Sealed graphs whose tasks have all ended, and whose end is not yet recorded.
     pub(super) finished: BTreeSet<RunNo>,
+    /// How many tasks stand where.
+    pub(super) tally: Tally,
 }
 
 impl Durable {

@@ -148,14 +148,18 @@ fn fault_at(text: &str, span: Range<usize>, key: &str, message: String) -> Fault
     let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
     let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
     let end = text.floor_char_boundary(span.end.clamp(start, line_end));
+    // What a line ends with is not shown, and so not pointed at.
+    let line = text[line_start..line_end].trim_end_matches('\r');
+    let shown = line.chars().count();
+    let before = text[line_start..start].chars().count().min(shown);
     Fault {
         line: text[..start].matches('\n').count() + 1,
-        column: text[line_start..start].chars().count() + 1,
+        column: before + 1,
         key: key.to_owned(),
         message,
         help: None,
-        text: text[line_start..line_end].trim_end_matches('\r').replace('\t', " "),
-        width: text[start..end].chars().count(),
+        text: line.replace('\t', " "),
+        width: text[start..end].chars().count().min(shown - before),
     }
 }
 

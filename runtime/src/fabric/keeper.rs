@@ -3,12 +3,12 @@
 use std::fmt;
 
 use futures::future::BoxFuture;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{error::Result, time::Wall};
 
 /// How much room a fabric takes, in bytes on its disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sizes {
     /// The file of logs and registers.
     pub store: u64,
@@ -28,7 +28,7 @@ impl Sizes {
 }
 
 /// What was forgotten since nobody names it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Swept {
     /// How many blobs.
     pub blobs: u64,
@@ -37,7 +37,7 @@ pub struct Swept {
 }
 
 /// What became of the room that trimmed records left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shrunk {
     /// It was given back.

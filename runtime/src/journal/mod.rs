@@ -25,7 +25,7 @@ use futures::future::BoxFuture;
 
 pub use names::blobs_named;
 pub use replay::{Position, READ_BYTES};
-pub use snapshot::{Snapshot, SnapshotMark};
+pub use snapshot::{Snapshot, SnapshotMark, SnapshotPart};
 
 use crate::{
     error::Result,

@@ -16,6 +16,9 @@ const MARKS_VERSION: u32 = 2;
 /// How many bytes stand behind the state in the blob of a snapshot.
 const SUFFIX: u32 = 8;
 
+/// The most bytes of one blob of a snapshot: a large state is kept as several.
+const PART_BYTES: usize = 32 * 1024 * 1024;
+
 /// How many snapshots are kept; the log is trimmed behind the oldest of them.
 const SNAPSHOTS_KEPT: usize = 2;
 
@@ -25,14 +28,32 @@ pub struct SnapshotMark {
     /// What was folded into it.
     pub position: Position,
     /// The blob that holds it: the state, and then the sequence of the last record in it, so that two
-    /// snapshots of one state are two blobs, and the loss of one is not that of both.
+    /// snapshots of one state are two blobs, and the loss of one is not that of both. Of a large one
+    /// it holds the beginning.
     pub blob: BlobName,
+    /// The rest of a large one, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<SnapshotPart>,
     /// The version of the state; zero where an older program kept it and did not say.
     #[serde(default)]
     pub version: u32,
     /// How many bytes stand behind the state; none where an older program kept it.
     #[serde(default)]
     pub suffix: u32,
+}
+
+/// A further part of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotPart {
+    /// The blob that holds it.
+    pub blob: BlobName,
+}
+
+impl SnapshotMark {
+    /// All its blobs, in order.
+    pub fn blobs(&self) -> impl Iterator<Item = &BlobName> {
+        std::iter::once(&self.blob).chain(self.more.iter().map(|part| &part.blob))
+    }
 }
 
 /// A snapshot and its bytes.
@@ -98,20 +119,34 @@ impl Journal {
         fault.map_or(Ok(None), Err)
     }
 
-    /// Reads a snapshot and checks that its bytes are those of its name.
+    /// Reads a snapshot and checks that its bytes are those of its names.
     pub async fn load(&self, mark: &SnapshotMark) -> Result<Snapshot> {
-        let read = self.blobs.get(&mark.blob).await?;
+        let SnapshotMark { position, version, suffix, .. } = *mark;
+        let first = self.part(&mark.blob).await?;
+        let content = if mark.more.is_empty() {
+            first
+        } else {
+            let mut content = BytesMut::from(first);
+            for part in &mark.more {
+                content.extend_from_slice(&self.part(&part.blob).await?);
+            }
+            content.freeze()
+        };
+        let state = content.len().checked_sub(suffix as usize).ok_or_else(|| {
+            self.cannot("read a snapshot", ErrorKind::Corrupt, "it is shorter than it says")
+        })?;
+        Ok(Snapshot { position, bytes: content.slice(..state), version })
+    }
+
+    async fn part(&self, name: &BlobName) -> Result<Bytes> {
+        let read = self.blobs.get(name).await?;
         let bytes = read.ok_or_else(|| {
             self.cannot("read a snapshot", ErrorKind::Corrupt, "its blob is not there")
         })?;
-        if BlobName::of(&bytes) != mark.blob {
+        if BlobName::of(&bytes) != *name {
             return Err(self.cannot("read a snapshot", ErrorKind::Corrupt, "its hash differs"));
         }
-        let state = bytes.len().checked_sub(mark.suffix as usize).ok_or_else(|| {
-            self.cannot("read a snapshot", ErrorKind::Corrupt, "it is shorter than it says")
-        })?;
-        let bytes = bytes.slice(..state);
-        Ok(Snapshot { position: mark.position, bytes, version: mark.version })
+        Ok(bytes)
     }
 
     /// Keeps a verified snapshot beside the newest older one, forgets older ones, and answers up to
@@ -121,12 +156,16 @@ impl Journal {
     /// A snapshot that is not newer than the newest is not kept, which is not an error.
     pub async fn keep(&self, snapshot: Snapshot) -> Result<Sequence> {
         let Snapshot { position, version, bytes } = snapshot;
-        let suffix = position.sequence().0.to_be_bytes();
-        let mut content = BytesMut::with_capacity(bytes.len() + suffix.len());
-        content.extend_from_slice(&bytes);
-        content.extend_from_slice(&suffix);
-        let blob = self.blobs.put(content.freeze()).await?;
-        let mark = SnapshotMark { position, blob, version, suffix: SUFFIX };
+        let mut content = BytesMut::from(bytes);
+        content.extend_from_slice(&position.sequence().0.to_be_bytes());
+        let content = content.freeze();
+        let blob = self.blobs.put(content.slice(..content.len().min(PART_BYTES))).await?;
+        let mut more = Vec::new();
+        for from in (PART_BYTES..content.len()).step_by(PART_BYTES) {
+            let part = content.slice(from..content.len().min(from + PART_BYTES));
+            more.push(SnapshotPart { blob: self.blobs.put(part).await? });
+        }
+        let mark = SnapshotMark { position, blob, more, version, suffix: SUFFIX };
         self.load(&mark).await?;
         loop {
             let (held, mut marks) = self.marks().await?;
@@ -191,9 +230,9 @@ impl Journal {
     }
 
     async fn forget_blobs(&self, old: &[SnapshotMark], kept: &[SnapshotMark]) -> Result<()> {
-        for mark in old {
-            if kept.iter().all(|other| other.blob != mark.blob) {
-                self.blobs.delete(&mark.blob).await?;
+        for blob in old.iter().flat_map(SnapshotMark::blobs) {
+            if kept.iter().flat_map(SnapshotMark::blobs).all(|other| other != blob) {
+                self.blobs.delete(blob).await?;
             }
         }
         Ok(())

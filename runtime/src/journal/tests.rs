@@ -162,6 +162,28 @@ async fn two_snapshots_are_kept_and_a_lost_one_is_passed_over() {
 }
 
 #[tokio::test]
+async fn a_snapshot_that_is_larger_than_a_blob_is_kept_in_parts_and_forgotten_whole() {
+    let script = Script::new();
+    let mut position = Position::default();
+    script.promote(1, &mut position).await.unwrap();
+    let large: Vec<u8> = (0..70 * 1024 * 1024_u32).map(|at| (at >> 12).to_le_bytes()[0]).collect();
+    let large = Bytes::from(large);
+    let snapshot = Snapshot { position, bytes: large.clone(), version: 1 };
+    script.journal.keep(snapshot).await.unwrap();
+    let mark = script.journal.snapshots().await.unwrap().remove(0);
+    assert_eq!(mark.blobs().count(), 3);
+    assert!(script.journal.latest().await.unwrap().unwrap().bytes == large);
+    for word in ["a", "b"] {
+        script.write(&mut position, word).await.unwrap();
+        let snapshot = Snapshot { position, bytes: Bytes::from(word), version: 1 };
+        script.journal.keep(snapshot).await.unwrap();
+    }
+    for blob in mark.blobs() {
+        assert_eq!(script.fabric.blobs().get(blob).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
 async fn a_snapshot_that_is_not_newer_is_not_kept() {
     let script = Script::new();
     let snapshot = Snapshot { position: Position::default(), bytes: Bytes::from("a"), version: 1 };

@@ -107,7 +107,7 @@ pub enum Refusal {
     NotFound,
     /// There is such a child already, and it runs.
     AlreadyStarted,
-    /// There is such a child already; it is down and can be restarted.
+    /// There is such a child already; it is down, or is being restarted.
     AlreadyPresent,
     /// There are as many instances as are allowed.
     Full(usize),
@@ -127,7 +127,7 @@ impl fmt::Display for Refusal {
             Self::NotFound => f.write_str("there is no such child"),
             Self::AlreadyStarted => f.write_str("a child of this name is running"),
             Self::AlreadyPresent => {
-                f.write_str("a child of this name is down; restart it, or delete it first")
+                f.write_str("a child of this name is kept, and down; restart or delete that one")
             }
             Self::Full(max) => write!(f, "all {max} places are taken; wait until one is free"),
             Self::Bad(fault) => f.write_str(fault),

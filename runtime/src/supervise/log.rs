@@ -4,10 +4,12 @@
 //! buffer, and one thread numbers the lines, writes them to the file and shows them to whoever
 //! watches. Should the buffer overflow, the lines that were lost are counted, and the count
 //! becomes a line of its own. Each line is handed to the operating system before the next; a run
-//! that is killed leaves at most one torn line, and the next run begins a new one after it.
+//! that is killed leaves at most one torn line, and the next run begins a new one after it. A file
+//! that has become large is put aside under another name, and the one before it forgotten.
 
 mod reader;
 mod record;
+mod rotate;
 mod writer;
 
 use std::{
@@ -36,6 +38,9 @@ use crate::{
 /// How many lines may wait for the writer.
 pub const LINES_WAITING_MAX: usize = 8_192;
 
+/// How large the file becomes before it is put aside; the one before it is kept as well.
+pub const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
 /// How many lines someone who watches may lag behind before he misses some.
 pub const WATCH_LAG_MAX: usize = 1_024;
 
@@ -55,8 +60,13 @@ impl SupervisionLog {
 
     /// A log that is appended to a file, made if there is none; its numbers go on.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let (file, next) = writer::open(path).map_err(|error| {
+        Self::open_bounded(path.as_ref(), LOG_BYTES_MAX)
+    }
+
+    fn open_bounded(path: &Path, bytes_max: u64) -> Result<Self> {
+        let opened = writer::open(path)
+            .and_then(|(file, next)| Ok((rotate::Rotating::on(path, file, bytes_max)?, next)));
+        let (file, next) = opened.map_err(|error| {
             let text = format!("cannot append to the supervision log {}", path.display());
             Error::new(ErrorKind::Io, text).because(error)
         })?;
@@ -122,20 +132,12 @@ pub struct Reading {
     pub unreadable: usize,
 }
 
-/// Reads a supervision log; a line that is torn is counted and passed over.
+/// Reads a supervision log, and what was put aside before it; a line that is torn is counted and
+/// passed over.
 pub fn read(path: impl AsRef<Path>) -> Result<Reading> {
-    let path = path.as_ref();
-    let bytes = std::fs::read(path).map_err(|error| {
-        let text = format!("cannot read the supervision log {}", path.display());
-        Error::new(ErrorKind::Io, text).because(error)
-    })?;
-    let mut reading = Reading::default();
-    for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        match Record::from_line(line) {
-            Some(record) => reading.records.push(record),
-            None => reading.unreadable += 1,
-        }
-    }
+    let mut reader = Reader::of(path);
+    let mut reading = reader.read_on()?;
+    reading.unreadable += usize::from(reader.has_rest());
     Ok(reading)
 }
 

@@ -15,6 +15,7 @@ mod leader;
 mod mutants;
 mod oracle;
 mod store;
+mod team;
 mod world;
 
 use std::{
@@ -22,9 +23,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-pub use mutants::{MUTANTS, Plant};
+pub use mutants::{MUTANTS, Plant, TEAM_MUTANTS, TeamPlant};
 pub use oracle::Books;
 pub use store::Store;
+pub use team::{TeamHistory, run_team};
 use world::World;
 
 /// What happened in a history.
@@ -65,6 +67,14 @@ pub fn run(seed: u64, plant: Plant) -> Result<History, String> {
         return Err(format!("idle, and proves nothing: {} transfers", history.done));
     }
     Ok(history)
+}
+
+/// Runs one history of the shard and one of the team.
+pub fn run_both(seed: u64) -> Result<(History, TeamHistory), String> {
+    let history = run(seed, Plant::Nothing)?;
+    let ran = catch_unwind(AssertUnwindSafe(|| run_team(seed, TeamPlant::Nothing)));
+    let team = ran.unwrap_or_else(|_| Err("a panic".into()));
+    Ok((history, team.map_err(|fault| format!("of the team: {fault}"))?))
 }
 
 /// The one command that repeats a seed.

@@ -86,3 +86,41 @@ pub const MUTANTS: [(Plant, &str); 24] = [
     (Plant::ForeignRecord, "a foreign record is refused"),
     (Plant::EarlierTime, "shard time does not go back"),
 ];
+
+/// A bug that is planted around the task machine of the simulated team.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TeamPlant {
+    /// None.
+    Nothing,
+    /// The outcome of an old attempt is taken for that of the present one.
+    StaleCounts,
+    /// What a task needs is not looked at.
+    NeedsIgnored,
+    /// An agent is believed to have room for one more.
+    RoomForMore,
+    /// Each attempt has an effect key of its own.
+    KeyPerAttempt,
+    /// The results of what a task needs do not reach its agent.
+    ResultsLost,
+    /// A replay gives the number of an attempt out again.
+    AttemptAgain,
+    /// A replay leaves out some of the outcomes.
+    OutcomeForgotten,
+    /// A replay takes each failure twice.
+    FailedTwice,
+    /// A replay leaves out what came of a task.
+    ResultForgotten,
+}
+
+/// Every bug of the team, and the promise that it breaks.
+pub const TEAM_MUTANTS: [(TeamPlant, &str); 9] = [
+    (TeamPlant::StaleCounts, "the attempt number is the fence"),
+    (TeamPlant::NeedsIgnored, "a task begins only when what it depends on allows it"),
+    (TeamPlant::RoomForMore, "an agent never holds more attempts than its capacity"),
+    (TeamPlant::KeyPerAttempt, "agents get an effect key that is the same for all attempts"),
+    (TeamPlant::ResultsLost, "an agent is given the results of what its task needs"),
+    (TeamPlant::AttemptAgain, "attempts rise, whoever leads"),
+    (TeamPlant::OutcomeForgotten, "a task reaches exactly one end"),
+    (TeamPlant::FailedTwice, "durable state is the fold of the journal"),
+    (TeamPlant::ResultForgotten, "the first outcome of the attempt is what is recorded"),
+];

@@ -104,6 +104,31 @@ fn a_run_that_an_older_program_began_is_gone_on_with_to_its_end() {
     }
 }
 
+#[test]
+fn an_older_folder_is_backed_up_and_compacted_and_its_run_goes_on() {
+    for kept in kept() {
+        let desk = desk_with(&kept);
+        let told = desk.run(&["backup", "--data-dir", "data", "--into", "saved", "-o", "json"]);
+        let told = told.expect(0).json();
+        assert_eq!((&told["counts"]["runs"], &told["counts"]["tasks"]), (&2.into(), &90.into()));
+        let compact = ["compact", "--data-dir", "data", "--keep-records", "0", "-o", "json"];
+        let told = desk.run(&compact).expect(0).json();
+        assert!(told["records_forgotten"].as_u64().unwrap() > 0, "{told}");
+        assert_eq!(told["room"], "done");
+        let size = |when: &str| told[when]["store"].as_u64().unwrap();
+        assert!(size("after") < size("before"), "{told}");
+        for data in ["data", "restored"] {
+            let run = ["run", "kept.toml", "--data-dir", data, "-o", "ndjson"];
+            let end = desk.run(&run).expect(1).lines().into_iter().last().unwrap();
+            assert_eq!(end["counts"]["completed"], 40, "{end}");
+            let restore = ["restore", "--from", "saved", "--data-dir", "restored"];
+            if data == "data" {
+                desk.run(&restore).expect(0);
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_snapshots_of_an_older_folder_are_the_fold_of_its_journal() {
     for kept in kept() {

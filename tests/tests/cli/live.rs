@@ -138,6 +138,28 @@ fn what_a_killed_node_left_is_changed_in_its_folder_and_its_socket_is_replaced()
 }
 
 #[test]
+fn the_context_is_kept_and_the_folder_compacted_beside_a_run() {
+    let desk = slow();
+    let running = start(&desk);
+    let taken = desk.run(&at(&["context", "snapshot", "--reason", "first"])).expect(0);
+    taken.says(&["is taken; the context has version"]);
+    let listed = desk.run(&at(&["context", "list", "-o", "json"])).expect(0).json();
+    let snapshot = listed[0]["id"].to_string();
+    let restored = desk.run(&at(&["context", "restore", &snapshot, "-o", "json"])).expect(0);
+    assert_eq!(restored.json()["change"], "restored");
+    desk.run(&at(&["context", "restore", "999999"])).expect(2);
+    desk.run(&at(&["context", "phase", "testing"])).expect(0).says(&["the phase is testing"]);
+
+    let compacted = desk.run(&at(&["compact", "--keep-records", "0", "-o", "json"])).expect(0);
+    let compacted = compacted.json();
+    assert!(compacted["snapshot_at"].as_u64().unwrap() > 30, "{compacted}");
+    assert_eq!(status(&desk)["runs"][0]["running"], 1);
+    desk.run(&at(&["cancel", "slow-1"])).expect(0);
+    running.end().shows(&["run_ended"]);
+    desk.run(&at(&["compact"])).expect(0).shows(&["up to event"]);
+}
+
+#[test]
 fn junk_and_a_crowd_at_the_door_disturb_no_run() {
     let desk = slow();
     let running = start(&desk);

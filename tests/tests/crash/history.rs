@@ -6,14 +6,15 @@ use std::{
     path::Path,
 };
 
+use orkestra_coordinator::{shard::machine::Event, task::TaskEvent};
 use orkestra_runtime::{
     fabric::{Fabric as _, Sequence, embedded::Embedded},
     id::ShardId,
     journal::Journal,
+    protocol::payload::Payload,
     record::{Kind, decode},
 };
 use orkestra_tests::command::Desk;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::Told;
@@ -26,12 +27,13 @@ pub(crate) fn exported(desk: &Desk) -> String {
     desk.run(&["audit", "export", "--data-dir", "data", "-o", "ndjson"]).expect(0).out
 }
 
-/// Which attempts left their trace outside: task and attempt, in order.
-pub(crate) fn traced(desk: &Desk) -> Vec<(String, u64)> {
+/// Which attempts left their trace outside: task, attempt and effect key, in order.
+pub(crate) fn traced(desk: &Desk) -> Vec<(String, u64, String)> {
     let text = fs::read_to_string(desk.path("trace")).unwrap_or_default();
     let parts = |line: &str| {
         let mut words = line.split(' ').map(str::to_owned);
-        (words.next().unwrap(), words.next().unwrap().parse().unwrap())
+        let (task, attempt) = (words.next().unwrap(), words.next().unwrap().parse().unwrap());
+        (task, attempt, words.next().unwrap())
     };
     assert!(text.is_empty() || text.ends_with('\n'), "a trace was written in part");
     text.lines().map(parts).collect()
@@ -83,21 +85,31 @@ pub(crate) struct Figures {
     pub(crate) executed: usize,
     /// How many tasks left more than one.
     pub(crate) executed_again: usize,
+    /// How many results stand in blobs.
+    pub(crate) large: usize,
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { events, reigns, attempts, executed, executed_again } = self;
+        let Self { events, reigns, attempts, executed, executed_again, large } = self;
         write!(
             f,
             "{reigns} reigns, {events} events, {attempts} attempts, {executed} of them executed, \
-             {executed_again} tasks more than once"
+             {executed_again} tasks more than once, {large} large results"
         )
     }
 }
 
-/// Holds the record against what was said and done.
-pub(crate) async fn check(desk: &Desk, told: &Told, tasks: usize) -> Figures {
+/// What a run was, for whoever judges it.
+pub(crate) struct Asked {
+    /// How many tasks it has.
+    pub(crate) tasks: usize,
+    /// What must have ended before a task is given to anybody.
+    pub(crate) needs: fn(&str) -> Vec<String>,
+}
+
+/// Holds the record against what was asked, said and done.
+pub(crate) async fn check(desk: &Desk, told: &Told, asked: &Asked) -> Figures {
     let export = exported(desk);
     let mut stories: BTreeMap<String, Story> = BTreeMap::new();
     let mut events = 0;
@@ -107,14 +119,22 @@ pub(crate) async fn check(desk: &Desk, told: &Told, tasks: usize) -> Figures {
         assert_eq!(event["number"].as_u64(), Some(events), "numbers have a gap: {event}");
         if let Some(task) = event["task_id"].as_str() {
             stories.entry(task.to_owned()).or_default().tell(&event);
+            if event["event_type"] == "task_assigned" {
+                for need in (asked.needs)(task) {
+                    let ended = stories.get(&need).is_some_and(|story| story.ended.is_some());
+                    assert!(ended, "given before {need} had ended: {event}");
+                }
+            }
         }
     }
-    assert_eq!(stories.len(), tasks);
+    assert_eq!(stories.len(), asked.tasks, "tasks are missing");
     check_states(desk, told, &stories);
     let (executed, executed_again) = check_traces(desk, &stories);
+    let (reigns, large) = check_journal(&desk.path("data"), events).await;
     Figures {
         events,
-        reigns: reigns(&desk.path("data"), events).await,
+        reigns,
+        large,
         attempts: stories.values().map(|story| story.assigned.len()).sum(),
         executed,
         executed_again,
@@ -146,7 +166,15 @@ fn check_states(desk: &Desk, told: &Told, stories: &BTreeMap<String, Story>) {
 /// What completed was done, and nothing was done that was not given, or twice as one attempt.
 fn check_traces(desk: &Desk, stories: &BTreeMap<String, Story>) -> (usize, usize) {
     let traced = traced(desk);
-    let distinct: BTreeSet<(String, u64)> = traced.iter().cloned().collect();
+    let mut keys: BTreeMap<&str, &str> = BTreeMap::new();
+    for (task, attempt, key) in &traced {
+        let known = *keys.entry(task).or_insert(key);
+        assert_eq!(known, key, "the effect key of {task} changed at attempt {attempt}");
+    }
+    let kinds: BTreeSet<&str> = keys.values().copied().collect();
+    assert_eq!(kinds.len(), keys.len(), "two tasks have one effect key");
+    let distinct: BTreeSet<(String, u64)> =
+        traced.iter().map(|(task, attempt, _)| (task.clone(), *attempt)).collect();
     assert_eq!(distinct.len(), traced.len(), "one attempt was executed twice");
     let mut by_task: BTreeMap<&str, usize> = BTreeMap::new();
     for (task, attempt) in &distinct {
@@ -164,14 +192,16 @@ fn check_traces(desk: &Desk, stories: &BTreeMap<String, Story>) -> (usize, usize
     (traced.len(), by_task.values().filter(|times| **times > 1).count())
 }
 
-/// Reads the journal itself: reigns rise, events belong to the reign that wrote them.
-async fn reigns(data: &Path, events: u64) -> usize {
+/// Reads the journal itself: reigns rise, events belong to the reign that wrote them, and what they
+/// name is there. Answers how many reigns and how many large results there are.
+async fn check_journal(data: &Path, events: u64) -> (usize, usize) {
     let fabric = Embedded::open_read_only(data).unwrap();
     let journal = Journal::of(&fabric, ShardId(0)).unwrap();
     let entries = fabric.logs().read(journal.log(), Sequence(1), usize::MAX).await.unwrap();
     let (mut epochs, mut last, mut at) = (Vec::new(), 0, None);
+    let mut large = 0;
     for entry in entries {
-        let record = decode::<IgnoredAny>(&entry.record).unwrap();
+        let record = decode::<Event>(&entry.record).unwrap();
         if record.kind == Kind::Epoch {
             assert!(epochs.last() < Some(&record.head.epoch), "{:?}", record.head);
             epochs.push(record.head.epoch);
@@ -182,10 +212,20 @@ async fn reigns(data: &Path, events: u64) -> usize {
         }
         assert!(at <= Some(record.head.at), "time goes back: {:?}", record.head);
         at = Some(record.head.at);
+        for event in record.events {
+            let Event::Task(TaskEvent::Completed { output: Payload::Blob { name, bytes }, .. }) =
+                event
+            else {
+                continue;
+            };
+            let kept = fabric.blobs().get(&name).await.unwrap().map(|kept| kept.len() as u64);
+            assert_eq!(kept, Some(bytes), "a result was named that is not there");
+            large += 1;
+        }
     }
     assert_eq!(last, events);
     fabric.close().await;
-    epochs.len()
+    (epochs.len(), large)
 }
 
 #[test]

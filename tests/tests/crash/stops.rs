@@ -4,7 +4,7 @@ use orkestra_tests::command::Signal;
 
 use crate::{
     Told, chance, desk,
-    history::{check, traced},
+    history::{Asked, check, traced},
 };
 
 const STOPS: usize = 15;
@@ -34,6 +34,12 @@ input = { ms = "{{ 10 + n * 7 % 30 }}", trace = "{{ scenario.folder }}/trace" }
 
 const RUN: [&str; 6] = ["run", "stopped.toml", "--data-dir", "data", "-o", "ndjson"];
 
+/// What must have ended before a task begins.
+fn needs(task: &str) -> Vec<String> {
+    let number: usize = task.trim_start_matches("t-").parse().unwrap();
+    number.checked_sub(30).map(|before| format!("t-{before}")).into_iter().collect()
+}
+
 #[expect(clippy::print_stderr, reason = "the figures are for whoever reads the test's output")]
 #[tokio::test]
 async fn who_stops_in_order_finishes_what_it_holds_and_does_nothing_twice() {
@@ -58,7 +64,7 @@ async fn who_stops_in_order_finishes_what_it_holds_and_does_nothing_twice() {
     let said = desk.run(&RUN).expect(0).says(&["run stopped-1 goes on where it was: "]);
     told.listen(&said);
 
-    let figures = check(&desk, &told, TASKS).await;
+    let figures = check(&desk, &told, &Asked { tasks: TASKS, needs }).await;
     assert_eq!(traced(&desk).len(), TASKS, "an attempt was cut off and done again: {figures}");
     eprintln!("{STOPS} stops; {before} endings told before the last; {figures}");
 }

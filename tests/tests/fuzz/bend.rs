@@ -82,7 +82,7 @@ fn bend(bytes: &mut Vec<u8>, (what, at, length, value): Edit, stock: &Stock<'_>)
         2 => insert(bytes, place, &value.to_be_bytes()[..=length % 8]),
         3 => drop(bytes.drain(place..end.max(place))),
         4 => bytes.truncate(place),
-        5 => insert(bytes, place, &bytes[place..end.max(place)].to_vec()),
+        5 => double(bytes, place, end.max(place)),
         6 => splice(bytes, place, stock.seeds.get(number % stock.seeds.len().max(1)), length),
         7 | 8 => insert(bytes, place, word.as_bytes()),
         9 => overwrite(bytes, place, &interesting(value, length)),
@@ -102,6 +102,11 @@ fn over(bytes: &mut [u8], place: usize, change: impl FnOnce(&mut u8)) {
 
 fn insert(bytes: &mut Vec<u8>, place: usize, piece: &[u8]) {
     bytes.splice(place..place, piece.iter().copied());
+}
+
+fn double(bytes: &mut Vec<u8>, place: usize, end: usize) {
+    let copy: Vec<u8> = bytes.get(place..end).unwrap_or_default().into();
+    bytes.splice(place..place, copy);
 }
 
 fn overwrite(bytes: &mut Vec<u8>, place: usize, piece: &[u8]) {

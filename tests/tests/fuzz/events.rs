@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use orkestra_coordinator::{
     shard::{Mind as _, machine::Event, machine::ShardMachine},
-    task::{CancelReason, FailReason, RunNo, RunOpening, Score, TaskEvent, Then},
+    task::{CancelReason, FailReason, RunNo, RunOpening, Said, Scope, Score, TaskEvent, Then},
 };
 use orkestra_runtime::{
     fabric::BlobName,
@@ -28,7 +28,7 @@ fn agent() -> AgentId {
 
 fn spec(name: &str, needs: &[(&str, DependencyKind)]) -> Arc<TaskSpec> {
     let mut spec = TaskSpec::new(id(name));
-    spec.title = "Look for secrets".to_owned();
+    spec.title = "Look for secrets".into();
     spec.requires = vec![Capability::new("review").unwrap()];
     spec.agents = vec![agent()];
     spec.input = Payload::Inline(Json::parse(r#"{"a": [1, "é", null]}"#).unwrap());
@@ -55,7 +55,7 @@ fn conditional() -> DependencyKind {
     DependencyKind::Conditional { pointer: "/ok".to_owned(), equals: "true".to_owned() }
 }
 
-/// Events 1 to 23, each where it may stand.
+/// Every event of the task machine at least once, each where it may stand.
 pub(crate) fn history() -> Vec<Event> {
     let (run, attempt) = (RunNo(2), Attempt(1));
     let opening = RunOpening {
@@ -113,7 +113,30 @@ pub(crate) fn history() -> Vec<Event> {
         TaskEvent::TasksForgotten { tasks: vec![TaskNo(3), TaskNo(99)] },
         TaskEvent::RunForgotten { run },
     ];
+    let events = events.into_iter().chain(standing());
     events.into_iter().map(Event::Task).collect()
+}
+
+/// What people say, and what is paused, drained and broken.
+fn standing() -> [TaskEvent; 8] {
+    let (by, reason) = (|| "ann".to_owned(), || "enough".to_owned());
+    let said = Said::Answered(Payload::Inline(Json::parse("[1]").unwrap()));
+    [
+        TaskEvent::PersonDecided {
+            task: TaskNo(4),
+            by: agent(),
+            said,
+            reason: reason(),
+            via: "root".to_owned(),
+        },
+        TaskEvent::AskEscalated { task: TaskNo(4) },
+        TaskEvent::Paused { scope: Scope::Run(RunNo(2)), by: by(), reason: reason() },
+        TaskEvent::Resumed { scope: Scope::Namespace("team".to_owned()), by: by() },
+        TaskEvent::AgentDrained { agent: agent(), by: by(), reason: reason() },
+        TaskEvent::AgentReturned { agent: agent(), by: by() },
+        TaskEvent::BreakerOpened { agent: agent(), until: Wall::from_ms(9_000), failures: 3 },
+        TaskEvent::BreakerClosed { agent: agent() },
+    ]
 }
 
 /// The head of a record that carries these events.

@@ -120,7 +120,7 @@ fn supervision_logs() {
         let lines = bytes[..ended].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         // Each line was read or was counted, and what has no end waits for it.
         let read = reading.records.len();
-        assert_eq!(read + usize::try_from(reading.unreadable).unwrap(), lines.count());
+        assert_eq!(read + reading.unreadable, lines.count());
         assert_eq!(reader.has_rest(), ended < bytes.len());
         for record in &reading.records {
             assert!(!record.line(20).is_empty() && record.mood() != Mood::Bad || record.v <= 1);

@@ -1,6 +1,6 @@
 //! What command agents say, line by line, in whatever pieces it comes.
 
-use std::path::PathBuf;
+use std::{fmt::Write as _, path::PathBuf};
 
 use orkestra_agents::{Context, Secret, kinds::command::testing::hear};
 use orkestra_runtime::protocol::task::FailureKind;
@@ -64,7 +64,7 @@ fn spelled(text: &str, how: &[u8]) -> String {
             _ => {
                 let mut units = [0; 2];
                 for unit in c.encode_utf16(&mut units) {
-                    spelled.push_str(&format!("\\u{unit:04x}"));
+                    write!(spelled, "\\u{unit:04x}").unwrap();
                 }
             }
         }

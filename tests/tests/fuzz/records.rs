@@ -145,7 +145,12 @@ fn snapshots_that_are_named_by_their_hash() {
     let store = Store::new(Chance::from_seed(1));
     let journal = journal(&store);
     let position = Position::default();
-    at_once(journal.keep(Snapshot { position, bytes: whole.clone().into() })).unwrap();
+    at_once(journal.keep(Snapshot {
+        position,
+        version: ShardMachine::SNAPSHOT_VERSION,
+        bytes: whole.clone().into(),
+    }))
+    .unwrap();
     // A first snapshot is one that is newer than none.
     let name = BlobName::of(&whole);
     let look = |bytes: &[u8]| {

@@ -167,7 +167,7 @@ fn configurations() {
 fn command_lines() {
     let look = |bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes);
-        match cli::parses(text) {
+        match cli::parses(&text) {
             Ok(()) => Said::Read,
             Err(told) => {
                 // Usage is long, and repeats what was typed.

@@ -38,7 +38,7 @@ pub(in crate::cli) struct Asking<'a> {
 }
 
 /// Who is at work in a folder.
-pub(super) enum Found {
+pub(in crate::cli) enum Found {
     /// Nobody.
     Nobody,
     /// A process that can be asked.
@@ -48,7 +48,7 @@ pub(super) enum Found {
 }
 
 impl Asking<'_> {
-    pub(super) fn data_dir(&self) -> &Path {
+    pub(in crate::cli) fn data_dir(&self) -> &Path {
         self.settings.data_dir()
     }
 
@@ -71,7 +71,7 @@ impl Asking<'_> {
     }
 
     /// Finds out who is at work.
-    pub(super) async fn find(&self) -> Result<Found> {
+    pub(in crate::cli) async fn find(&self) -> Result<Found> {
         let mut tried = 0;
         loop {
             let Some(pid) = holder(self.data_dir())? else { return Ok(Found::Nobody) };
@@ -115,7 +115,8 @@ impl Asking<'_> {
     }
 }
 
-fn held(data_dir: &Path, pid: u32) -> Error {
+/// What to do about a process that cannot be asked.
+pub(in crate::cli) fn held(data_dir: &Path, pid: u32) -> Error {
     let message = format!(
         "cannot change anything in {}: process {pid} is at work there and has no control door; \
          interrupt it (Ctrl-C, or `kill {pid}`), then ask again",

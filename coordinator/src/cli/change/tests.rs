@@ -11,7 +11,7 @@ use orkestra_runtime::{ErrorKind, fabric::Fabric as _, time::SystemClock};
 use super::*;
 use crate::{
     cli::{
-        args::RunArgs,
+        args::{RunArgs, WatchingArgs},
         failure::Failure,
         run::{self, open},
         settings::Settings,
@@ -88,7 +88,9 @@ impl Place {
     /// Runs the scenario; answers how that ended and what was said.
     async fn run(&self) -> (Exit, String) {
         let file = self.dir.path().join("mend.toml");
-        let args = RunArgs { file, set: Vec::new(), fresh: false, no_wait: false, report: None };
+        let watching = WatchingArgs::default();
+        let args =
+            RunArgs { file, set: Vec::new(), fresh: false, no_wait: false, report: None, watching };
         let (mut console, said) = console();
         let exit = match run::run(&args, &self.settings, &mut console).await {
             Ok(exit) => exit,

@@ -77,8 +77,8 @@ pub(super) fn summary(summary: &Summary) -> String {
     text
 }
 
-/// What is told when an interrupted run goes on: a few lines.
-pub(in crate::cli) fn resumed(summary: &Summary) -> Vec<String> {
+/// What is told when an interrupted run goes on: a few lines. `earlier` are events of before.
+pub(in crate::cli) fn resumed(summary: &Summary, earlier: &[EventView]) -> Vec<String> {
     let (events, decisions, agents) = RESUMED;
     let standing = &summary.standing;
     let mut lines = vec![format!(
@@ -87,7 +87,7 @@ pub(in crate::cli) fn resumed(summary: &Summary) -> Vec<String> {
         standing.phase,
         percent(standing.completion_percent)
     )];
-    for event in summary.events.iter().rev().take(events).rev() {
+    for event in earlier.iter().rev().take(events).rev() {
         lines.push(format!("  {} {}", event.at, event_line(event)));
     }
     for made in summary.decisions.iter().rev().take(decisions).rev() {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use orkestra_runtime::{Result, id::RunId, protocol::payload::Json};
+use orkestra_runtime::{Result, id::RunId, protocol::payload::Json, time::Wall};
 
 use crate::{
-    cli::{context::resumed, files::short, run::refused},
+    cli::{context::tell_resumed, files::short, run::refused},
     client::Tasks,
-    context::{ContextAnswer, ContextQuery, Contexts},
+    context::Contexts,
     output::Console,
     scenario::Prepared,
     task::{Answer, Query, RunOpening, view::RunView},
@@ -17,7 +17,7 @@ use crate::{
 pub(super) async fn choose(
     prepared: &Prepared,
     fresh: bool,
-    (tasks, contexts): (&Tasks, &Contexts),
+    (tasks, stood): (&Tasks, (&Contexts, Wall)),
     console: &mut Console,
 ) -> Result<RunId> {
     let runs = match tasks.query(Query::Runs).await? {
@@ -44,9 +44,7 @@ pub(super) async fn choose(
                 counts.ended(),
                 counts.total
             ))?;
-            if let ContextAnswer::Summary(summary) = contexts.query(ContextQuery::Summary).await? {
-                resumed(&summary).into_iter().try_for_each(|line| console.say(line))?;
-            }
+            tell_resumed(stood, console).await?;
             open.summary.run.clone()
         }
         None => next_name(&prepared.name, of_scenario.iter().map(|run| &run.summary.run))?,

@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     cli::{
-        run::{endings::Endings, people::Asking},
+        run::{endings::Endings, people::Asking, vitals::Vitals},
         supervision::{is_of_interest, painted},
     },
     client::Tasks,
@@ -104,6 +104,7 @@ pub(super) async fn watch(
     let is_for_programs = console.format() == Format::Ndjson;
     let mut endings = Endings::of(run, tasks);
     let mut asking = Asking::default();
+    let mut vitals = Vitals::of(run, system.monitor(), clock.now().wall);
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let ended = tasks.wait(run);
@@ -126,6 +127,7 @@ pub(super) async fn watch(
                 return Err(Error::new(ErrorKind::Unavailable, message));
             }
             _ = looks.tick() => {
+                vitals.tell(clock.now(), &progress, console)?;
                 if let Some(view) = look(run, tasks).await? {
                     asking.tell(&view.pending, &progress, console)?;
                     progress.show(console, clock.now().moment, &snapshot(&view, clock))?;
@@ -147,6 +149,7 @@ pub(super) async fn watch(
     while let Ok(record) = news.try_recv() {
         tell_supervision(&record, &progress, console)?;
     }
+    vitals.finish(clock.now(), &progress, console).await?;
     progress.finish();
     if is_for_programs {
         endings.finish(console).await?;

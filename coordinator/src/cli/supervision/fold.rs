@@ -9,7 +9,7 @@ use orkestra_runtime::{
 };
 use serde::Serialize;
 
-use super::lives::Lives;
+use crate::health::Lives;
 
 /// What a child was doing when it was last told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

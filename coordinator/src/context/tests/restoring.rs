@@ -75,8 +75,8 @@ fn a_snapshot_that_is_not_there_is_refused_with_those_that_are() {
         [ContextReply::Refused(refusal)] => refusal.to_string(),
         other => panic!("{other:?}"),
     };
-    let none = "there is no snapshot 9, and no other: take one first";
-    assert_eq!(told(script.restore(SnapshotNo(9))), none);
+    let nothing = "there is no snapshot 9, and no other: take one first";
+    assert_eq!(told(script.restore(SnapshotNo(9))), nothing);
     let one = script.snapshot("");
     let some = format!("there is no snapshot 9; the latest are {one}");
     assert_eq!(told(script.restore(SnapshotNo(9))), some);

@@ -57,8 +57,8 @@ impl Script {
     }
 
     /// One step and all that is due after it; answers what was replied by the context.
-    pub(super) fn tell(&mut self, command: Command) -> Vec<ContextReply> {
-        let mut replies = self.step(&command);
+    pub(super) fn tell(&mut self, command: &Command) -> Vec<ContextReply> {
+        let mut replies = self.step(command);
         replies.extend(self.settle());
         replies
     }
@@ -88,11 +88,11 @@ impl Script {
     }
 
     pub(super) fn task(&mut self, command: TaskCommand) {
-        assert_eq!(self.tell(Command::Task(command)), []);
+        assert_eq!(self.tell(&Command::Task(command)), []);
     }
 
     pub(super) fn context(&mut self, command: ContextCommand) -> Vec<ContextReply> {
-        self.tell(Command::Context(command))
+        self.tell(&Command::Context(command))
     }
 
     /// Time passes, and what becomes due on the way is done.

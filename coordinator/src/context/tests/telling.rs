@@ -1,7 +1,7 @@
 //! What happened, as the context tells it.
 
 use orkestra_runtime::{
-    id::AgentId,
+    id::{AgentId, TaskId},
     machine::ReplyTo,
     protocol::{agent::FromAgent, understanding::Understanding},
 };
@@ -72,7 +72,7 @@ fn an_agent_has_a_log_of_its_own_and_what_it_understands() {
     assert_eq!((ann.agent_name.as_str(), ann.role.as_str()), ("ann", "ann of the team"));
     assert_eq!(ann.current_understanding, "three small things");
     assert_eq!((ann.confidence, ann.context_version), (Some(0.8), Some(1)));
-    assert_eq!(ann.completed_tasks.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(ann.completed_tasks.iter().map(TaskId::as_str).collect::<Vec<_>>(), ["a"]);
     assert_eq!(script.show(Some("nobody"), None), None);
 }
 

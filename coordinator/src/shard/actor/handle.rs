@@ -163,6 +163,14 @@ impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
         open.address.send(Mail::Lease(until)).map_err(|_| ShardError::NoOne)
     }
 
+    /// How many permits each pool has left now, in the order of [`Pool::ALL`]; none while nobody
+    /// leads the shard.
+    pub fn permits_left(&self) -> Option<[usize; Pool::ALL.len()]> {
+        let open = self.door.borrow();
+        let permits = &open.as_ref()?.permits;
+        Some(Pool::ALL.map(|pool| permits.of(pool).available_permits()))
+    }
+
     /// Begins to close, see [`close`](Self::close), without waiting for the end.
     pub fn begin_close(&self) {
         self.closing.send_replace(true);

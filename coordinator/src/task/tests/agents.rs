@@ -142,6 +142,21 @@ fn a_worker_that_leaves_in_order_hands_back_and_another_goes_on() {
 }
 
 #[test]
+fn a_worker_that_left_while_nothing_could_be_written_is_not_waited_for() {
+    let mut script = Script::default();
+    script.join(profile("ann", 1), 1).graph(&[task("a", &[])]).join(profile("bob", 1), 1).sent();
+    let agent = AgentId::new("ann").unwrap();
+    // The journal is full: the command is heard, and refused before anything is decided.
+    let left = FromAgent::Left { agent, incarnation: Incarnation(1) };
+    script.machine.hear(script.now, &TaskCommand::Heard(left));
+    assert_eq!(script.sent(), [""; 0]);
+    // There is room again, long before the lease of the attempt has run out.
+    script.settle();
+    assert_eq!(script.sent(), ["bob<a#2"]);
+    assert_eq!(script.view("a").failures, 0);
+}
+
+#[test]
 fn a_worker_that_is_about_to_leave_is_given_nothing_more_and_finishes_what_it_holds() {
     let mut script = Script::default();
     script.join(profile("ann", 1), 1).graph(&[task("a", &[]), task("b", &[])]);

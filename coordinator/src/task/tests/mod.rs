@@ -2,6 +2,7 @@
 
 mod agents;
 mod cancels;
+mod gauges;
 mod graphs;
 mod people;
 mod retries;

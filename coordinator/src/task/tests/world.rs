@@ -14,7 +14,10 @@ use orkestra_runtime::{
     },
 };
 
-use super::script::{Script, profile, run_id, task, task_id};
+use super::{
+    gauges::check_views,
+    script::{Script, profile, run_id, task, task_id},
+};
 use crate::task::{
     Ending, Phase, RunOpening, Said, TaskCommand, TaskEvent, TaskMachine, TaskSettings,
     people::Word, standing::ScopeName,
@@ -276,9 +279,11 @@ fn random_histories_keep_every_promise_and_come_to_rest() {
             world.act();
             world.check();
         }
+        check_views(&world.script);
         world.heal();
         world.check();
         check_terminals(&world.script);
+        check_views(&world.script);
         let tasks = world.script.machine.durable.tasks.values();
         for task in tasks {
             assert!(task.has_ended(), "seed {seed}: {:?} never ended", task.spec.id);

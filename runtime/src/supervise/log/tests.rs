@@ -178,3 +178,75 @@ async fn a_stuck_disk_blocks_nobody_and_lost_lines_are_counted() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_large_file_is_put_aside_and_read_across() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("supervision.jsonl");
+    let bytes_max = 4 * line_of("00").len() as u64;
+    let mut follower = Reader::of(&path);
+    let mut seen = Vec::new();
+    for life in 0..2 {
+        let log = SupervisionLog::open_bounded(&path, bytes_max).unwrap();
+        for n in 0..5 {
+            log.note("node", &note(&format!("{life}{n}"), What::Started), AT);
+            log.flush().await;
+            seen.extend(follower.read_on().unwrap().records.into_iter().map(|r| r.seq));
+        }
+    }
+    assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    let aside = folder.path().join("supervision.1.jsonl");
+    let sizes = [&path, &aside].map(|path| std::fs::metadata(path).unwrap().len());
+    assert!(sizes.iter().all(|size| *size <= bytes_max), "{sizes:?}");
+    // The first ones are forgotten, and what is left goes on to the end.
+    let Reading { records, unreadable } = read(&path).unwrap();
+    let seqs: Vec<u64> = records.iter().map(|record| record.seq).collect();
+    assert_eq!((seqs.as_slice(), unreadable), (&[5, 6, 7, 8, 9, 10][..], 0));
+
+    // Killed just after it put the file aside.
+    std::fs::rename(&path, &aside).unwrap();
+    let log = SupervisionLog::open(&path).unwrap();
+    log.note("node", &note("c", What::Started), AT);
+    log.flush().await;
+    let Reading { records, .. } = read(&path).unwrap();
+    assert_eq!(records.last().map(|record| record.seq), Some(11));
+}
+
+/// A disk that takes half of the second line, then nothing, and then has room again.
+struct Full(usize, Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += 1;
+        let taken = match self.0 {
+            2 => &bytes[..bytes.len() / 2],
+            3..=5 => return Err(io::ErrorKind::StorageFull.into()),
+            _ => bytes,
+        };
+        self.1.lock().unwrap().extend_from_slice(taken);
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_found_no_room_costs_no_other_and_is_counted() {
+    let written = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let log = SupervisionLog::with(Box::new(Full(0, Arc::clone(&written))), 1, 8);
+    for child in ["a", "b", "c", "d"] {
+        log.note("node", &note(child, What::Started), AT);
+    }
+    log.flush().await;
+    let bytes = written.lock().unwrap().clone();
+    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let told: Vec<_> = lines.map(|line| Record::from_line(line).map(|r| (r.who, r.lost))).collect();
+    let told: Vec<_> =
+        told.iter().map(|line| line.as_ref().map(|(who, lost)| (who.as_str(), *lost))).collect();
+    assert_eq!(told[..2], [Some(("node/a", None)), None]);
+    let rest: Vec<_> = told[2..].iter().copied().map(Option::unwrap).collect();
+    let lost: u64 = rest.iter().filter_map(|(_, lost)| *lost).sum();
+    assert_eq!((rest.last().map(|last| last.0), lost), (Some("node/d"), 2));
+}

@@ -49,12 +49,14 @@ impl SupervisorMachine {
         rules: Option<Arc<Rules>>,
     ) -> Result<(), Refusal> {
         if let Some(key) = self.roster.key(&id) {
+            let fell = self.roster.get(key).is_some_and(|child| child.failures > 0);
             return Err(match self.phase(key) {
-                Phase::Down | Phase::Parked => Refusal::AlreadyPresent,
-                Phase::Starting { .. }
-                | Phase::Running { .. }
-                | Phase::Stopping { .. }
-                | Phase::Waiting { .. } => Refusal::AlreadyStarted,
+                Phase::Down | Phase::Parked | Phase::Waiting { .. } => Refusal::AlreadyPresent,
+                // It failed, and is tried again: there is nothing that runs.
+                Phase::Starting { .. } if fell => Refusal::AlreadyPresent,
+                Phase::Starting { .. } | Phase::Running { .. } | Phase::Stopping { .. } => {
+                    Refusal::AlreadyStarted
+                }
             });
         }
         let rules = self.rules_for(rules)?;

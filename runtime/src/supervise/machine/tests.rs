@@ -6,7 +6,6 @@ mod oracle;
 mod otp_admin;
 mod otp_groups;
 mod otp_intensity;
-mod otp_random;
 mod otp_restart;
 mod otp_significant;
 mod otp_stop;

@@ -1,15 +1,17 @@
 //! Ten thousand children crash at once, and the supervisor still answers.
+//!
+//! How fast is measured by `orkestra bench --only storm`. What is shown here needs no clock: answers
+//! come in the midst of the storm, and not when it is over.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::stage::{Do, Habits, MINUTE, Stage, supervisor};
-use crate::time::{Clock, SystemClock};
+use crate::time::SystemClock;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_storm_of_ten_thousand_crashes_leaves_room_for_questions() {
     const MANY: usize = 10_000;
-    let clock = SystemClock::start();
-    let mut stage = Stage::on(Arc::clone(&clock) as Arc<dyn Clock>);
+    let mut stage = Stage::on(SystemClock::start());
     let ids: Vec<String> = (0..MANY).map(|n| format!("c{n}")).collect();
     let mut spec = supervisor("node").intensity(u32::MAX, Duration::from_secs(5));
     for id in &ids {
@@ -20,19 +22,16 @@ async fn a_storm_of_ten_thousand_crashes_leaves_room_for_questions() {
     for id in &ids {
         stage.tell(id, Do::Fail("boom"));
     }
-    let mut slowest = Duration::ZERO;
-    let mut asked = 0;
-    loop {
-        let began = clock.now().moment;
-        let counts = node.count_children().await.unwrap();
-        slowest = slowest.max(clock.now().moment.since(began));
-        asked += 1;
-        assert_eq!(counts.specs, MANY);
-        if stage.said().len() + counts.active >= MANY && counts.active == MANY && asked > 1 {
-            break;
-        }
+    let (mut up, mut answers) = (0, 0);
+    while up < MANY {
+        assert_eq!(node.count_children().await.unwrap().specs, MANY);
+        up += stage.said().len();
+        answers += usize::from(up < MANY);
     }
-    // Far from the aim of 100 ms, since machines that test are slow and shared.
-    assert!(slowest < Duration::from_secs(2), "an answer took {slowest:?}");
+    // Were a question to wait behind the ends and the starts that came before it, there would be
+    // one answer or two until all are up again.
+    assert!(answers > 20, "only {answers} answers during the storm");
+    let children = node.which_children().await.unwrap();
+    assert!(children.iter().all(|child| child.restarts == 1));
     node.stop(MINUTE).await.unwrap();
 }

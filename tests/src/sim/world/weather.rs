@@ -80,13 +80,8 @@ impl World {
         let kept = ready(async {
             let mut fold = Fold::restore(journal.clone(), genesis()).await?;
             fold.read_on(Sequence(u64::MAX)).await?;
-            journal
-                .keep(Snapshot {
-                    position: *fold.position(),
-                    version: Toy::SNAPSHOT_VERSION,
-                    bytes,
-                })
-                .await
+            let (position, version) = (*fold.position(), Toy::SNAPSHOT_VERSION);
+            journal.keep(Snapshot { position, version, bytes }).await
         })?;
         kept.map(drop).map_err(|error| error.to_string())
     }

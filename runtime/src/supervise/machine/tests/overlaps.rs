@@ -5,7 +5,7 @@ use super::world::{Does, World, permanent, plan, temporary};
 use crate::{
     id::Incarnation,
     supervise::{
-        event::{Admin, ChildState, Event, Reply},
+        event::{Admin, ChildState, Event, Refusal, Reply},
         rules::{Plan, Strategy},
     },
 };
@@ -101,5 +101,19 @@ fn an_end_during_the_first_start_waits_until_all_are_up() {
             "{started,b,2}",
             "{started,c,2}"
         ]
+    );
+}
+
+#[test]
+fn a_child_that_is_being_restarted_is_present_and_not_started() {
+    let actors = vec![permanent("a").on_start([2], Does::Linger), permanent("b")];
+    let mut world = World::new(plan(Strategy::OneForOne, 9, 5), actors).unwrap();
+    world.die("a", "boom");
+    assert_eq!(world.add(permanent("a")), Reply::Refused(Refusal::AlreadyPresent));
+    assert_eq!(world.add(permanent("b")), Reply::Refused(Refusal::AlreadyStarted));
+    assert_eq!(
+        world.answer(Admin::Restart("a".into())),
+        Reply::Refused(Refusal::Restarting),
+        "whoever asks for it need not"
     );
 }

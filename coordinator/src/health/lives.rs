@@ -7,7 +7,7 @@ use orkestra_runtime::supervise::{event::What, log::Record};
 /// A root that ends in order says so. One that was killed says nothing; then the next life shows
 /// by its first child, which is a first incarnation once more.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Lives {
+pub(crate) struct Lives {
     count: u32,
     has_child: bool,
     is_over: bool,
@@ -15,7 +15,7 @@ pub(super) struct Lives {
 
 impl Lives {
     /// The life that this record belongs to, from 1. Records are given in their order.
-    pub(super) fn of(&mut self, record: &Record) -> u32 {
+    pub(crate) fn of(&mut self, record: &Record) -> u32 {
         let depth = record.who.matches('/').count();
         let is_first = depth == 1
             && record.incarnation.0 == 1

@@ -1,0 +1,6 @@
+//! Thresholds, milestones and incidents, with exact values.
+
+mod incidents;
+mod monitor;
+mod runs;
+mod thresholds;
