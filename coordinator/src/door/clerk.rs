@@ -123,6 +123,9 @@ impl Clerk {
                 let changed = tasks.undrain(agent, &by).await?;
                 told(&self.stands("returned", Thing::Agent(agent.clone()), changed))
             }
+            Request::TaskRedact { .. } | Request::RunRedact { .. } | Request::TaskReveal { .. } => {
+                self.sensitive(request, before(request, found)?, &by).await
+            }
             Request::ContextSnapshot { note } => {
                 let note = note.as_str().to_owned();
                 told(&self.contexts().change(&ContextChange::Snapshot { note }, &by).await?)
@@ -143,16 +146,17 @@ impl Clerk {
             Request::Compact { keep_records } => {
                 told(&ops::compact(&self.means, *keep_records).await?)
             }
-            Request::TaskRedact { .. } | Request::RunRedact { .. } => {
-                let Before { run, task, .. } = before(request, found)?;
-                let Deleted { tasks, blobs } = tasks.redact(&run, task.as_ref(), &by).await?;
-                told(&Redacted { run, task, tasks, blobs })
-            }
-            Request::TaskReveal { task, .. } => {
-                let before = before(request, found)?;
-                told(&tasks.reveal(&before.run, task, &by).await?)
-            }
         }
+    }
+
+    /// Shows what is sensitive, or deletes it.
+    async fn sensitive(&self, request: &Request, before: Before, by: &str) -> Result<Value> {
+        let Before { run, task, .. } = before;
+        if let Request::TaskReveal { task, .. } = request {
+            return told(&self.tasks.reveal(&run, task, by).await?);
+        }
+        let Deleted { tasks, blobs } = self.tasks.redact(&run, task.as_ref(), by).await?;
+        told(&Redacted { run, task, tasks, blobs })
     }
 
     /// Says for whoever asks what they say about a task.

@@ -11,7 +11,8 @@ use crate::{
     task::{Answer, Query},
 };
 
-/// The sealed blobs that are there; none when they cannot be listed, which is told.
+/// The sealed blobs that are there; none when they cannot be listed, which is told. Asked before
+/// anything works: whatever is put from then on is still to be named.
 pub(crate) async fn listed(blobs: &Arc<dyn Blobs>) -> Vec<BlobName> {
     blobs.sealed().await.unwrap_or_else(|error| {
         tracing::warn!(%error, "sealed blobs that nothing names stay until the next start");

@@ -24,7 +24,6 @@ use orkestra_agents::worker::Sink;
 use orkestra_runtime::{
     Result,
     chance::Chance,
-    directory::Directory,
     duty,
     fabric::{Fabric, Keeper},
     id::{Incarnation, NodeId, ShardId},
@@ -158,22 +157,15 @@ impl System {
     pub async fn start(spec: SystemSpec) -> Result<Self> {
         member::check(&spec.members)?;
         let journal = Journal::of(spec.fabric.as_ref(), ShardId(0))?;
-        // Before anything is changed.
         journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
         // From before anything works here: whatever is put from now on is still to be named.
         let sealed = sensitive::listed(&spec.fabric.blobs()).await;
         let boot = boots::next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
         leftovers::sweep(&spec.folder, boot).await;
         let standing = Arc::new(Standing::default());
-        let workers: hands::Workers = Arc::new(Directory::new());
-        let followers: Followers = Arc::new(Directory::new());
-        let (words, inbox) = mpsc::unbounded_channel();
-        let inbox: porter::Inbox = Arc::new(Mutex::new(inbox));
-        let (said, introductions) = (words.clone(), words.clone());
-        let sink: Sink = Arc::new(move |news| {
-            // The porter goes after the agents; what is said after it is for nobody.
-            let _ = said.send(porter::Word::Said(news));
-        });
+        let (workers, followers): (hands::Workers, Followers) = Default::default();
+        let (words, inbox) = way_to_porter();
+        let (sink, introductions) = (sink_into(words.clone()), words.clone());
         let settings = spec.settings.clone();
         let (journal, monitor) = looks::watched(&spec, journal).await?;
         let parts = ShardParts {
@@ -295,6 +287,20 @@ impl System {
         }
         stopped
     }
+}
+
+/// Where the porter is written to, and where it reads.
+fn way_to_porter() -> (mpsc::UnboundedSender<porter::Word>, porter::Inbox) {
+    let (words, inbox) = mpsc::unbounded_channel();
+    (words, Arc::new(Mutex::new(inbox)))
+}
+
+/// Hands what workers say to the porter.
+fn sink_into(words: mpsc::UnboundedSender<porter::Word>) -> Sink {
+    Arc::new(move |news| {
+        // The porter goes after the agents; what is said after it is for nobody.
+        let _ = words.send(porter::Word::Said(news));
+    })
 }
 
 impl fmt::Debug for System {

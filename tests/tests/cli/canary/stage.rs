@@ -110,9 +110,11 @@ pub(super) fn scenario(secrets: &std::path::Path) -> String {
     let (loud, after) = rest.split_once("[agents.gossip]").unwrap();
     let mut text = before.to_owned();
     for mode in MODES {
-        text += &format!("[agents.{mode}]{}", loud.replace("MODE", mode));
+        text.push_str("[agents.MODE]".replace("MODE", mode).as_str());
+        text.push_str(&loud.replace("MODE", mode));
     }
-    text += &format!("[agents.gossip]{after}");
+    text.push_str("[agents.gossip]");
+    text.push_str(after);
     for mode in MODES {
         let task = TASK.replace("MODE", mode);
         text += &if mode == "made" { task + "sensitive = [\"output\"]\n" } else { task };
@@ -159,7 +161,7 @@ impl Stage {
         let (path, (sender, receiver)) =
             (self.desk.path(&format!("canary/here-{mode}")), mpsc::channel());
         std::thread::spawn(move || sender.send(fs::read_to_string(path).unwrap()));
-        let pid = receiver.recv_timeout(LIMIT).expect("the agent never came");
+        let pid = receiver.recv_timeout(LIMIT).unwrap();
         pid.parse().unwrap()
     }
 
