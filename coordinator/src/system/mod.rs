@@ -166,11 +166,8 @@ impl System {
         let followers: Followers = Arc::new(Directory::new());
         let (words, inbox) = mpsc::unbounded_channel();
         let inbox: porter::Inbox = Arc::new(Mutex::new(inbox));
-        let (said, introductions) = (words.clone(), words.clone());
-        let sink: Sink = Arc::new(move |news| {
-            // The porter goes after the agents; what is said after it is for nobody.
-            let _ = said.send(porter::Word::Said(news));
-        });
+        introduce(&spec.people, boot, &words);
+        let sink = told_to(words.clone());
         let settings = spec.settings.clone();
         let (journal, monitor) = looks::watched(&spec, journal).await?;
         let parts = ShardParts {
@@ -214,7 +211,6 @@ impl System {
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
-        introduce(spec.people, boot, &introductions);
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
         let contexts = Contexts::new(means.shard.clone());
         Ok(Self {
@@ -299,6 +295,14 @@ impl fmt::Debug for System {
     }
 }
 
+/// What workers say is carried by the porter.
+fn told_to(porter: mpsc::UnboundedSender<porter::Word>) -> Sink {
+    Arc::new(move |news| {
+        // The porter goes after the agents; what is said after it is for nobody.
+        let _ = porter.send(porter::Word::Said(news));
+    })
+}
+
 fn clerk(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Clerk> {
     let identity = Identity {
         name: spec.node.clone(),
@@ -369,8 +373,8 @@ fn porter_child(
 
 /// Lets the porter say who the people are, once it is there: a person is described, and joins
 /// nothing.
-fn introduce(people: Vec<AgentProfile>, boot: u64, to: &mpsc::UnboundedSender<porter::Word>) {
-    for profile in people {
+fn introduce(people: &[AgentProfile], boot: u64, to: &mpsc::UnboundedSender<porter::Word>) {
+    for profile in people.iter().cloned() {
         let incarnation = Incarnation(boot << 32);
         let _ = to.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
     }
