@@ -165,7 +165,8 @@ impl System {
         let standing = Arc::new(Standing::default());
         let (workers, followers): (hands::Workers, Followers) = Default::default();
         let (words, inbox) = way_to_porter();
-        let (sink, introductions) = (sink_into(words.clone()), words.clone());
+        introduce(&spec.people, boot, &words);
+        let sink = told_to(words.clone());
         let settings = spec.settings.clone();
         let (journal, monitor) = looks::watched(&spec, journal).await?;
         let parts = ShardParts {
@@ -209,7 +210,6 @@ impl System {
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
-        introduce(spec.people, boot, &introductions);
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
         sensitive::sweep(sealed, &tasks).await;
         let contexts = Contexts::new(means.shard.clone());
@@ -295,18 +295,18 @@ fn way_to_porter() -> (mpsc::UnboundedSender<porter::Word>, porter::Inbox) {
     (words, Arc::new(Mutex::new(inbox)))
 }
 
-/// Hands what workers say to the porter.
-fn sink_into(words: mpsc::UnboundedSender<porter::Word>) -> Sink {
-    Arc::new(move |news| {
-        // The porter goes after the agents; what is said after it is for nobody.
-        let _ = words.send(porter::Word::Said(news));
-    })
-}
-
 impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("System").field("tree", &self.tree).finish_non_exhaustive()
     }
+}
+
+/// What workers say is carried by the porter.
+fn told_to(porter: mpsc::UnboundedSender<porter::Word>) -> Sink {
+    Arc::new(move |news| {
+        // The porter goes after the agents; what is said after it is for nobody.
+        let _ = porter.send(porter::Word::Said(news));
+    })
 }
 
 fn clerk(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Clerk> {
@@ -380,8 +380,8 @@ fn porter_child(
 
 /// Lets the porter say who the people are, once it is there: a person is described, and joins
 /// nothing.
-fn introduce(people: Vec<AgentProfile>, boot: u64, to: &mpsc::UnboundedSender<porter::Word>) {
-    for profile in people {
+fn introduce(people: &[AgentProfile], boot: u64, to: &mpsc::UnboundedSender<porter::Word>) {
+    for profile in people.iter().cloned() {
         let incarnation = Incarnation(boot << 32);
         let _ = to.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
     }
