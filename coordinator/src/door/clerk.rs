@@ -128,25 +128,26 @@ impl Clerk {
             }
             Request::ContextSnapshot { note } => {
                 let note = note.as_str().to_owned();
-                told(&self.contexts().change(&ContextChange::Snapshot { note }, &by).await?)
+                self.change_context(&ContextChange::Snapshot { note }, &by).await
             }
             Request::ContextRestore { snapshot } => {
-                let change = ContextChange::Restore { snapshot: *snapshot };
-                told(&self.contexts().change(&change, &by).await?)
+                self.change_context(&ContextChange::Restore { snapshot: *snapshot }, &by).await
             }
             Request::ContextPhase { phase } => {
-                let change = ContextChange::Phase { phase: *phase };
-                told(&self.contexts().change(&change, &by).await?)
+                self.change_context(&ContextChange::Phase { phase: *phase }, &by).await
             }
             Request::DoctorHeal {} => {
-                let Identity { folder, name, .. } = &self.identity;
-                let actions = heal(tasks, folder, name).await?;
+                let actions = heal(tasks, &self.identity.folder, &self.identity.name).await?;
                 told(&Healed { actions, pid: self.pid() })
             }
             Request::Compact { keep_records } => {
                 told(&ops::compact(&self.means, *keep_records).await?)
             }
         }
+    }
+
+    async fn change_context(&self, change: &ContextChange, by: &str) -> Result<Value> {
+        told(&self.contexts().change(change, by).await?)
     }
 
     /// Shows what is sensitive, or deletes it.

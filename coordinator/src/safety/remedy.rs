@@ -233,7 +233,9 @@ mod tests {
 
     fn seen(events: &[TaskEvent]) -> Vec<Remedy> {
         let mut remedies = Remedies::default();
-        events.iter().for_each(|event| remedies.see(event));
+        for event in events {
+            remedies.see(event);
+        }
         remedies.seen()
     }
 
