@@ -21,7 +21,8 @@ pub struct TaskSettings {
     pub breaker_cooldown: Duration,
     /// How often ready tasks are looked at though nothing happened: a safety net.
     pub assign_sweep: Duration,
-    /// How often the health of the team is judged, for the record.
+    /// How often the health of the team is judged though nobody asks: by whoever watches the node,
+    /// not by the machine.
     pub health_sweep: Duration,
     /// How often tasks in progress that nobody holds are looked for.
     pub recovery_sweep: Duration,
