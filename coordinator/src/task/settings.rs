@@ -15,7 +15,7 @@ pub struct TaskSettings {
     pub poison_after: u32,
     /// How often a task may be lost with its node before it counts as poison.
     pub losses_max: u32,
-    /// How many tasks in a row must fail on an agent to open its breaker; 0: breakers never open.
+    /// How many tasks in a row must fail on an agent to open its breaker, at most 64; 0: breakers never open.
     pub breaker_failures: u32,
     /// How long an agent whose breaker is open is given nothing.
     pub breaker_cooldown: Duration,
