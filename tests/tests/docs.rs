@@ -12,7 +12,7 @@ use std::{
 use orkestra_coordinator::{cli, config::KEYS, output::Exit};
 
 /// The documents, from the root of the project.
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -22,6 +22,7 @@ const DOCUMENTS: [&str; 9] = [
     "docs/control.md",
     "docs/context.md",
     "docs/metrics.md",
+    "docs/checks.md",
 ];
 const ORKESTRA: &str = env!("CARGO_BIN_EXE_orkestra-under-test");
 const REVIEW: &str = "examples/release-review.toml";
