@@ -17,7 +17,7 @@ use crate::{
 
 /// Orkestra runs teams of agents: supervised, durable, and able to say why.
 #[derive(Debug, Parser)]
-#[command(name = "orkestra", version, about, after_help = Exit::HELP, max_term_width = 100)]
+#[command(name = "orkestra", version, after_help = Exit::HELP, max_term_width = 100)]
 #[command(propagate_version = true, arg_required_else_help = true)]
 pub(super) struct Cli {
     #[command(flatten)]

@@ -99,7 +99,7 @@ keys! {
     "sweeps.assign_every", sweeps_assign_every: Duration = "30s",
         "how often ready tasks are looked at though nothing happened: a safety net";
     "sweeps.health_every", sweeps_health_every: Duration = "5m",
-        "how often the health of the team is judged for the record";
+        "how often the health of the team is judged though nobody asks; a change is logged";
     "sweeps.recovery_every", sweeps_recovery_every: Duration = "10m",
         "how often tasks in progress that nobody holds are looked for";
     "checks.off", checks_off: Checks = "",

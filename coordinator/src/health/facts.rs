@@ -84,6 +84,7 @@ pub(super) struct Noted {
     pub(super) end: Option<End>,
     /// The task because of which it ended.
     pub(super) because_of: Option<TaskId>,
+    pub(super) parent: Option<TaskId>,
     /// Whether an attempt of it failed, and it has not ended since.
     pub(super) stumbled: bool,
 }

@@ -18,13 +18,14 @@ use orkestra_runtime::{
     id::RunId,
     journal::{Journal, Position},
     supervise::{SupervisionLog, log::Record},
-    time::Wall,
+    time::{Clock, Wall},
 };
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{
     facts::Fact,
     milestones::Milestone,
+    outcomes::Health,
     report::{Report, SystemHealth},
     tending::Tending,
     vitals::Vitals,
@@ -46,6 +47,8 @@ pub trait Observer: Send + Sync + 'static {
     fn record(&self, record: &Record);
     /// Something was appended to the journal, or was not.
     fn appended(&self, appended: &Appended);
+    /// The health of the team was judged though nobody had asked.
+    fn judged(&self, _: &SystemHealth) {}
 }
 
 #[derive(Default)]
@@ -70,6 +73,8 @@ pub struct Monitor {
     /// Whether what is read now is news.
     is_news: AtomicBool,
     is_full: AtomicBool,
+    /// What the latest judgement came to that nobody had asked for.
+    judged: Mutex<Health>,
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -82,6 +87,7 @@ impl Monitor {
             log: Mutex::new(None),
             is_news: AtomicBool::new(false),
             is_full: AtomicBool::new(false),
+            judged: Mutex::default(),
             observer,
         })
     }
@@ -94,14 +100,23 @@ impl Monitor {
         Ok(())
     }
 
-    /// Follows for ever.
-    pub(crate) async fn follow(self: Arc<Self>, log: SupervisionLog) -> Result<()> {
+    /// Follows for ever, and judges the health of the team every so often, but no more often than
+    /// it looks.
+    pub(crate) async fn follow(
+        self: Arc<Self>,
+        log: SupervisionLog,
+        (judge_every, clock): (Duration, Arc<dyn Clock>),
+    ) -> Result<()> {
         let kept = self.log.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Lines that are missed between two lives of this stand in the log's file.
         let mut lines = kept.unwrap_or_else(|| log.watch());
         drop(log);
         let mut looks = tokio::time::interval(FOLLOW_EVERY);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut judgements = tokio::time::interval(judge_every.max(FOLLOW_EVERY));
+        judgements.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // A team that is only just coming is not judged.
+        judgements.reset();
         loop {
             tokio::select! {
                 line = lines.recv() => match line {
@@ -110,7 +125,29 @@ impl Monitor {
                     Err(RecvError::Closed) => return Ok(()),
                 },
                 _ = looks.tick() => self.catch_up().await?,
+                _ = judgements.tick() => {
+                    self.catch_up().await?;
+                    self.judge(clock.now().wall);
+                }
             }
+        }
+    }
+
+    /// Judges the health of the team, and logs it where it is another one than before.
+    fn judge(&self, now: Wall) {
+        let system = self.system(now);
+        let before = {
+            let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *judged, system.health)
+        };
+        let (health, because) = (system.health.as_str(), system.because.join("; "));
+        if system.health > before {
+            tracing::warn!(health, before = before.as_str(), because, "the team does worse");
+        } else if system.health < before {
+            tracing::info!(health, before = before.as_str(), because, "the team does better");
+        }
+        if let Some(observer) = &self.observer {
+            observer.judged(&system);
         }
     }
 

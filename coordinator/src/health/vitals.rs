@@ -89,7 +89,7 @@ impl Vitals {
             }
             TaskEvent::RunForgotten { run } => self.forget_run(*run),
             TaskEvent::TasksForgotten { tasks } => {
-                self.tasks.retain(|no, _| !tasks.contains(no));
+                tasks.iter().for_each(|no| self.forget_task(*no))
             }
             TaskEvent::Submitted { run, spec } => {
                 self.submit(TaskNo(number.0), at, *run, spec);
@@ -201,6 +201,7 @@ impl Vitals {
             held_by: None,
             end: None,
             because_of: None,
+            parent: spec.parent.clone(),
             stumbled: false,
         };
         self.tasks.insert(no, noted);
@@ -314,6 +315,36 @@ impl Vitals {
             Availability::Available => None,
             Availability::Unavailable { reason } => Some(reason.clone()),
         };
+    }
+
+    /// A stream goes on for ever, and nothing may stay of each of its tasks.
+    fn forget_task(&mut self, no: TaskNo) {
+        let Some(task) = self.tasks.remove(&no) else { return };
+        for names in [&mut self.children, &mut self.fallen] {
+            if let Some(of_run) = names.get_mut(&task.run) {
+                of_run.remove(&task.id);
+            }
+        }
+        let of = |names: &mut ByName, name: Option<TaskId>| {
+            let of_run = names.get_mut(&task.run).zip(name);
+            if let Some((of_run, name)) = of_run
+                && let Some(found) = of_run.get_mut(&name)
+            {
+                found.retain(|other| *other != no);
+                if found.is_empty() {
+                    of_run.remove(&name);
+                }
+            }
+        };
+        of(&mut self.children, task.parent);
+        of(&mut self.fallen, task.because_of);
+    }
+
+    /// How many tasks are kept by the name of another.
+    #[cfg(test)]
+    pub(super) fn held_by_name(&self) -> usize {
+        let runs = self.children.values().chain(self.fallen.values());
+        runs.flat_map(|of_run| of_run.values()).map(|tasks| tasks.len().max(1)).sum()
     }
 
     fn forget_run(&mut self, no: RunNo) {

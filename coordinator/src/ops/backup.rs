@@ -33,7 +33,8 @@ pub async fn back_up(
 ) -> Result<Manifest> {
     must_be_free(into, "back up into")?;
     let from = data_dir.to_owned();
-    if !from.join("store.db").exists() {
+    let store = from.join("store.db");
+    if !store.try_exists().map_err(|error| failed("look for", &store, error))? {
         let message = format!("there is no run in {}: nothing to back up", from.display());
         return Err(Error::new(ErrorKind::NotFound, message));
     }

@@ -11,6 +11,7 @@ use orkestra_runtime::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::folder::failed;
 use crate::{
     shard::{
         Mind as _,
@@ -73,7 +74,8 @@ pub(crate) async fn compact(means: &Means, records_kept: Option<u64>) -> Result<
 ///
 /// An error of kind `Conflict` names the process that is; otherwise as for [`compact`].
 pub async fn compact_folder(data_dir: &Path, records_kept: u64, now: Now) -> Result<Compaction> {
-    if !data_dir.join("store.db").exists() {
+    let store = data_dir.join("store.db");
+    if !store.try_exists().map_err(|error| failed("look for", &store, error))? {
         let message = format!("there is no run in {}: nothing to compact", data_dir.display());
         return Err(Error::new(ErrorKind::NotFound, message));
     }

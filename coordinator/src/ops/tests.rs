@@ -276,3 +276,18 @@ async fn a_blob_that_is_lost_is_told_apart_and_the_rest_is_saved() {
     assert!(manifest.forgotten.is_empty());
     restore(&saved, &home.path().join("other"), nothing).await.unwrap();
 }
+
+#[tokio::test]
+async fn what_cannot_be_looked_into_is_not_called_empty() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("file");
+    fs::write(&file, "").unwrap();
+    let copied = back_up(&file, &home.path().join("copy"), now().wall, nothing).await;
+    let refused = [copied.unwrap_err(), compact_folder(&file, 0, now()).await.unwrap_err()];
+    for error in refused {
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.to_string().contains("cannot look for"), "{error}");
+    }
+    let nowhere = back_up(&home.path().join("no"), &home.path().join("copy"), now().wall, nothing);
+    assert_eq!(nowhere.await.unwrap_err().kind(), ErrorKind::NotFound);
+}

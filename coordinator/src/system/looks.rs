@@ -62,10 +62,11 @@ pub(super) fn children(
 
 fn follower(spec: &SystemSpec, monitor: &Arc<Monitor>) -> ChildSpec {
     let (monitor, log, clock) = (Arc::clone(monitor), spec.log.clone(), Arc::clone(&spec.clock));
+    let judge_every = spec.settings.tasks.health_sweep;
     ChildSpec::worker("monitor", move |starting: Starting| {
         let (monitor, log, clock) = (Arc::clone(&monitor), log.clone(), Arc::clone(&clock));
         async move {
-            let duty = monitor.follow(log);
+            let duty = monitor.follow(log, (judge_every, Arc::clone(&clock)));
             let cell = duty::spawn_linked(duty, clock, starting.supervisor).await?;
             Ok(Started::from(cell))
         }

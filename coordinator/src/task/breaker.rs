@@ -23,8 +23,8 @@ use crate::task::{
     state::Durable,
 };
 
-/// More tasks than this are not told apart.
-const FAILING_MAX: usize = 64;
+/// More tasks than this are not told apart: so many open a breaker, however many it may take.
+const FAILING_MAX: u32 = 64;
 
 /// What is known of an agent's failures.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +80,7 @@ impl Breaker {
     }
 
     fn failed(&mut self, task: TaskNo, at: Wall) {
-        if self.failing.len() < FAILING_MAX && !self.failing.contains(&task) {
+        if self.failures() < FAILING_MAX && !self.failing.contains(&task) {
             self.failing.push(task);
         }
         if let Some(open) = &mut self.open
@@ -146,7 +146,7 @@ impl TaskMachine {
         let failures = record.breaker.failures();
         let max = self.settings.breaker_failures;
         let opens = match open {
-            None => max > 0 && failures >= max,
+            None => max > 0 && failures >= max.min(FAILING_MAX),
             Some(open) if open.trial == Trial::Passed => {
                 return round.out.events.push(TaskEvent::BreakerClosed { agent });
             }

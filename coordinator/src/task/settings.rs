@@ -15,13 +15,14 @@ pub struct TaskSettings {
     pub poison_after: u32,
     /// How often a task may be lost with its node before it counts as poison.
     pub losses_max: u32,
-    /// How many tasks in a row must fail on an agent to open its breaker; 0: breakers never open.
+    /// How many tasks in a row must fail on an agent to open its breaker, at most 64; 0: breakers never open.
     pub breaker_failures: u32,
     /// How long an agent whose breaker is open is given nothing.
     pub breaker_cooldown: Duration,
     /// How often ready tasks are looked at though nothing happened: a safety net.
     pub assign_sweep: Duration,
-    /// How often the health of the team is judged, for the record.
+    /// How often the health of the team is judged though nobody asks: by whoever watches the node,
+    /// not by the machine.
     pub health_sweep: Duration,
     /// How often tasks in progress that nobody holds are looked for.
     pub recovery_sweep: Duration,

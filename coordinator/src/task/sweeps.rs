@@ -45,9 +45,12 @@ impl TaskMachine {
         if !self.live.recovers {
             return;
         }
+        let now = round.now.wall;
         let stuck = self.durable.tasks.iter().filter(|(no, task)| {
             let lease = self.live.leases.get(no);
-            let held = matches!(task.phase, Phase::Assigned { .. });
+            // Its deadline has passed as well, and ends it.
+            let overdue = task.deadline.is_some_and(|deadline| deadline <= now);
+            let held = matches!(task.phase, Phase::Assigned { .. }) && !overdue;
             held && lease.is_none_or(|lease| lease.attempt != task.attempt)
         });
         for (no, task) in stuck.take(STUCK_MAX) {

@@ -58,9 +58,16 @@ pub(super) fn stands(stands: &Stands) -> String {
             change => format!("{what} was {change} before: nothing was changed"),
         };
     }
+    let again = match (run, namespace) {
+        (Some(run), _) => format!("orkestra resume --run {run}"),
+        (_, Some(name)) if !name.is_empty() => format!("orkestra resume --namespace {name}"),
+        _ => "orkestra resume".to_owned(),
+    };
     let next = match (change.as_str(), pid) {
-        ("paused", Some(_)) => "what is under way goes on, and nothing more is given out",
-        ("paused", None) => "nothing of it is given out until `orkestra resume`",
+        ("paused", Some(_)) => {
+            &format!("what is under way goes on, and nothing more is given out until `{again}`")
+        }
+        ("paused", None) => &format!("nothing of it is given out until `{again}`"),
         ("drained", _) => "it finishes what it holds, and is given no more",
         ("returned", _) => return format!("{what} is given work again"),
         (_, Some(_)) => "the process that is at work goes on with it",
@@ -110,7 +117,14 @@ mod tests {
             stands(&it),
             "the default namespace is paused\nnothing of it is given out until `orkestra resume`"
         );
+        it.run = Some(RunId::new("r-1").unwrap());
+        assert_eq!(
+            stands(&it),
+            "run r-1 is paused\nnothing of it is given out until `orkestra resume --run r-1`"
+        );
+        (it.run, it.pid) = (None, Some(7));
         it.namespace = Some("team".to_owned());
+        assert!(stands(&it).ends_with("given out until `orkestra resume --namespace team`"));
         it.changed = false;
         assert_eq!(stands(&it), "namespace team was paused before: nothing was changed");
         (it.namespace, it.agent) = (None, Some(AgentId::new("ada").unwrap()));

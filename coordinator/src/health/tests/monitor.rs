@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -15,18 +16,24 @@ use orkestra_runtime::{
     journal::{Journal, Position},
     protocol::{payload::Json, task::TaskSpec},
     supervise::{SupervisionLog, log::Record},
-    time::SystemClock,
+    time::{Clock, SystemClock},
 };
+use tokio::task::JoinSet;
 
 use crate::{
-    health::{Appended, Fact, IncidentKind, MILESTONES, Monitor, Observer, WatchedLogs},
+    health::{
+        Appended, Fact, Health, IncidentKind, MILESTONES, Monitor, Observer, SystemHealth,
+        WatchedLogs,
+    },
     shard::{actor::Settings as Pace, machine::Event},
     system::{Member, System, SystemSpec},
+    task::TaskSettings,
 };
 
 /// Remembers what it is told.
 #[derive(Default)]
 struct Ears {
+    judged: Mutex<Vec<Health>>,
     facts: Mutex<Vec<Fact>>,
     appended: Mutex<Vec<Appended>>,
 }
@@ -36,6 +43,9 @@ impl Observer for Ears {
         self.facts.lock().unwrap().push(fact.clone());
     }
     fn record(&self, _: &Record) {}
+    fn judged(&self, system: &SystemHealth) {
+        self.judged.lock().unwrap().push(system.health);
+    }
     fn appended(&self, appended: &Appended) {
         self.appended.lock().unwrap().push(appended.clone());
     }
@@ -170,7 +180,7 @@ async fn a_journal_without_room_is_seen_by_its_appends_until_one_finds_room() {
         let record = Bytes::from_static(b"0123456789");
         let _ = logs.append(&name, Sequence(0), record).await;
         seen.push(monitor.journal_is_full());
-        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        tokio::time::advance(Duration::from_secs(1)).await;
     }
     assert_eq!(seen, [false, true, true, true, false]);
     let appended = ears.appended.lock().unwrap().clone();
@@ -187,4 +197,33 @@ async fn a_journal_without_room_is_seen_by_its_appends_until_one_finds_room() {
         })
         .collect();
     assert_eq!(over, [(IncidentKind::JournalFull, Some(3_000))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a142_the_health_of_the_team_is_judged_from_time_to_time_though_nobody_asks() {
+    let ears = Arc::new(Ears::default());
+    let monitor = Monitor::new(Some(Arc::clone(&ears) as Arc<dyn Observer>));
+    let (fabric, log) = (Arc::new(Embedded::memory()), SupervisionLog::unkept());
+    let journal = Journal::of(fabric.as_ref(), ShardId(0)).unwrap();
+    monitor.attach(journal, &log).await.unwrap();
+    let every = TaskSettings::default().health_sweep;
+    assert_eq!(every, Duration::from_mins(5));
+    let judge = (every, SystemClock::following_tokio() as Arc<dyn Clock>);
+    let mut followers = JoinSet::new();
+    followers.spawn(Arc::clone(&monitor).follow(log.clone(), judge));
+
+    let judged = || ears.judged.lock().unwrap().clone();
+    tokio::time::sleep(every - Duration::from_millis(1)).await;
+    assert_eq!(judged(), []);
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    // There is nobody.
+    assert_eq!(judged(), [Health::Critical]);
+
+    // Somebody comes, and nothing else happens.
+    let system = node(&fabric).await;
+    tokio::time::sleep(every).await;
+    assert_eq!(judged(), [Health::Critical, Health::Healthy]);
+    tokio::time::sleep(every * 3).await;
+    assert_eq!(judged().len(), 5);
+    system.stop().await.unwrap();
 }

@@ -103,6 +103,28 @@ fn a138_milestones_are_reached_at_their_tasks_and_once() {
 }
 
 #[test]
+fn nothing_stays_of_tasks_of_a_stream_that_are_forgotten() {
+    let mut tale = Tale::default();
+    let run = RunId::new("s").unwrap();
+    let opening = RunOpening { stream: true, ..RunOpening::default() };
+    let run = RunNo(tale.tell(TaskEvent::RunOpened { run, opening }));
+    let named = |name: &str, parent: Option<&str>| {
+        let parent = parent.map(|parent| TaskId::new(parent).unwrap());
+        Arc::new(TaskSpec { parent, ..TaskSpec::named(name).unwrap() })
+    };
+    let root = TaskNo(tale.tell(TaskEvent::Submitted { run, spec: named("root", None) }));
+    let before = tale.vitals.clone();
+    let below = TaskNo(tale.tell(TaskEvent::Submitted { run, spec: named("a", Some("root")) }));
+    let on = TaskId::new("root").unwrap();
+    let reason = FailReason::DependencyFailed { on };
+    tale.tell(TaskEvent::Failed { task: below, reason });
+    tale.tell(TaskEvent::TasksForgotten { tasks: vec![below] });
+    assert_eq!((tale.vitals.tasks.clone(), below > root), (before.tasks, true));
+    assert_eq!(tale.vitals.held_by_name(), 0);
+    assert_eq!(tale.vitals.runs().next().unwrap().failed, 1);
+}
+
+#[test]
 fn a_run_whose_tasks_are_not_all_known_has_no_milestones() {
     let mut tale = Tale::default();
     let run = RunId::new("r").unwrap();

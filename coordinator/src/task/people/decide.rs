@@ -28,8 +28,12 @@ use crate::task::{
 const PEOPLE_MAX: usize = 64;
 /// The longest reason, in bytes.
 const REASON_BYTES_MAX: usize = 4 * 1024;
-/// How many questions one internal command ends, so that a step stays small.
+/// How many questions one internal command ends, and how many bytes of results of which the last may
+/// be the last straw, so that a step stays small.
 const ASKS_MAX: usize = 100;
+const ASKS_BYTES_MAX: usize = 32 * 1024;
+/// After how many other events of the same command questions wait for the next one.
+const OTHERS_MAX: usize = 100;
 
 /// What a person says about a task that asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,7 +148,11 @@ impl TaskMachine {
 
     /// Ends, or hands on, the questions whose time is over.
     pub(in crate::task) fn expire_asks(&self, round: &mut Round<'_>) {
-        let now = round.now.wall;
+        // A command of its own that does not fit a record is never done, and stops the shard.
+        if round.out.events.len() > OTHERS_MAX {
+            return;
+        }
+        let (now, mut bytes) = (round.now.wall, 0);
         for (_, no) in self.durable.asks.range(..=(now, TaskNo(u64::MAX))).take(ASKS_MAX) {
             let Some(task) = self.task(*no) else { continue };
             // Its deadline has passed as well, and has ended it.
@@ -155,10 +163,14 @@ impl TaskMachine {
             if overdue {
                 continue;
             }
+            if bytes > ASKS_BYTES_MAX {
+                break;
+            }
             if matches!(ask.on_timeout, OnTimeout::Escalate { .. }) && !escalated {
                 round.out.events.push(TaskEvent::AskEscalated { task: *no });
             } else {
                 let settled = settle::timed_out(ask, &task.decisions);
+                bytes += settled.bytes();
                 self.settle_ask((*no, task), settled, round);
             }
         }

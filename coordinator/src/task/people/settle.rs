@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use orkestra_runtime::{
     id::AgentId,
+    limits::PAYLOAD_INLINE_BYTES_MAX,
     protocol::{
         ask::{Ask, AskKind, AskRule, OnReject, OnTimeout},
         payload::{Json, Payload},
@@ -14,6 +15,9 @@ use serde_json::{Value, json};
 use super::{PersonDecision, Said};
 use crate::task::{event::FailReason, state::Task};
 
+/// How many bytes one byte of a text takes in JSON at most.
+const ESCAPED_BYTES_MAX: usize = 6;
+
 /// What a question comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Settled {
@@ -21,6 +25,23 @@ pub(super) enum Settled {
     Completed(Payload),
     /// It fails.
     Failed(FailReason),
+}
+
+impl Settled {
+    /// About how many bytes it takes in the journal.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Completed(result) => inline_bytes(result),
+            Self::Failed(_) => 0,
+        }
+    }
+}
+
+fn inline_bytes(payload: &Payload) -> usize {
+    match payload {
+        Payload::Inline(json) => json.as_str().len(),
+        Payload::Blob { .. } => 0,
+    }
 }
 
 /// Whom a task asks now, and how many of them it takes.
@@ -132,18 +153,39 @@ fn value_of(said: &Said) -> Value {
     }
 }
 
+/// The approval with what everybody said. Reasons are shortened where the whole would be too long for
+/// a result; in full they stand with the task.
 fn verdict(approved: bool, by_timeout: bool, decisions: &[PersonDecision]) -> Payload {
+    let whole = verdict_with(approved, by_timeout, decisions, usize::MAX);
+    if inline_bytes(&whole) <= PAYLOAD_INLINE_BYTES_MAX {
+        return whole;
+    }
+    // Half is for names and what is around them.
+    let share = PAYLOAD_INLINE_BYTES_MAX / (2 * ESCAPED_BYTES_MAX * decisions.len().max(1));
+    verdict_with(approved, by_timeout, decisions, share)
+}
+
+fn verdict_with(
+    approved: bool,
+    by_timeout: bool,
+    decisions: &[PersonDecision],
+    reason_bytes_max: usize,
+) -> Payload {
     let told: Vec<Value> = decisions
         .iter()
         .map(|decision| {
             json!({
                 "by": decision.by,
                 "decision": decision.said.as_str(),
-                "reason": decision.reason,
+                "reason": cut(&decision.reason, reason_bytes_max),
             })
         })
         .collect();
     inline(&json!({ "approved": approved, "by_timeout": by_timeout, "decisions": told }))
+}
+
+fn cut(text: &str, bytes_max: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default()
 }
 
 fn inline(value: &Value) -> Payload {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use orkestra_runtime::{
     id::AgentId,
+    limits::PAYLOAD_INLINE_BYTES_MAX,
     machine::ReplyTo,
     protocol::{
         ask::{Ask, AskKind, AskRule, OnReject, OnTimeout},
@@ -44,12 +45,11 @@ fn answer(json: &str) -> Said {
 
 impl Script {
     fn says(&mut self, by: &str, name: &str, said: Said) -> &mut Self {
-        let word = Word {
-            by: person(by),
-            said,
-            reason: format!("{by} thinks so"),
-            via: "uid 7".to_owned(),
-        };
+        self.says_because(by, name, said, format!("{by} thinks so"))
+    }
+
+    fn says_because(&mut self, by: &str, name: &str, said: Said, reason: String) -> &mut Self {
+        let word = Word { by: person(by), said, reason, via: "uid 7".to_owned() };
         self.tell(TaskCommand::Decide { to: ReplyTo(9), run: run_id(), task: task_id(name), word })
     }
 
@@ -150,6 +150,36 @@ fn a058_on_timeout_it_is_approved_rejected_or_escalated_as_was_agreed() {
     );
     script.approves("boss", "up").advance(Duration::from_mins(1));
     assert_eq!(script.states(&["up", "lost"]), "up:completed lost:failed");
+}
+
+#[test]
+fn what_many_people_said_at_length_is_shortened_in_the_result_and_kept_with_the_task() {
+    let mut script = Script::default();
+    let crowd: Vec<String> = (0..64).map(|n| format!("{n:0>100}")).collect();
+    let people: Vec<&str> = crowd.iter().map(String::as_str).collect();
+    let late = Ask { rule: AskRule::All, ..timed(OnTimeout::Approve) };
+    let names = ["late-1", "late-2", "late-3", "late-4", "late-5"];
+    script.stream(&names.map(|name| asking(name, &people, late.clone())));
+    script.submit(&[asking("all", &people, all())]);
+    // In JSON each of these takes six bytes.
+    let reason = "\u{1}".repeat(4_000);
+    for (index, by) in people.iter().enumerate() {
+        script.says_because(by, "all", Said::Approved, reason.clone());
+        for name in names.iter().filter(|_| index > 0) {
+            script.says_because(by, name, Said::Approved, reason.clone());
+        }
+    }
+    assert_eq!(script.states(&["all", "late-5"]), "all:completed late-5:asked");
+    script.advance(Duration::from_mins(1));
+    assert_eq!(
+        script.states(&names),
+        "late-1:completed late-2:completed late-3:completed late-4:completed late-5:completed"
+    );
+    for (name, said) in [("all", 64), ("late-1", 63)] {
+        assert!(script.output(name).len() <= PAYLOAD_INLINE_BYTES_MAX);
+        assert_eq!(script.output(name).matches("\"approved\",").count(), said);
+        assert_eq!(script.view(name).decisions[0].reason, reason);
+    }
 }
 
 #[test]

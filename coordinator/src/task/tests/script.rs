@@ -11,12 +11,16 @@ use orkestra_runtime::{
         payload::{Json, Payload},
         task::{Dependency, DependencyKind, Failure, Outcome, RetryPolicy, TaskSpec},
     },
+    record::encode_event,
     time::{Moment, Now, Wall},
 };
 
-use crate::task::{
-    Answer, Decision, Query, Refusal, Reply, RunOpening, TaskCommand, TaskEffect, TaskEvent,
-    TaskMachine, TaskSettings, Why, view::TaskView,
+use crate::{
+    shard::step::{DECISION_BYTES_MAX, STEP_BYTES_MAX},
+    task::{
+        Answer, Decision, Query, Refusal, Reply, RunOpening, TaskCommand, TaskEffect, TaskEvent,
+        TaskMachine, TaskSettings, Why, view::TaskView,
+    },
 };
 
 pub(super) const START: u64 = 1_000_000;
@@ -94,12 +98,14 @@ impl Script {
 
     fn step(&mut self, command: TaskCommand) {
         let before = self.journal.len();
+        let (mut bytes, mut bytes_max) = (Vec::new(), DECISION_BYTES_MAX);
         let mut queue = std::collections::VecDeque::from([command]);
         while let Some(command) = queue.pop_front() {
             self.machine.hear(self.now, &command);
             let mut decision = Decision::default();
             self.machine.decide(self.now, &mut self.chance, &command, &mut decision);
             for event in decision.events {
+                encode_event(&event, &mut bytes).unwrap();
                 let number = Number(self.journal.len() as u64 + 1);
                 self.machine.apply(number, self.now.wall, &event);
                 self.machine.lead(self.now, &event);
@@ -107,6 +113,9 @@ impl Script {
             }
             self.effects.extend(decision.effects);
             queue.extend(decision.then);
+            // The shard refuses what is larger, and does not survive it where it decided by itself.
+            assert!(bytes.len() <= bytes_max, "a step of {} bytes", bytes.len());
+            bytes_max = STEP_BYTES_MAX;
         }
         self.steps += 1;
         self.largest_step = self.largest_step.max(self.journal.len() - before);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use orkestra_runtime::{
     id::AgentId,
     machine::ReplyTo,
-    protocol::task::{Failure, FailureKind, Outcome},
+    protocol::task::{Failure, FailureKind, Outcome, TaskSpec},
 };
 
 use super::script::{Script, profile, run_id, task};
@@ -182,6 +182,32 @@ fn a116_breakers_may_be_switched_off() {
     script.join(profile("ann", 4), 1).graph(&names.map(|name| task(name, &[])));
     script.fail_all(&names);
     assert_eq!(script.types(), [""; 0]);
+}
+
+#[test]
+fn a116_a_breaker_that_bears_very_much_opens_all_the_same() {
+    let settings = TaskSettings { breaker_failures: 1_000, ..TaskSettings::default() };
+    let mut script = Script::with(settings);
+    let names: Vec<String> = (0..64).map(|n| format!("t{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let tasks: Vec<_> = names.iter().map(|name| task(name, &[])).collect();
+    script.join(profile("ann", 64), 1).graph(&tasks);
+    script.fail_all(&names[..63]);
+    assert_eq!(script.types(), [""; 0]);
+    script.fail_all(&names[63..]);
+    assert_eq!(script.types(), ["opened"]);
+}
+
+#[test]
+fn what_nobody_holds_and_should_have_ended_ends_once() {
+    let mut script = Script::default();
+    let spec = TaskSpec { deadline_ms: Some(600_000), ..task("a", &[]) };
+    script.join(profile("ann", 1), 1).graph(&[spec]);
+    script.machine.live.leases.clear();
+    script.advance(Duration::from_mins(10));
+    assert_eq!(script.states(&["a"]), "a:failed");
+    script.advance(Duration::from_mins(10));
+    assert_eq!(script.states(&["a"]), "a:failed");
 }
 
 #[test]
