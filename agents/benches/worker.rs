@@ -20,6 +20,7 @@ use orkestra_runtime::{
     id::{AgentId, Attempt, Incarnation, RunId, TaskId, TaskNo},
     protocol::{
         agent::{AgentProfile, Assignment, Availability, FromAgent, ToAgent},
+        check::Switches,
         payload::{Json, Payload},
     },
     time::{Clock, Moment, SystemClock},
@@ -42,6 +43,9 @@ impl Blobs for NoBlobs {
     }
     fn delete(&self, _: &BlobName) -> BoxFuture<'static, Result<()>> {
         async { Ok(()) }.boxed()
+    }
+    fn sealed(&self) -> BoxFuture<'static, Result<Vec<BlobName>>> {
+        async { Ok(Vec::new()) }.boxed()
     }
 }
 
@@ -83,6 +87,9 @@ fn batch(first: u64) -> Vec<Assignment> {
         results: Vec::new(),
         timeout_ms: None,
         effect_key: "effect".into(),
+        workspace: None,
+        checks: Switches::default(),
+        sensitive_output: false,
     };
     (first..first + BATCH).map(one).collect()
 }

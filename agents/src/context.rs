@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
@@ -9,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use orkestra_runtime::{
     Error,
-    fabric::{BlobName, Blobs},
+    fabric::{BlobName, Blobs, seal},
     id::{Attempt, Incarnation, TaskNo},
     protocol::{
         agent::{Artifact, Progress},
@@ -19,7 +20,10 @@ use orkestra_runtime::{
 };
 use tokio::sync::watch;
 
-use crate::secret::{Secret, Secrets};
+use crate::{
+    redaction::Redaction,
+    secret::{Secret, Secrets},
+};
 
 /// Where an agent's progress goes to.
 pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
@@ -76,7 +80,30 @@ struct Inner {
     folder: OnceLock<PathBuf>,
     cancelled: watch::Receiver<bool>,
     artifacts: Mutex<Vec<Artifact>>,
+    confidence: Mutex<Confidence>,
     surroundings: Arc<Surroundings>,
+}
+
+/// What of an attempt must not be seen.
+#[derive(Clone, Default)]
+pub(crate) struct Confidence {
+    /// What is taken out of whatever it says.
+    pub(crate) redaction: Arc<Redaction>,
+    /// Whether its artifacts go to sealed blobs.
+    pub(crate) seals_artifacts: bool,
+    /// Whether its output goes to a sealed blob, and may say anything but secrets.
+    pub(crate) seals_output: bool,
+}
+
+impl Confidence {
+    /// What is taken out of an output.
+    pub(crate) fn of_output(&self) -> Arc<Redaction> {
+        if self.seals_output {
+            Arc::new(self.redaction.of_secrets())
+        } else {
+            Arc::clone(&self.redaction)
+        }
+    }
 }
 
 /// Where an attempt's folder is, once it is made.
@@ -120,7 +147,17 @@ impl Context {
         surroundings: Arc<Surroundings>,
     ) -> Self {
         let (folder, artifacts) = (OnceLock::new(), Mutex::new(Vec::new()));
-        let inner = Inner { key, effect_key, place, folder, cancelled, artifacts, surroundings };
+        let confidence = Mutex::default();
+        let inner = Inner {
+            key,
+            effect_key,
+            place,
+            folder,
+            cancelled,
+            artifacts,
+            confidence,
+            surroundings,
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -153,7 +190,8 @@ impl Context {
     /// Tells how far the attempt is; each call is a sign of life. `percent` above 100 counts as 100.
     /// The newest is what counts: calls in quick succession may be told as one.
     pub fn progress(&self, percent: u8, message: impl Into<String>) {
-        let progress = Progress { percent: percent.min(100), message: message.into() };
+        let message = self.confidence().redaction.clean(&message.into()).into_owned();
+        let progress = Progress { percent: percent.min(100), message };
         self.inner.surroundings.signs.sign(self.inner.key, Some(progress));
     }
 
@@ -165,11 +203,12 @@ impl Context {
 
     /// Tells what the agent understands now: of all its attempts the newest word counts, and stays
     /// after them. Calls in quick succession may be told as one, and the same is told once. It is
-    /// kept in the journal for everybody to read, so it holds no secrets. A failure when it is out
-    /// of its bounds: see [`Understanding::check`].
+    /// kept in the journal for everybody to read, so secrets and sensitive texts are taken out. A
+    /// failure when it is out of its bounds: see [`Understanding::check`].
     pub fn understand(&self, understanding: Understanding) -> Result<(), Failure> {
         let refused = |error: Error| Failure::new(FailureKind::BadOutput, error.to_string());
         understanding.check().map_err(refused)?;
+        let understanding = self.confidence().redaction.clean_understanding(understanding);
         self.inner.surroundings.signs.understood(understanding);
         Ok(())
     }
@@ -196,7 +235,8 @@ impl Context {
     /// A folder of this attempt's own; created when first asked for, removed after the attempt.
     pub fn folder(&self) -> std::io::Result<&Path> {
         let folder = self.inner.folder.get_or_init(|| self.inner.place.of(self.inner.key));
-        std::fs::create_dir_all(folder)?;
+        // For nobody else: it may hold what is secret.
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         Ok(folder)
     }
 
@@ -213,7 +253,9 @@ impl Context {
         name: impl Into<String>,
         bytes: impl Into<Bytes> + Send,
     ) -> Result<BlobName, Failure> {
-        let (name, bytes) = (name.into(), bytes.into());
+        let confidence = self.confidence();
+        let name = confidence.redaction.clean(&name.into()).into_owned();
+        let bytes = bytes.into();
         let blobs = self.inner.surroundings.blobs.as_ref().ok_or_else(|| {
             Failure::error(format!("cannot keep the artifact {name:?}: there is no blob store"))
                 .for_good()
@@ -223,9 +265,9 @@ impl Context {
             return Err(Failure::new(FailureKind::BadOutput, why));
         }
         let length = bytes.len() as u64;
-        let blob = blobs.put(bytes).await.map_err(|error| {
-            Failure::error(format!("cannot keep the artifact {name:?}: {error}"))
-        })?;
+        let failed = |error| Failure::error(format!("cannot keep the artifact {name:?}: {error}"));
+        let bytes = if confidence.seals_artifacts { seal(&bytes).map_err(failed)? } else { bytes };
+        let blob = blobs.put(bytes).await.map_err(failed)?;
         let artifact = Artifact { name, blob: blob.clone(), bytes: length };
         self.inner.surroundings.signs.kept(self.inner.key, artifact.clone());
         self.inner.artifacts.lock().unwrap_or_else(PoisonError::into_inner).push(artifact);
@@ -237,16 +279,31 @@ impl Context {
         self.inner.artifacts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The value of a secret that this agent's node knows by that name. The failure says why there
-    /// is none, and never shows a value.
+    /// The value of a secret that this agent's node knows by that name. From now on it is taken out
+    /// of whatever the attempt says and answers. The failure says why there is none, and never shows
+    /// a value.
     pub fn secret(&self, name: &str) -> Result<Secret, Failure> {
         let secrets = self.inner.surroundings.secrets.as_ref().ok_or_else(|| {
             let why = format!("cannot read the secret {name:?}: this agent was given no secrets");
             Failure::new(FailureKind::Unavailable, why)
         })?;
-        secrets
+        let secret = secrets
             .secret(name)
-            .map_err(|error| Failure::new(FailureKind::Unavailable, error.to_string()))
+            .map_err(|error| Failure::new(FailureKind::Unavailable, error.to_string()))?;
+        let mut confidence = self.inner.confidence.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut confidence.redaction).add_secret(&secret);
+        drop(confidence);
+        Ok(secret)
+    }
+
+    /// What of this attempt must not be seen, as far as that is known by now.
+    pub(crate) fn confidence(&self) -> Confidence {
+        self.inner.confidence.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says what of this attempt must not be seen.
+    pub(crate) fn confide(&self, confidence: Confidence) {
+        *self.inner.confidence.lock().unwrap_or_else(PoisonError::into_inner) = confidence;
     }
 }
 

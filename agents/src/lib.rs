@@ -6,6 +6,8 @@ pub mod context;
 pub mod demo;
 pub mod kinds;
 pub mod outcome;
+mod redaction;
+mod safety;
 pub mod secret;
 #[cfg(test)]
 mod testing;

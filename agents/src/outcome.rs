@@ -7,7 +7,8 @@ use std::{any::Any, sync::Arc};
 
 use bytes::Bytes;
 use orkestra_runtime::{
-    fabric::Blobs,
+    ErrorKind,
+    fabric::{Blobs, keep_sealed, unseal},
     limits::{BLOB_BYTES_MAX, PAYLOAD_INLINE_BYTES_MAX},
     protocol::{
         payload::{Json, Payload},
@@ -15,10 +16,24 @@ use orkestra_runtime::{
     },
 };
 
-/// Makes an agent's answer into an outcome; an output too large for an event goes to a blob.
-pub async fn settle(answer: Result<Json, Failure>, blobs: &Arc<dyn Blobs>) -> Outcome {
+/// Makes an agent's answer into an outcome; an output too large for an event goes to a blob, a
+/// sensitive one to a sealed blob whatever its size.
+pub async fn settle(
+    answer: Result<Json, Failure>,
+    is_sensitive: bool,
+    blobs: &Arc<dyn Blobs>,
+) -> Outcome {
     match answer {
         Err(failure) => Outcome::Failed(failure),
+        Ok(json) if is_sensitive => match keep_sealed(&json, blobs.as_ref()).await {
+            Ok(payload) => Outcome::Completed(payload),
+            Err(error) if error.kind() == ErrorKind::Invalid => {
+                Outcome::Failed(Failure::new(FailureKind::BadOutput, error.to_string()))
+            }
+            Err(error) => {
+                Outcome::Failed(Failure::error(format!("cannot keep the output: {error}")))
+            }
+        },
         Ok(json) if json.as_str().len() <= PAYLOAD_INLINE_BYTES_MAX => {
             Outcome::Completed(Payload::Inline(json))
         }
@@ -44,14 +59,23 @@ async fn keep(json: &Json, blobs: &Arc<dyn Blobs>) -> Result<Payload, Failure> {
 
 /// Fetches a payload; `what` names it in the failure.
 pub async fn fetch(payload: Payload, what: &str, blobs: &Arc<dyn Blobs>) -> Result<Json, Failure> {
-    let name = match payload {
+    let (name, is_sealed) = match payload {
         Payload::Inline(json) => return Ok(json),
-        Payload::Blob { name, .. } => name,
+        Payload::Blob { name, .. } => (name, false),
+        Payload::Sensitive { name, .. } => (name, true),
     };
-    let found = blobs.get(&name).await;
-    let bytes = found
-        .map_err(|error| Failure::error(format!("cannot fetch {what}: {error}")))?
-        .ok_or_else(|| Failure::error(format!("{what} is gone: no blob is named {name}")))?;
+    let failed = |error| Failure::error(format!("cannot fetch {what}: {error}"));
+    let found = blobs.get(&name).await.map_err(failed)?;
+    let mut bytes = found.ok_or_else(|| {
+        if is_sealed {
+            Failure::error(format!("{what} was sensitive, and is deleted")).for_good()
+        } else {
+            Failure::error(format!("{what} is gone: no blob is named {name}"))
+        }
+    })?;
+    if is_sealed {
+        bytes = unseal(&bytes).map_err(failed)?;
+    }
     std::str::from_utf8(&bytes)
         .map_err(|error| Failure::error(format!("{what} is not text: {error}")).for_good())
         .and_then(|text| {

@@ -10,10 +10,11 @@ use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture};
 use orkestra_runtime::{
     Result,
-    fabric::{BlobName, Blobs},
+    fabric::{BlobName, Blobs, is_sealed},
     id::{Attempt, RunId, TaskId, TaskNo},
     protocol::{
         agent::{Assignment, Progress},
+        check::Switches,
         payload::{Json, Payload},
     },
 };
@@ -41,6 +42,13 @@ impl Blobs for MemoryBlobs {
         self.0.lock().unwrap().remove(name);
         async { Ok(()) }.boxed()
     }
+
+    fn sealed(&self) -> BoxFuture<'static, Result<Vec<BlobName>>> {
+        let blobs = self.0.lock().unwrap();
+        let sealed = blobs.iter().filter(|(_, bytes)| is_sealed(bytes));
+        let names = sealed.map(|(name, _)| name.clone()).collect();
+        async { Ok(names) }.boxed()
+    }
 }
 
 pub(crate) fn json(text: &str) -> Json {
@@ -63,6 +71,9 @@ pub(crate) fn assignment(number: u64) -> Assignment {
         results: Vec::new(),
         timeout_ms: None,
         effect_key: format!("effect-{number}"),
+        workspace: None,
+        checks: Switches::default(),
+        sensitive_output: false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The way to tasks: open a run, submit, wait, cancel, ask.
 
+mod heal;
 mod parts;
 mod people;
 
@@ -8,7 +9,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::{BlobName, Blobs},
+    fabric::{Blobs, unseal},
     id::{Incarnation, RunId, TaskId, TaskNo},
     machine::ReplyTo,
     protocol::{
@@ -19,6 +20,7 @@ use orkestra_runtime::{
 use tokio::sync::mpsc;
 
 use crate::{
+    sensitive::Keyed,
     shard::{
         actor::ShardError,
         machine::{Answer as ShardAnswer, Command, Query as ShardQuery, Reply as ShardReply},
@@ -27,7 +29,9 @@ use crate::{
         step::StepFault,
     },
     system::{Followers, Shard},
-    task::{Answer, Ended, Query, RefusalCode, Reply, RunOpening, RunSummary, TaskCommand},
+    task::{
+        Answer, Ended, Query, RefusalCode, Reply, RunOpening, RunSummary, TaskCommand, redact::told,
+    },
 };
 
 /// How long a command may take.
@@ -70,8 +74,8 @@ impl Tasks {
     /// it is refused.
     pub async fn begin(&self, run: &RunId, tasks: Vec<TaskSpec>) -> Result<()> {
         let count = tasks.len() as u64;
-        let input_hash = hash_of(&tasks)?;
-        let opening = RunOpening { input_hash, ..RunOpening::default() };
+        let Keyed { hash: input_hash, key: input_key } = self.hash_of(run, &tasks).await?;
+        let opening = RunOpening { input_hash, input_key, ..RunOpening::default() };
         let (_, sealed) = self.open(run, opening).await?;
         if !sealed {
             self.submit(run, tasks.into_iter().map(Arc::new).collect()).await?;
@@ -83,7 +87,9 @@ impl Tasks {
     /// Submits tasks, in parts where they are many; answers their numbers in the same order.
     ///
     /// Submitting the same again is free of effect, so after an error the whole may be repeated.
+    /// An input that is sensitive is put into a sealed blob first.
     pub async fn submit(&self, run: &RunId, tasks: Vec<Arc<TaskSpec>>) -> Result<Vec<TaskNo>> {
+        let tasks = self.with_sealed_inputs(run, tasks).await?;
         let mut numbers = Vec::with_capacity(tasks.len());
         for tasks in parts::of(tasks) {
             let submit = |to| TaskCommand::Submit { to, run: run.clone(), tasks: tasks.clone() };
@@ -199,20 +205,29 @@ impl Tasks {
         else {
             return Ok(None);
         };
-        match view.output {
-            None => Ok(None),
-            Some(payload) => self.read(&payload).await.map(Some),
+        let Some(payload) = view.output else { return Ok(None) };
+        if let Some(deleted) = view.redacted.filter(|_| payload.is_sensitive()) {
+            return Err(Error::new(ErrorKind::NotFound, told(task, &deleted)));
         }
+        self.read(&payload).await.map(Some)
     }
 
     /// The JSON of a payload, wherever it stands.
     pub async fn read(&self, payload: &Payload) -> Result<Json> {
         match payload {
             Payload::Inline(json) => Ok(json.clone()),
-            Payload::Blob { name, .. } => {
-                let bytes = self.blobs.get(name).await?.ok_or_else(|| {
-                    Error::new(ErrorKind::NotFound, format!("the blob {name} is gone"))
+            Payload::Blob { name, .. } | Payload::Sensitive { name, .. } => {
+                let mut bytes = self.blobs.get(name).await?.ok_or_else(|| {
+                    let message = if payload.is_sensitive() {
+                        "this content was sensitive, and is deleted".to_owned()
+                    } else {
+                        format!("the blob {name} is gone")
+                    };
+                    Error::new(ErrorKind::NotFound, message)
                 })?;
+                if payload.is_sensitive() {
+                    bytes = unseal(&bytes)?;
+                }
                 let text = String::from_utf8_lossy(&bytes);
                 Json::parse(&text)
             }
@@ -228,6 +243,10 @@ impl Tasks {
         let length = bytes.len() as u64;
         let name = self.blobs.put(bytes).await?;
         Ok(Payload::Blob { name, bytes: length })
+    }
+
+    pub(crate) const fn blobs(&self) -> &Arc<dyn Blobs> {
+        &self.blobs
     }
 
     async fn ask(
@@ -251,7 +270,10 @@ impl Tasks {
     }
 
     /// A command that may be done twice without effect: asked again when a reign ends with it.
-    async fn repeated(&self, make: impl Fn(ReplyTo) -> TaskCommand + Send + Sync) -> Result<Reply> {
+    pub(crate) async fn repeated(
+        &self,
+        make: impl Fn(ReplyTo) -> TaskCommand + Send + Sync,
+    ) -> Result<Reply> {
         let asked = async {
             loop {
                 match self.ask(&make, WITHIN).await {
@@ -328,12 +350,6 @@ pub(crate) fn unanswered(error: &ShardError) -> Error {
     Error::new(kind, error.to_string())
 }
 
-fn odd(reply: &Reply) -> Error {
+pub(crate) fn odd(reply: &Reply) -> Error {
     Error::new(ErrorKind::Fault, format!("the shard answered something else: {reply:?}"))
-}
-
-/// What tells a graph of tasks from another.
-fn hash_of(tasks: &[TaskSpec]) -> Result<String> {
-    let json = Json::of(tasks)?;
-    Ok(BlobName::of(json.as_str().as_bytes()).to_string())
 }

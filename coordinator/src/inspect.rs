@@ -5,12 +5,13 @@ use std::path::Path;
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{
-        Fabric as _, Sequence,
+        Durability, Fabric as _, Sequence,
         embedded::{Embedded, holder},
     },
-    id::ShardId,
+    id::{NodeId, Number, ShardId},
     journal::{Journal, Position},
     supervise::log::Record,
+    time::Wall,
 };
 
 use crate::{
@@ -22,7 +23,8 @@ use crate::{
         fold::Fold,
         machine::{Event, ShardMachine, ShardSettings},
     },
-    task::TaskMachine,
+    system,
+    task::{TaskEvent, TaskMachine},
 };
 
 /// What a data directory holds.
@@ -31,6 +33,7 @@ pub struct Inspection {
     fabric: Embedded,
     journal: Journal,
     machine: ShardMachine,
+    position: Position,
     held_by: Option<u32>,
 }
 
@@ -55,14 +58,43 @@ impl Inspection {
         let genesis = std::sync::Arc::new(|| ShardMachine::new(ShardSettings::default()));
         let mut fold = Fold::restore(journal.clone(), genesis).await?;
         fold.read_on(Sequence(u64::MAX)).await?;
-        let (machine, _) = fold.into_parts();
-        Ok(Self { fabric, journal, machine, held_by })
+        let (machine, position) = fold.into_parts();
+        Ok(Self { fabric, journal, machine, position, held_by })
     }
 
     /// The process that runs in the directory now, if one does; what is shown is then what was
     /// durable when it was opened.
     pub const fn held_by(&self) -> Option<u32> {
         self.held_by
+    }
+
+    /// What survives which failure.
+    pub fn durability(&self) -> Durability {
+        self.fabric.durability()
+    }
+
+    /// The shard time of the last record.
+    pub const fn last_record(&self) -> Wall {
+        self.position.at
+    }
+
+    /// How often a node was started here.
+    pub async fn boots(&self, node: &NodeId) -> Result<u64> {
+        system::boots(self.fabric.registers().as_ref(), node).await
+    }
+
+    /// Reads every snapshot that is kept, and folds it; answers how many are sound, and what is
+    /// wrong with the others.
+    pub async fn verify_snapshots(&self) -> Result<(u64, Vec<String>)> {
+        let (mut sound, mut faults) = (0, Vec::new());
+        for mark in self.journal.snapshots().await? {
+            let read = self.journal.load(&mark).await;
+            match read.and_then(|snapshot| ShardMachine::restore(&snapshot.bytes)) {
+                Ok(_) => sound += 1,
+                Err(error) => faults.push(error.to_string()),
+            }
+        }
+        Ok((sound, faults))
     }
 
     /// The tasks, runs and agents.
@@ -111,6 +143,25 @@ impl Inspection {
         };
         self.journal.read_on(&mut position, Sequence(u64::MAX), fold).await?;
         Ok((vitals, tending))
+    }
+
+    /// Hands on every event of the journal that is kept, oldest first.
+    pub async fn each_event(&self, mut each: impl FnMut(&TaskEvent) + Send) -> Result<()> {
+        let mut hand_on = |_: Number, _: Wall, event: &Event| {
+            if let Event::Task(event) = event {
+                each(event);
+            }
+        };
+        let mut position = Position::default();
+        let read = self.journal.read_on(&mut position, Sequence(u64::MAX), &mut hand_on).await;
+        let trimmed = match read {
+            Err(error) if error.kind() == ErrorKind::NotFound => error,
+            read => return read.map(drop),
+        };
+        let marks = self.journal.snapshots().await?;
+        let Some(oldest) = marks.first() else { return Err(trimmed) };
+        let mut position = oldest.position;
+        self.journal.read_on(&mut position, Sequence(u64::MAX), hand_on).await.map(drop)
     }
 
     /// Closes the directory.

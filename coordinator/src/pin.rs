@@ -10,6 +10,7 @@ use std::{
     process::Command,
 };
 
+use orkestra_agents::kinds::command::git_environment;
 use orkestra_runtime::{Error, ErrorKind, Result};
 
 use crate::scenario::Repository;
@@ -95,12 +96,11 @@ fn git_command(path: impl AsRef<OsStr>) -> Command {
         .arg(path)
         .args(["-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=off"])
         .args(["-c", "core.fsmonitor=false", "-c", "advice.detachedHead=false"])
+        .env_clear()
+        .envs(git_environment())
         .env("GIT_OPTIONAL_LOCKS", "0")
         .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_LFS_SKIP_SMUDGE", "1")
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
-        .env_remove("GIT_INDEX_FILE");
+        .env("GIT_LFS_SKIP_SMUDGE", "1");
     command
 }
 

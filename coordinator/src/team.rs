@@ -154,6 +154,9 @@ fn program(command: &CommandConfig, shared: &Shared) -> Result<AgentFactory> {
     spec.limits.stdout_bytes_max = bytes(command.output_max.unwrap_or(shared.output_max));
     spec.limits.line_bytes_max = spec.limits.line_bytes_max.min(spec.limits.stdout_bytes_max);
     spec.limits.memory_bytes_max = command.memory_max;
+    spec.limits.cpu_max = command.cpu_max;
+    spec.limits.open_files_max = command.open_files_max;
+    spec.limits.file_bytes_max = command.file_max;
     // Checked once here, so that making it anew at each life cannot fail.
     let agent: Arc<dyn DynAgent> = Arc::new(CommandAgent::new(spec)?);
     Ok(Arc::new(move || Arc::clone(&agent)))

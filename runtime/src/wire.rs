@@ -49,7 +49,7 @@ pub trait Wire: Serialize + DeserializeOwned + Send + 'static {
 }
 
 impl Wire for ToAgent {
-    const KIND: Kind = Kind::new("agent.to", 1);
+    const KIND: Kind = Kind::new("agent.to", 2);
 }
 
 /// Nothing: what a protocol answers that is only ever told.
@@ -58,7 +58,7 @@ impl Wire for () {
 }
 
 impl Wire for FromAgent {
-    const KIND: Kind = Kind::new("agent.from", 1);
+    const KIND: Kind = Kind::new("agent.from", 2);
 }
 
 /// Why a frame was not written or not read.

@@ -261,4 +261,8 @@ impl Blobs for Crooked {
     fn delete(&self, name: &BlobName) -> BoxFuture<'static, Result<()>> {
         self.inner.blobs().delete(name)
     }
+
+    fn sealed(&self) -> BoxFuture<'static, Result<Vec<BlobName>>> {
+        self.inner.blobs().sealed()
+    }
 }

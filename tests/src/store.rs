@@ -55,7 +55,7 @@ pub fn copy(from: &Path, to: &Path) {
         let name = entry.file_name();
         if entry.file_type().unwrap().is_dir() {
             copy(&entry.path(), &to.join(name));
-        } else if name != "lock" && name != "store.db-shm" {
+        } else if entry.file_type().unwrap().is_file() && name != "lock" && name != "store.db-shm" {
             fs::copy(entry.path(), to.join(name)).unwrap();
         }
     }

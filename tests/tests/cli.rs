@@ -4,8 +4,12 @@
 
 #[path = "cli/agents.rs"]
 mod agents;
+#[path = "cli/canary.rs"]
+mod canary;
 #[path = "cli/context.rs"]
 mod context;
+#[path = "cli/doctor.rs"]
+mod doctor;
 #[path = "cli/examples.rs"]
 mod examples;
 #[path = "cli/health.rs"]

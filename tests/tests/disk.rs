@@ -77,7 +77,7 @@ const AS_LONG_AS_IT_IS_LOOKED_AT: &str = "mount -t tmpfs -o size=8m tmpfs \"$0\"
      \"$@\"; code=$?; exec >&- 2>&-; read -r end; exit $code";
 
 /// A program of ours with a small disk of its own, which only it and its children see.
-fn on_small_disk(desk: &Desk, disk: &Path, program: &Path, args: &[&str]) -> Command {
+fn on_small_disk(desk: &Desk, mount: &Path, program: &Path, args: &[&str]) -> Command {
     let mut command = desk.command(&[""; 0]);
     let environment: Vec<_> = command
         .get_envs()
@@ -86,7 +86,7 @@ fn on_small_disk(desk: &Desk, disk: &Path, program: &Path, args: &[&str]) -> Com
     command = Command::new("unshare");
     command
         .args(["-Urm", "sh", "-c", AS_LONG_AS_IT_IS_LOOKED_AT])
-        .arg(disk)
+        .arg(mount)
         .arg(program)
         .args(args)
         .current_dir(desk.home())
@@ -101,8 +101,8 @@ fn on_small_disk(desk: &Desk, disk: &Path, program: &Path, args: &[&str]) -> Com
 }
 
 /// Whether this machine lets an ordinary process have a disk of its own.
-fn may_have_a_disk(desk: &Desk, disk: &Path) -> bool {
-    let mut tried = on_small_disk(desk, disk, Path::new("true"), &[]);
+fn may_have_a_disk(desk: &Desk, mount: &Path) -> bool {
+    let mut tried = on_small_disk(desk, mount, Path::new("true"), &[]);
     let tried = tried.stdin(Stdio::null()).stderr(Stdio::null()).status();
     tried.is_ok_and(|status| status.success())
 }
@@ -123,9 +123,9 @@ fn ended(line: &str) -> Option<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_whose_disk_is_full_waits_tells_it_and_goes_on_when_there_is_room() {
     let desk = desk();
-    let disk = desk.path("disk");
-    fs::create_dir(&disk).unwrap();
-    if !may_have_a_disk(&desk, &disk) {
+    let mount = desk.path("disk");
+    fs::create_dir(&mount).unwrap();
+    if !may_have_a_disk(&desk, &mount) {
         let told = "NOTE: this machine gives no test a disk of its own (unshare -Urm, mount -t tmpfs): \
                     only a bounded store is filled\n";
         io::stderr().write_all(told.as_bytes()).unwrap();
@@ -133,15 +133,15 @@ async fn a_run_whose_disk_is_full_waits_tells_it_and_goes_on_when_there_is_room(
     }
     desk.write("full.toml", SCENARIO);
     let run = ["run", "full.toml", "--data-dir", "disk/data", "-o", "ndjson"];
-    let mut running = Running::of(on_small_disk(&desk, &disk, desk.program(), &run));
+    let mut running = Running::of(on_small_disk(&desk, &mount, desk.program(), &run));
     running.await_line("nap-1");
     // What is written there, this process sees only through the eyes of that one.
-    let seen = PathBuf::from(format!("/proc/{}/root{}", running.pid(), disk.display()));
+    let seen = PathBuf::from(format!("/proc/{}/root{}", running.pid(), mount.display()));
     let pid = running.pid().to_string();
     let beside = |args: &[&str]| {
         let mut command = Command::new("nsenter");
         command.args(["-t", &pid, "-U", "-m", "--preserve-credentials"]);
-        command.arg(desk.program()).args(args).arg("--data-dir").arg(disk.join("data"));
+        command.arg(desk.program()).args(args).arg("--data-dir").arg(mount.join("data"));
         Running::of(command).end()
     };
     fill(&seen.join("filler"));
@@ -153,7 +153,7 @@ async fn a_run_whose_disk_is_full_waits_tells_it_and_goes_on_when_there_is_room(
     let why = beside(&["why", "nap-15"]).expect(0).says(&full);
     why.shows(&["nap-15 is waiting"]);
     beside(&["task", "list"]).expect(0).shows(&["nap-15", "waiting"]);
-    let refused = beside(&["backup", "--into", disk.join("saved").to_str().unwrap()]);
+    let refused = beside(&["backup", "--into", mount.join("saved").to_str().unwrap()]);
     assert_eq!(refused.code, Some(4), "{}", refused.err);
     let left: Vec<_> = fs::read_dir(&seen).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "the backup left something: {left:?}");
@@ -188,7 +188,7 @@ async fn wordy(work: Work, _: Context) -> Result<Json, Failure> {
 }
 
 fn graph((run, tasks): (&str, usize)) -> (RunId, Vec<TaskSpec>) {
-    let task = |n| TaskSpec::named(&format!("t{n}")).unwrap();
+    let task = |n| TaskSpec::named(format!("t{n}")).unwrap();
     (RunId::new(run).unwrap(), (0..tasks).map(task).collect())
 }
 
@@ -212,11 +212,9 @@ async fn a_bounded_store_is_filled_and_helped() {
     // Nothing new is taken, and everything that is known is told.
     let refused = system.tasks().open(&RunId::new("new").unwrap(), RunOpening::default()).await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Full);
-    let Answer::Run(Some(run)) = system.tasks().query(Query::Run(fills.clone())).await.unwrap()
-    else {
-        panic!("another answer");
-    };
-    let counts = run.summary.counts;
+    let answer = system.tasks().query(Query::Run(fills.clone())).await.unwrap();
+    let Answer::Run(run) = answer else { return assert_eq!(answer, Answer::Run(None)) };
+    let counts = run.unwrap().summary.counts;
     assert!(counts.completed > 0 && counts.completed < counts.total, "{counts:?}");
 
     // What the older of two snapshots stands for is forgotten, and the run goes on in its room.

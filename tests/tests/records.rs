@@ -61,9 +61,9 @@ fn bytes(hex: &str) -> Vec<u8> {
 fn text(version: u8, name: &str, record: &Record<Event>) -> String {
     let name = format!("v{version}-{name}");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("kept/records").join(name);
-    fs::read_to_string(&path).unwrap_or_else(|_| {
-        panic!("{} is missing; it would hold {}", path.display(), hex(&write(record)))
-    })
+    let kept = fs::read_to_string(&path);
+    assert!(kept.is_ok(), "{} is missing; it would hold {}", path.display(), hex(&write(record)));
+    kept.unwrap()
 }
 
 #[test]

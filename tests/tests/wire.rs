@@ -12,10 +12,12 @@ use orkestra_runtime::{
         agent::{
             AgentProfile, Artifact, Assignment, Availability, FromAgent, Progress, Report, ToAgent,
         },
+        check::{CheckName, CheckResult, Level, Switch, Switches, Workspace},
         payload::{Json, Payload},
         task::{Failure, FailureKind, Outcome},
         understanding::Understanding,
     },
+    time::Wall,
     wire::{self, Wire, WireError},
 };
 
@@ -35,6 +37,30 @@ fn agent() -> AgentId {
     AgentId::new("a1").unwrap()
 }
 
+fn workspace() -> Workspace {
+    Workspace {
+        dir: "/w".into(),
+        output_dir: Some("out".into()),
+        output_file: None,
+        input_files: vec!["in".into()],
+    }
+}
+
+/// Every check by name, with every way to switch it.
+fn switches() -> Switches {
+    let ways = [Switch::Off, Switch::On, Switch::Warning, Switch::Fail, Switch::Critical];
+    Switches(CheckName::ALL.into_iter().zip(ways.into_iter().cycle()).collect())
+}
+
+/// A result of every check, at every level.
+fn checks() -> Vec<CheckResult> {
+    let levels = [Level::Pass, Level::Warning, Level::Fail, Level::Critical];
+    let named = CheckName::ALL.into_iter().zip(levels.into_iter().cycle());
+    let result =
+        |(name, level)| CheckResult::new(name, level, Wall::from_ms(9), "m").with_details("d");
+    named.map(|one| result(one).advise("s")).collect()
+}
+
 fn to_agent() -> Vec<(&'static str, ToAgent)> {
     let (task, attempt) = (TaskNo(300), Attempt(2));
     let assignment = Assignment {
@@ -51,9 +77,14 @@ fn to_agent() -> Vec<(&'static str, ToAgent)> {
         )],
         timeout_ms: Some(1_000),
         effect_key: "key".into(),
+        workspace: Some(Box::new(workspace())),
+        checks: switches(),
+        sensitive_output: true,
     };
+    let hidden = Payload::Sensitive { name: BlobName::of(b"y"), bytes: 9 };
+    let hidden = Assignment { input: hidden, sensitive_output: false, ..assignment.clone() };
     vec![
-        ("assign", ToAgent::Assign(vec![assignment])),
+        ("assign", ToAgent::Assign(vec![assignment, hidden])),
         ("cancel", ToAgent::Cancel { task, attempt, reason: "why".into() }),
         ("acknowledged", ToAgent::Acknowledged(vec![(task, attempt)])),
         ("who_is_there", ToAgent::WhoIsThere),
@@ -71,7 +102,7 @@ fn from_agent() -> Vec<(&'static str, FromAgent)> {
         capacity: 4,
         availability,
     };
-    let report = |outcome| Report { task, attempt, outcome, worked_ms: 1_500 };
+    let report = |outcome| Report { task, attempt, outcome, worked_ms: 1_500, checks: checks() };
     let kinds = [
         FailureKind::Error,
         FailureKind::Panicked,

@@ -9,7 +9,7 @@ use std::{
 use orkestra_runtime::{Result, protocol::task::Failure};
 
 use super::{finding::shorten, workspace::go_on};
-use crate::Context;
+use crate::{Context, kinds::command::git_environment};
 
 /// The most that is read of one answer, in bytes.
 const OUTPUT_BYTES_MAX: usize = 128 * 1024 * 1024;
@@ -18,7 +18,7 @@ const ERRORS_BYTES_MAX: u64 = 8 * 1024;
 
 /// What a repository's or a person's configuration might change in an answer, or run; set to what
 /// leaves the answer as it is.
-const SETTINGS: [&str; 9] = [
+pub(crate) const SETTINGS: [&str; 9] = [
     "core.quotepath=off",
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
@@ -30,20 +30,8 @@ const SETTINGS: [&str; 9] = [
     "color.ui=false",
 ];
 
-/// Variables that would point git elsewhere.
-const FORGOTTEN: [&str; 11] = [
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_NAMESPACE",
-    "GIT_EXTERNAL_DIFF",
-    "GIT_COMMON_DIR",
-    "GIT_CONFIG_PARAMETERS",
-    "GIT_CONFIG_COUNT",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_SHALLOW_FILE",
-];
+/// Settings by variables, which would change what is seen.
+pub(crate) const FORGOTTEN: [&str; 2] = ["GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"];
 
 /// A repository at a commit.
 pub(crate) struct Git<'a> {
@@ -101,6 +89,7 @@ impl<'a> Git<'a> {
             command.args(["-c", setting]);
         }
         command.arg("-C").arg(&self.path).args(arguments);
+        command.env_clear().envs(git_environment());
         command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0");
         command.env("GIT_NO_LAZY_FETCH", "1").env("LC_ALL", "C");
         for name in FORGOTTEN {

@@ -13,7 +13,7 @@ pub mod finding;
 
 mod dependencies;
 mod documentation;
-mod git;
+pub(crate) mod git;
 mod history;
 mod inventory;
 mod large;

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     agent::DynAgent,
     context::{AttemptKey, Surroundings},
+    safety::Inspector,
 };
 
 /// Where a worker is written to.
@@ -118,6 +119,7 @@ fn make(mut spec: WorkerSpec) -> Result<Made> {
         folder: spec.folder,
         incarnation: spec.incarnation,
         clock: Arc::clone(&spec.clock),
+        inspector: Arc::new(Inspector::new(Arc::clone(&spec.clock))),
     });
     let heart_every = spec.heart.as_ref().map(|heart| heart.every);
     let machine = WorkerMachine::new(spec.profile, spec.incarnation, spec.terms, heart_every);
@@ -195,8 +197,10 @@ impl WorkerHands {
             self.running = HashMap::new();
         }
         let signs = gathered.signs.into_iter().collect();
-        let (kept, ended, understood) = (gathered.kept, gathered.ended, gathered.understood);
-        outbox.push(Event::Collected(Collected { signs, kept, ended, understood }));
+        let (kept, checked) = (gathered.kept, gathered.checked);
+        let (ended, understood) = (gathered.ended, gathered.understood);
+        let collected = Collected { signs, kept, checked, ended, understood };
+        outbox.push(Event::Collected(collected));
     }
 }
 

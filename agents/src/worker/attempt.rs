@@ -14,6 +14,8 @@ use orkestra_runtime::{
     id::Incarnation,
     protocol::{
         agent::Assignment,
+        check::{Phase, blocked},
+        payload::Json,
         task::{Failure, Outcome},
     },
     time::Clock,
@@ -23,8 +25,10 @@ use tokio::sync::watch;
 use super::inbox::Inbox;
 use crate::{
     agent::{DynAgent, Work},
-    context::{AttemptKey, Context, Place, Surroundings},
+    context::{AttemptKey, Confidence, Context, Place, Surroundings},
     outcome,
+    redaction::Redaction,
+    safety::{Inspector, Subject},
 };
 
 /// An agent whose first poll takes longer than this gets a task for each attempt that follows in
@@ -43,6 +47,22 @@ pub(super) struct Desk {
     pub(super) folder: Arc<PathBuf>,
     pub(super) incarnation: Incarnation,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) inspector: Arc<Inspector>,
+}
+
+impl Desk {
+    /// Makes the checks of a phase and leaves what they found; the failure of an attempt that they
+    /// block. Each phase is a sign of life.
+    async fn check(&self, phase: Phase, subject: &Arc<Subject>) -> Result<(), Failure> {
+        let found = self.inspector.inspect(phase, subject).await;
+        let verdict = blocked(phase, &found).map_or(Ok(()), Err);
+        let key = subject.attempt;
+        self.inbox.leave(|gathered| {
+            gathered.signs.entry(key).or_default();
+            gathered.checked.push((key, found));
+        });
+        verdict
+    }
 }
 
 /// One attempt that is to begin, and how it hears that it is to end.
@@ -117,7 +137,7 @@ async fn run(beginning: Beginning, desk: Arc<Desk>) -> Option<Outcome> {
     let surroundings = Arc::clone(&desk.surroundings);
     let context = Context::of_attempt(key, effect_key, place, cancelled, surroundings);
     let folder = Folder(context.clone());
-    let work = AssertUnwindSafe(work(assignment, context, &desk)).catch_unwind();
+    let work = AssertUnwindSafe(work(assignment, context.clone(), &desk)).catch_unwind();
     let ended = Abortable::new(work, abort).await;
     if folder.0.folder_made().is_some() {
         // Removing a large folder takes its time, which the other attempts need not wait for.
@@ -126,25 +146,81 @@ async fn run(beginning: Beginning, desk: Arc<Desk>) -> Option<Outcome> {
     match ended {
         Err(_aborted) => None,
         Ok(Ok(outcome)) => Some(outcome),
-        Ok(Err(panic)) => Some(Outcome::Failed(outcome::panicked(&*panic))),
+        Ok(Err(panic)) => {
+            let failure = outcome::panicked(&*panic);
+            Some(Outcome::Failed(context.confidence().redaction.clean_failure(failure)))
+        }
     }
 }
 
-async fn work(assignment: Assignment, context: Context, desk: &Desk) -> Outcome {
-    match given(assignment, &desk.blobs).await {
-        Ok(work) => outcome::settle(desk.agent.work(work, context).await, &desk.blobs).await,
-        Err(failure) => Outcome::Failed(failure),
-    }
+async fn work(mut assignment: Assignment, context: Context, desk: &Desk) -> Outcome {
+    let is_sensitive = assignment.sensitive_output;
+    let answer = if assignment.workspace.is_none() && assignment.checks.is_empty() {
+        answer(assignment, &context, desk).await
+    } else {
+        let workspace = assignment.workspace.take();
+        let switches = std::mem::take(&mut assignment.checks);
+        let attempt = (assignment.task, assignment.attempt);
+        let subject = Arc::new(Subject { workspace, switches, attempt });
+        checked(assignment, &context, desk, &subject).await
+    };
+    // Known only now: an agent may have asked for secrets at its work.
+    let confidence = context.confidence();
+    let answer = match answer {
+        Ok(json) => confidence.of_output().clean_json(json),
+        Err(failure) => Err(failure),
+    };
+    let answer = answer.map_err(|failure| confidence.redaction.clean_failure(failure));
+    outcome::settle(answer, is_sensitive, &desk.blobs).await
 }
 
-async fn given(assignment: Assignment, blobs: &Arc<dyn Blobs>) -> Result<Work, Failure> {
+/// What the agent makes of what it is given.
+async fn answer(assignment: Assignment, context: &Context, desk: &Desk) -> Result<Json, Failure> {
+    let work = given(assignment, context, &desk.blobs).await?;
+    desk.agent.work(work, context.clone()).await
+}
+
+/// The agent's answer, between the checks of its files: what blocks before is never begun, and what
+/// blocks after makes a failure of the answer. An attempt that failed by itself is not checked.
+async fn checked(
+    assignment: Assignment,
+    context: &Context,
+    desk: &Desk,
+    subject: &Arc<Subject>,
+) -> Result<Json, Failure> {
+    desk.check(Phase::Pre, subject).await?;
+    let answer = answer(assignment, context, desk).await?;
+    desk.check(Phase::Post, subject).await?;
+    Ok(answer)
+}
+
+/// Fetches what an attempt is given, and says to its context what of that must not be seen.
+async fn given(
+    assignment: Assignment,
+    context: &Context,
+    blobs: &Arc<dyn Blobs>,
+) -> Result<Work, Failure> {
     let Assignment { attempt, run, id, title, instructions, input, results: assigned, .. } =
         assignment;
+    let mut redaction = Redaction::default();
+    let seals_output = assignment.sensitive_output;
+    let seals_artifacts = seals_output || input.is_sensitive();
+    let is_sensitive = input.is_sensitive();
     let input = outcome::fetch(input, "the input", blobs).await?;
+    if is_sensitive {
+        redaction.add_content(&input);
+    }
     let mut results = Vec::with_capacity(assigned.len());
     for (of, payload) in assigned {
-        let result = outcome::fetch(payload, "the result of a task before it", blobs).await?;
+        let is_sensitive = payload.is_sensitive();
+        let what = format!("the result of task {of:?}");
+        let result = outcome::fetch(payload, &what, blobs).await?;
+        if is_sensitive {
+            redaction.add_content(&result);
+        }
         results.push((of, result));
     }
+    let redaction = Arc::new(redaction);
+    context.confide(Confidence { redaction, seals_artifacts, seals_output });
     Ok(Work { run, id, attempt, title, instructions, input, results })
 }

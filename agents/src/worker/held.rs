@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use orkestra_runtime::{
-    protocol::{agent::Progress, task::Outcome},
+    protocol::{agent::Progress, check::CheckResult, task::Outcome},
     time::Moment,
 };
 
@@ -20,6 +20,8 @@ pub(super) struct Held {
     pub(super) phase: Phase,
     /// Rare, so it is boxed.
     pub(super) told: Option<Box<Told>>,
+    /// What checks of its files found so far.
+    pub(super) checks: Vec<CheckResult>,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,7 @@ impl Held {
             listed: None,
             phase: Phase::Running,
             told: None,
+            checks: Vec::new(),
         }
     }
 

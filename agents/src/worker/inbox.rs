@@ -12,6 +12,7 @@ use std::{
 use futures::future::BoxFuture;
 use orkestra_runtime::protocol::{
     agent::{Artifact, Progress},
+    check::CheckResult,
     task::Outcome,
     understanding::Understanding,
 };
@@ -28,6 +29,8 @@ pub(super) struct Gathered {
     pub(super) signs: BTreeMap<AttemptKey, Option<Progress>>,
     /// What attempts kept, in that order.
     pub(super) kept: Vec<(AttemptKey, Artifact)>,
+    /// What checks of their files found, in that order.
+    pub(super) checked: Vec<(AttemptKey, Vec<CheckResult>)>,
     /// What the agent understands now, if it said so.
     pub(super) understood: Option<Understanding>,
     /// Attempts that did not end at once and need a task of their own.

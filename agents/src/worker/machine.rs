@@ -221,6 +221,11 @@ impl WorkerMachine {
             let agent = self.profile.id.clone();
             effects.push(Effect::Say(FromAgent::Kept { agent, task, attempt, artifact }));
         }
+        for (key, found) in collected.checked {
+            if let Some(held) = self.held.get_mut(&key) {
+                held.checks.extend(found);
+            }
+        }
         if let Some(understanding) = collected.understood {
             effects.extend(self.understood.hear(now, understanding).map(|it| self.understands(it)));
         }
@@ -256,21 +261,6 @@ impl WorkerMachine {
                 effects.push(self.progressed(key, progress));
             }
         }
-    }
-
-    fn found(&mut self, now: Moment, availability: Availability, effects: &mut Vec<Effect>) {
-        if self.profile.availability != availability {
-            self.profile.availability = availability;
-            effects.push(self.joined());
-        }
-        self.look_later(now);
-    }
-
-    fn look_later(&mut self, now: Moment) {
-        self.look_at = match self.profile.availability {
-            Availability::Available => None,
-            Availability::Unavailable { .. } => Some(now + self.terms.look_every),
-        };
     }
 
     fn redeliver(&mut self, now: Moment, effects: &mut Vec<Effect>) {
@@ -396,5 +386,5 @@ fn handed_back(why: &str) -> Outcome {
 
 fn report_of((task, attempt): AttemptKey, outcome: Outcome, worked: Duration) -> Report {
     let worked_ms = u64::try_from(worked.as_millis()).unwrap_or(u64::MAX);
-    Report { task, attempt, outcome, worked_ms }
+    Report { task, attempt, outcome, worked_ms, checks: Vec::new() }
 }

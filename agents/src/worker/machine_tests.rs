@@ -100,6 +100,7 @@ fn ended(reports: impl IntoIterator<Item = (u64, u32, Outcome, u64)>) -> Effect 
             attempt: Attempt(attempt),
             outcome,
             worked_ms,
+            checks: Vec::new(),
         })
         .collect();
     Effect::Say(FromAgent::Ended { agent: agent(), incarnation: LIFE, reports })

@@ -10,6 +10,8 @@
 //! - after a panic, a hang or a killed process (see [`Terms::restart_on`]) the worker reports,
 //!   hands back what else it held, and ends as failed, so that its supervisor starts it with a fresh
 //!   agent;
+//! - files are checked before and after the agent's code, beside the actor, for tasks that declare
+//!   a workspace;
 //! - draining takes nothing new and ends, at the latest, at its limit.
 //!
 //! What it does not promise: that a cancelled attempt had no effect outside, and that outcomes
@@ -31,6 +33,8 @@ pub use machine::{UNACKNOWLEDGED_MAX, WorkerMachine};
 pub use spec::{AgentFactory, Heart, Introduce, Sink, Terms, WorkerSpec};
 pub use words::{Collected, Effect, Event};
 
+#[cfg(test)]
+mod checks_tests;
 #[cfg(test)]
 mod machine_tests;
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub(super) struct Bench {
     folder: tempfile::TempDir,
 }
 
-struct Hired {
+pub(super) struct Hired {
     worker: WorkerAddress,
     end: JoinHandle<()>,
     said: mpsc::UnboundedReceiver<FromAgent>,
@@ -76,7 +76,7 @@ pub(super) fn bench<A: DynAgent>(capacity: u32, agent: A) -> Bench {
 }
 
 impl Bench {
-    async fn hire(self) -> Hired {
+    pub(super) async fn hire(self) -> Hired {
         let Self { spec, blobs, mut said, folder } = self;
         let (worker, end) = spawn(spec).await.unwrap();
         assert!(matches!(said.recv().await, Some(FromAgent::Joined { .. })));
@@ -87,12 +87,12 @@ impl Bench {
 }
 
 impl Hired {
-    fn assign(&self, batch: Vec<Assignment>) {
+    pub(super) fn assign(&self, batch: Vec<Assignment>) {
         self.worker.send(WorkerMail::ToAgent(ToAgent::Assign(batch))).unwrap();
     }
 
     /// The next ends, whatever else is said before.
-    async fn ended(&mut self) -> Vec<Report> {
+    pub(super) async fn ended(&mut self) -> Vec<Report> {
         loop {
             if let FromAgent::Ended { reports, .. } = self.said.recv().await.unwrap() {
                 return reports;
@@ -100,7 +100,7 @@ impl Hired {
         }
     }
 
-    async fn failure(&mut self) -> Failure {
+    pub(super) async fn failure(&mut self) -> Failure {
         match self.ended().await.remove(0).outcome {
             Outcome::Failed(failure) => failure,
             other => panic!("{other:?}"),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use orkestra_runtime::protocol::{
     agent::{Artifact, Assignment, Availability, FromAgent, Progress},
+    check::CheckResult,
     task::Outcome,
     understanding::Understanding,
 };
@@ -40,6 +41,8 @@ pub struct Collected {
     pub signs: Vec<(AttemptKey, Option<Progress>)>,
     /// What attempts kept, in that order.
     pub kept: Vec<(AttemptKey, Artifact)>,
+    /// What checks of their files found, in that order.
+    pub checked: Vec<(AttemptKey, Vec<CheckResult>)>,
     /// Ends; without an outcome where the attempt was dropped.
     pub ended: Vec<(AttemptKey, Option<Outcome>)>,
     /// What the agent understands now, if it said so.

@@ -165,6 +165,9 @@ impl Auditor {
             | TaskEvent::Retried { task, .. }
             | TaskEvent::ArtifactKept { task, .. }
             | TaskEvent::PersonDecided { task, .. }
+            | TaskEvent::Checked { task, .. }
+            | TaskEvent::Redacted { task, .. }
+            | TaskEvent::Revealed { task, .. }
             | TaskEvent::AskEscalated { task } => (None, Some(*task)),
         }
     }

@@ -2,6 +2,7 @@
 
 use orkestra_runtime::{
     id::{AgentId, Number, RunId, TaskId},
+    protocol::check::{Phase as When, is_blocked},
     time::Wall,
 };
 use serde::{Serialize, Serializer};
@@ -69,8 +70,12 @@ pub(super) const fn type_of(event: &TaskEvent) -> &'static str {
         TaskEvent::Resumed { .. } => "resumed",
         TaskEvent::AgentDrained { .. } => "agent_drained",
         TaskEvent::AgentReturned { .. } => "agent_returned",
+        TaskEvent::Redacted { .. } => "task_redacted",
+        TaskEvent::Revealed { .. } => "task_revealed",
         TaskEvent::BreakerOpened { .. } => "agent_breaker_opened",
         TaskEvent::BreakerClosed { .. } => "agent_breaker_closed",
+        TaskEvent::Checked { phase: When::Pre, .. } => "checks_pre",
+        TaskEvent::Checked { phase: When::Post, .. } => "checks_post",
     }
 }
 
@@ -118,7 +123,10 @@ pub(super) fn details_of(event: &TaskEvent) -> Value {
         }),
         TaskEvent::Failed { reason, .. } => json!({ "reason": reason.to_string() }),
         TaskEvent::Cancelled { reason, .. } => json!({ "reason": reason.to_string() }),
-        TaskEvent::Retried { by, .. } | TaskEvent::AgentReturned { by, .. } => json!({ "by": by }),
+        TaskEvent::Retried { by, .. }
+        | TaskEvent::AgentReturned { by, .. }
+        | TaskEvent::Revealed { by, .. } => json!({ "by": by }),
+        TaskEvent::Redacted { by, what, .. } => json!({ "by": by, "what": what }),
         TaskEvent::ArtifactKept { attempt, artifact, .. } => {
             json!({ "attempt": attempt, "artifact": artifact })
         }
@@ -132,6 +140,11 @@ pub(super) fn details_of(event: &TaskEvent) -> Value {
         TaskEvent::BreakerOpened { until, failures, .. } => {
             json!({ "until": until.to_string(), "failures": failures })
         }
+        TaskEvent::Checked { attempt, results, .. } => json!({
+            "attempt": attempt,
+            "blocked": is_blocked(results),
+            "results": results,
+        }),
         TaskEvent::AgentDescribed { profile } => json!({
             "kind": profile.kind,
             "capacity": profile.capacity,

@@ -14,6 +14,7 @@ use orkestra_runtime::{
     id::{AgentId, Attempt, RunId, TaskId, TaskNo},
     protocol::{
         agent::{AgentProfile, Assignment, Availability, FromAgent, ToAgent},
+        check::Switches,
         payload::{Json, Payload},
         task::Failure,
     },
@@ -176,5 +177,8 @@ fn assignment(number: u64) -> Result<Assignment> {
         results: Vec::new(),
         timeout_ms: None,
         effect_key: format!("s0-t{number}"),
+        workspace: None,
+        checks: Switches::default(),
+        sensitive_output: false,
     })
 }

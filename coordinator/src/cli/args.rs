@@ -94,6 +94,12 @@ Examples:
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look at the folder, the machine and the team, and advise; with --heal, repair.
+    #[command(after_help = "Examples:
+  orkestra doctor
+  orkestra doctor --scenario examples/release-review.toml
+  orkestra doctor --heal")]
+    Doctor(DoctorArgs),
     #[command(flatten)]
     Operate(Operation),
     /// Save what is left of a damaged data directory into a new one.
@@ -160,6 +166,25 @@ pub(super) struct HealthArgs {
     pub(super) incidents: usize,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    /// Look at the agents of this scenario too: their programs and their keys.
+    #[arg(long, value_name = "FILE")]
+    pub(super) scenario: Option<PathBuf>,
+    /// Set an input of the scenario; may be repeated.
+    #[arg(long = "set", value_name = "NAME=VALUE", requires = "scenario")]
+    pub(super) set: Vec<String>,
+    /// Where backups are kept, to see how old the newest is.
+    #[arg(long, value_name = "DIR")]
+    pub(super) backups: Option<PathBuf>,
+    /// Read every blob, not only some.
+    #[arg(long)]
+    pub(super) deep: bool,
+    /// Repair what nothing else would, and list what was done.
+    #[arg(long)]
+    pub(super) heal: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum ScenarioCommand {
     /// Check a scenario file and show all its faults, with line and column.
@@ -205,6 +230,23 @@ pub(super) enum TaskCommand {
         task: String,
         #[command(flatten)]
         run: RunChoice,
+        /// Show what is sensitive as well; who does so is recorded.
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Delete what is sensitive in an ended task, or in a run that has ended, for good.
+    #[command(
+        after_help = "Examples:\n  orkestra task redact interview\n  orkestra task redact --all --run hiring-3"
+    )]
+    Redact {
+        /// The task.
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        task: Option<String>,
+        #[command(flatten)]
+        run: RunChoice,
+        /// In all tasks of the run that --run names.
+        #[arg(long, requires = "run")]
+        all: bool,
     },
     #[command(flatten)]
     Change(TaskChange),

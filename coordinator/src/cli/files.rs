@@ -13,7 +13,8 @@ use crate::{
     },
     output::{Console, Exit, Table},
     pin::pin,
-    scenario::{Scenario, argument_fault, schema},
+    scenario::{Prepared, Scenario, argument_fault, schema},
+    sensitive::given,
     written::Faults,
 };
 
@@ -37,6 +38,21 @@ pub(super) fn read_scenario(file: &Path) -> Result<Scenario, Failure> {
     })
 }
 
+/// What a scenario comes to with these inputs. Nothing is left behind: the files of commits go to a
+/// folder that is removed.
+pub(super) fn prepare_aside(file: &Path, set: &[String]) -> Result<Prepared, Failure> {
+    let scenario = read_scenario(file)?;
+    let (set, _) = given(&scenario, split_set(set)?)?;
+    let folder = std::env::temp_dir().join(format!("orkestra-check-{}", std::process::id()));
+    let prepared = scenario
+        .resolve(&set, |path| {
+            pin(path, &folder).map(|pinned| pinned.repository).map_err(|error| error.to_string())
+        })
+        .and_then(|inputs| scenario.prepare(&inputs));
+    let _ = std::fs::remove_dir_all(&folder);
+    Ok(prepared?)
+}
+
 /// Splits `NAME=VALUE` arguments; tells all that are none.
 pub(super) fn split_set(set: &[String]) -> Result<Vec<(String, String)>, Faults> {
     let mut faults = Vec::new();
@@ -54,20 +70,7 @@ pub(super) fn split_set(set: &[String]) -> Result<Vec<(String, String)>, Faults>
 pub(super) fn scenario(command: &ScenarioCommand, console: &mut Console) -> Result<Exit, Failure> {
     match command {
         ScenarioCommand::Check { file, set } => {
-            let scenario = read_scenario(file)?;
-            let set = split_set(set)?;
-            // Checking leaves nothing behind, so the commit's files go to a folder that is removed.
-            let folder =
-                std::env::temp_dir().join(format!("orkestra-check-{}", std::process::id()));
-            let prepared = scenario
-                .resolve(&set, |path| {
-                    pin(path, &folder)
-                        .map(|pinned| pinned.repository)
-                        .map_err(|error| error.to_string())
-                })
-                .and_then(|inputs| scenario.prepare(&inputs));
-            let _ = std::fs::remove_dir_all(&folder);
-            let prepared = prepared?;
+            let prepared = prepare_aside(file, set)?;
             console.say(format!(
                 "{}: {} tasks for {} agents, no fault (scenario {}, input {})",
                 file.display(),

@@ -7,17 +7,19 @@ use orkestra_runtime::{
     id::{AgentId, RunId, TaskId},
     time::Now,
 };
+use serde::Serialize;
 
 use crate::{
     audit::{AuditFilter, AuditRow},
     cli::{
         args::{AuditArgs, RunChoice},
-        show, when,
+        redact, show, when,
     },
     door::{no_run, no_task},
     inspect::Inspection,
     output::{Console, Exit, size},
-    task::{Answer, Query},
+    sensitive::Revealed,
+    task::{Answer, Query, view::TaskView},
 };
 
 /// The states that a task can be in.
@@ -40,6 +42,14 @@ const ROOM_MIN: u64 = 1024 * 1024;
 fn room_left(folder: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
+/// A task, with what is sensitive in it.
+#[derive(Serialize)]
+struct Both<'a> {
+    #[serde(flatten)]
+    task: &'a TaskView,
+    revealed: &'a Revealed,
 }
 
 /// A data directory, opened for looking.
@@ -111,12 +121,23 @@ impl<'a> Looking<'a> {
         Err(no_run(run, &runs))
     }
 
-    pub(super) fn task_get(&mut self, task: &str, choice: &RunChoice) -> Result<Exit> {
+    /// Shows a task, and what was revealed of it.
+    pub(super) fn task_get(
+        &mut self,
+        (task, choice): (&str, &RunChoice),
+        revealed: Option<&Revealed>,
+    ) -> Result<Exit> {
         let (run, id) = (self.run(choice)?, TaskId::new(task)?);
         self.check_run(&run)?;
         match self.answer(&Query::Task(run.clone(), id.clone())) {
             Answer::Task(Some(task)) => {
-                self.console.item(&task, |task| show::task(task))?;
+                let Some(revealed) = revealed else {
+                    self.console.item(&task, |task| show::task(task))?;
+                    return Ok(Exit::Done);
+                };
+                let both = Both { task: &task, revealed };
+                let shown = |both: &Both<'_>| show::task(both.task) + &redact::shown(both.revealed);
+                self.console.item(&both, shown)?;
                 Ok(Exit::Done)
             }
             _ => Err(no_task(&run, &id)),

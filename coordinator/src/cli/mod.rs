@@ -9,11 +9,14 @@ mod bench;
 mod change;
 mod compact;
 mod context;
+mod doctor;
 mod failure;
 mod files;
+mod guard;
 mod health;
 mod look;
 mod parse;
+mod redact;
 mod run;
 mod settings;
 mod show;
@@ -77,6 +80,10 @@ fn run(cli: Cli, console: &mut Console) -> Result<Exit, Failure> {
         command => {
             let settings = Settings::load(&common)?;
             settings.begin_log(common.verbose);
+            if matches!(command, Command::Run(_)) {
+                // Before any other thread is there, and anything is read that is secret.
+                guard::guard()?;
+            }
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .enable_all()
                 .build()
@@ -107,8 +114,16 @@ async fn serve(
             let mut looking = Looking::at(data_dir, console, now).await?;
             looking.task_list(&run, state.as_deref(), limit)?
         }
-        Command::Task(TaskCommand::Get { task, run }) => {
-            Looking::at(data_dir, console, now).await?.task_get(&task, &run)?
+        Command::Task(TaskCommand::Get { task, run, reveal }) => {
+            let asking = Asking { settings, clock };
+            let revealed =
+                if reveal { Some(redact::reveal(&task, &run, &asking).await?) } else { None };
+            let mut looking = Looking::at(data_dir, console, now).await?;
+            looking.task_get((&task, &run), revealed.as_ref())?
+        }
+        Command::Task(TaskCommand::Redact { task, run, all: _ }) => {
+            let asking = Asking { settings, clock };
+            redact::redact((task.as_deref(), &run), &asking, console).await?
         }
         Command::Task(TaskCommand::Change(command)) => {
             change::task(&command, &Asking { settings, clock }, console).await?
@@ -138,6 +153,7 @@ async fn serve(
         Command::Health(args) => {
             health::show(&args, Looking::at(data_dir, console, now).await?, data_dir).await?
         }
+        Command::Doctor(args) => return doctor::doctor(&args, settings, console, clock).await,
         Command::Operate(Operation::Backup { into }) => {
             backup::backup(data_dir, &into, console, &clock).await?
         }

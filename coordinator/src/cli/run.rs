@@ -13,6 +13,7 @@ use orkestra_agents::kinds::function::BlockingPool;
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{Fabric, embedded::Embedded},
+    protocol::check::{Switch, Switches},
     supervise::SupervisionLog,
     time::{Clock, SystemClock, Wall},
 };
@@ -26,6 +27,7 @@ use crate::{
     output::{Console, Exit, Format},
     pin::pin,
     scenario::Prepared,
+    sensitive::given,
     shard::actor::Settings as ShardPace,
     system::{System, SystemSpec},
     team,
@@ -69,7 +71,13 @@ pub(super) async fn run(
 /// Reads the scenario, and pins its inputs.
 fn prepare(args: &RunArgs, data_dir: &Path, console: &mut Console) -> Result<Prepared, Failure> {
     let scenario = files::read_scenario(&args.file)?;
-    let set = files::split_set(&args.set)?;
+    let (set, in_the_open) = given(&scenario, files::split_set(&args.set)?)?;
+    for name in in_the_open {
+        console.warn(format!(
+            "input {name} is sensitive, and everybody on this machine can see it on the command line: \
+             write --set {name}=@FILE or --set {name}=env:NAME"
+        ))?;
+    }
     let mut notes = Vec::new();
     let inputs = scenario.resolve(&set, |path| {
         let pinned = pin(path, &data_dir.join("workspaces")).map_err(|error| error.to_string())?;
@@ -185,23 +193,27 @@ fn spec(
     fabric: Arc<dyn Fabric>,
     (log, clock): (SupervisionLog, Arc<SystemClock>),
 ) -> Result<SystemSpec> {
-    let config = &settings.config;
     let mut spec = bare_spec(settings, fabric, clock)?;
+    let shared = shared(settings);
+    let members = prepared.agents.iter().map(|agent| team::member(agent, &shared));
+    spec.members = members.filter_map(Result::transpose).collect::<Result<_>>()?;
+    spec.people = team::people(&prepared.agents);
+    spec.log = log;
+    spec.door = Some(settings.config.data_dir.clone());
+    Ok(spec)
+}
+
+/// What the agents of a team share, as it is configured.
+pub(super) fn shared(Settings { config }: &Settings) -> team::Shared {
     let threads = |most: std::num::NonZeroU32| usize::try_from(most.get()).unwrap_or(usize::MAX);
-    let shared = team::Shared {
+    team::Shared {
         pool: BlockingPool::with_lost_max(
             threads(config.agents_blocking_threads),
             threads(config.agents_lost_threads_max),
         ),
         output_max: config.agents_output_max.0,
         beat_every: config.tasks_beat_every,
-    };
-    let members = prepared.agents.iter().map(|agent| team::member(agent, &shared));
-    spec.members = members.filter_map(Result::transpose).collect::<Result<_>>()?;
-    spec.people = team::people(&prepared.agents);
-    spec.log = log;
-    spec.door = Some(config.data_dir.clone());
-    Ok(spec)
+    }
 }
 
 /// A node as it is configured, without agents, whose starts and ends are told nowhere.
@@ -216,6 +228,8 @@ pub(super) fn bare_spec(
     tasks.poison_after = config.tasks_poison_after.get();
     tasks.breaker_failures = u32::try_from(config.breaker_failures).unwrap_or(u32::MAX);
     tasks.breaker_cooldown = config.breaker_cooldown;
+    let off = config.checks_off.0.iter().map(|check| (*check, Switch::Off));
+    tasks.checks = Switches(off.collect());
     tasks.losses_max = config.tasks_losses_max.get();
     tasks.assign_sweep = config.sweeps_assign_every;
     tasks.health_sweep = config.sweeps_health_every;
@@ -227,6 +241,9 @@ pub(super) fn bare_spec(
     spec.node = config.node_name.clone();
     spec.pace = ShardPace {
         snapshot_every: u64::from(config.journal_snapshot_every_records.get()),
+        snapshot_bytes: config.journal_snapshot_every_bytes.0,
+        records_kept: config.journal_keep_records,
+        bytes_kept: config.journal_keep_bytes.0,
         ..ShardPace::default()
     };
     spec.tolerance = Tolerance {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use orkestra_runtime::{
     id::AgentId,
-    protocol::payload::Payload,
+    protocol::{check::CheckResult, payload::Payload},
     time::{Now, Wall},
 };
 
@@ -63,7 +63,19 @@ pub(super) fn task(task: &TaskView) -> String {
         let size = output::size(artifact.bytes);
         line("artifact", &format!("{} ({size}, blob {})", artifact.name, artifact.blob));
     }
+    for check in &task.checks {
+        let CheckResult { check_name, level, message, details, suggestion, .. } = check;
+        let more = [details, suggestion].into_iter().filter(|text| !text.is_empty());
+        let more: Vec<String> = more.map(|text| format!("; {text}")).collect();
+        let title = check_name.title();
+        line("check", &format!("{level:<8} {title}: {message}{}", more.concat()));
+    }
     line("output", &task.output.as_ref().map(payload).unwrap_or_default());
+    let deleted = task.redacted.as_ref().map(|deleted| {
+        let what: Vec<&str> = deleted.what.iter().map(|part| part.as_str()).collect();
+        format!("{} at {} by {}", what.join(", "), deleted.at, deleted.by)
+    });
+    line("deleted", &deleted.unwrap_or_default());
     text
 }
 
@@ -72,6 +84,7 @@ fn payload(payload: &Payload) -> String {
         Payload::Inline(json) if json.as_str() == "null" => String::new(),
         Payload::Inline(json) => json.as_str().to_owned(),
         Payload::Blob { name, bytes } => format!("blob {name} ({})", output::size(*bytes)),
+        Payload::Sensitive { .. } => payload.to_string(),
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn of(tasks: Vec<Arc<TaskSpec>>) -> Vec<Vec<Arc<TaskSpec>>> {
 fn bytes_of(task: &TaskSpec) -> usize {
     let input = match &task.input {
         Payload::Inline(json) => json.as_str().len(),
-        Payload::Blob { .. } => 100,
+        Payload::Blob { .. } | Payload::Sensitive { .. } => 100,
     };
     let needs: usize =
         task.dependencies.iter().map(|dependency| dependency.on.as_str().len() + 80).sum();

@@ -6,7 +6,7 @@ use orkestra_runtime::id::NodeId;
 
 use super::{
     layers::{Found, Origin},
-    words::{Bytes, Listen, LogLevel, Word},
+    words::{Bytes, Checks, Listen, LogLevel, Word},
 };
 
 /// A key, for whoever asks what there is.
@@ -72,6 +72,12 @@ keys! {
         "what is logged: error, warn, info, debug, trace, or directives";
     "journal.snapshot_every_records", journal_snapshot_every_records: NonZeroU32 = "10000",
         "after how many records of the journal a snapshot is taken";
+    "journal.snapshot_every_bytes", journal_snapshot_every_bytes: Bytes = "128MiB",
+        "after how many bytes of records a snapshot is taken, if that is sooner";
+    "journal.keep_records", journal_keep_records: u64 = "100000",
+        "how many records behind the older of two snapshots are kept for audits";
+    "journal.keep_bytes", journal_keep_bytes: Bytes = "1GiB",
+        "how many bytes of records are kept for audits, if that is less";
     "tasks.lease", tasks_lease: Duration = "30s",
         "how long an attempt is believed to go on without a sign of its worker";
     "tasks.beat_every", tasks_beat_every: Duration = "5s",
@@ -96,6 +102,8 @@ keys! {
         "how often the health of the team is judged for the record";
     "sweeps.recovery_every", sweeps_recovery_every: Duration = "10m",
         "how often tasks in progress that nobody holds are looked for";
+    "checks.off", checks_off: Checks = "",
+        "checks before and after tasks that this node does not make, unless a task asks for them";
     "context.snapshot_every", context_snapshot_every: Duration = "10m",
         "how long after something happened a snapshot of the context is taken";
     "agents.blocking_threads", agents_blocking_threads: NonZeroU32 = "32",

@@ -28,6 +28,15 @@ fn defaults_hold_when_nobody_says_anything() {
 }
 
 #[test]
+fn a139_checks_are_switched_off_for_a_node_by_name() {
+    let config = load("[checks]\noff = 'git_clean, disk_space'\n", &[], &[]).unwrap();
+    assert_eq!(config.value("checks.off").unwrap(), "git_clean, disk_space");
+    let faults = load("[checks]\noff = 'git_claen'\n", &[], &[]).unwrap_err().faults;
+    let told = "there is no check \"git_claen\"; did you mean \"git_clean\"?";
+    assert!(faults[0].message.contains(told), "{:?}", faults[0]);
+}
+
+#[test]
 fn flags_come_before_environment_before_file() {
     let file = "[tasks]\nlease = '60s'\npoison_after = 7\nretain_count = 1\n";
     let env =

@@ -2,9 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use orkestra_runtime::id::NodeId;
+use orkestra_runtime::{id::NodeId, protocol::check::CheckName};
 
-use crate::written::{parse_bytes, parse_duration, show_bytes, show_duration};
+use crate::written::{did_you_mean, parse_bytes, parse_duration, show_bytes, show_duration};
 
 /// A kind of value: how it is read and shown. The error says what is wrong with a text.
 pub(super) trait Word: Sized {
@@ -107,6 +107,30 @@ impl Word for Listen {
     }
     fn show(&self) -> String {
         self.0.map(|address| address.to_string()).unwrap_or_default()
+    }
+}
+
+/// Checks by name, with commas between: `git_clean, disk_space`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checks(pub std::collections::BTreeSet<CheckName>);
+
+impl Word for Checks {
+    const KIND: &'static str = "a list of checks";
+    fn read(text: &str) -> Result<Self, String> {
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let known = |name: &str| {
+            CheckName::named(name).ok_or_else(|| {
+                let all = CheckName::ALL.map(CheckName::as_str);
+                let help = did_you_mean(name, all);
+                let help = help.map(|help| format!("; {help}")).unwrap_or_default();
+                format!("there is no check {name:?}{help}")
+            })
+        };
+        names.map(known).collect::<Result<_, _>>().map(Self)
+    }
+    fn show(&self) -> String {
+        let names: Vec<&str> = self.0.iter().map(|check| check.as_str()).collect();
+        names.join(", ")
     }
 }
 

@@ -1,6 +1,8 @@
 //! Whoever minds the door: carries out what is asked, at a node that is at work as in a folder that
 //! is opened for one change.
 
+use std::path::PathBuf;
+
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::Durability,
@@ -14,13 +16,15 @@ use serde_json::Value;
 
 use super::{
     asker::Asker,
-    report::{Changed, Decided, NodeStatus, Stands, Status},
+    report::{Changed, Decided, Healed, NodeStatus, Redacted, Stands, Status},
     request::{Reason, Request},
 };
 use crate::{
     client::Tasks,
     context::{ContextChange, Contexts},
     ops,
+    safety::heal::heal,
+    sensitive::Deleted,
     system::Means,
     task::{
         Answer, Query,
@@ -36,6 +40,8 @@ pub(crate) struct Identity {
     pub(crate) name: NodeId,
     pub(crate) boot: u64,
     pub(crate) durability: Durability,
+    /// Where its data is, and the folders of its attempts.
+    pub(crate) folder: PathBuf,
     /// Whether it is at work, and not here for one change only.
     pub(crate) is_at_work: bool,
 }
@@ -117,6 +123,9 @@ impl Clerk {
                 let changed = tasks.undrain(agent, &by).await?;
                 told(&self.stands("returned", Thing::Agent(agent.clone()), changed))
             }
+            Request::TaskRedact { .. } | Request::RunRedact { .. } | Request::TaskReveal { .. } => {
+                self.sensitive(request, before(request, found)?, &by).await
+            }
             Request::ContextSnapshot { note } => {
                 let note = note.as_str().to_owned();
                 told(&self.contexts().change(&ContextChange::Snapshot { note }, &by).await?)
@@ -129,10 +138,25 @@ impl Clerk {
                 let change = ContextChange::Phase { phase: *phase };
                 told(&self.contexts().change(&change, &by).await?)
             }
+            Request::DoctorHeal {} => {
+                let Identity { folder, name, .. } = &self.identity;
+                let actions = heal(tasks, folder, name).await?;
+                told(&Healed { actions, pid: self.pid() })
+            }
             Request::Compact { keep_records } => {
                 told(&ops::compact(&self.means, *keep_records).await?)
             }
         }
+    }
+
+    /// Shows what is sensitive, or deletes it.
+    async fn sensitive(&self, request: &Request, before: Before, by: &str) -> Result<Value> {
+        let Before { run, task, .. } = before;
+        if let Request::TaskReveal { task, .. } = request {
+            return told(&self.tasks.reveal(&run, task, by).await?);
+        }
+        let Deleted { tasks, blobs } = self.tasks.redact(&run, task.as_ref(), by).await?;
+        told(&Redacted { run, task, tasks, blobs })
     }
 
     /// Says for whoever asks what they say about a task.

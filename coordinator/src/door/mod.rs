@@ -39,7 +39,7 @@ pub(crate) use asker::Asker;
 pub(crate) use clerk::{Clerk, Identity};
 pub use client::Link;
 pub use message::{Code, VERSION};
-pub use report::{Changed, Decided, NodeStatus, RunStatus, Stands, Status};
+pub use report::{Changed, Decided, Healed, NodeStatus, Redacted, RunStatus, Stands, Status};
 pub use request::{REASON_BYTES_MAX, Reason, Request};
 pub(crate) use serve::child;
 pub(crate) use target::{no_run, no_task};

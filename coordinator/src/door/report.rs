@@ -6,7 +6,7 @@ use orkestra_runtime::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::task::view::RunView;
+use crate::{safety::heal::Action, task::view::RunView};
 
 /// How many runs that go on a status names.
 const RUNS_MAX: usize = 100;
@@ -73,6 +73,20 @@ pub struct Stands {
     /// The process that is at work in the folder; none if nobody is.
     #[serde(default)]
     pub pid: Option<u32>,
+}
+
+/// What a deletion of what is sensitive came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redacted {
+    /// The run.
+    pub run: RunId,
+    /// The task; none for all of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// Of how many tasks something was deleted that was not deleted before.
+    pub tasks: u64,
+    /// How many blobs are gone.
+    pub blobs: u64,
 }
 
 /// What goes on in a folder.
@@ -157,4 +171,13 @@ impl RunStatus {
             paused: run.paused.as_ref().map(ToString::to_string),
         }
     }
+}
+
+/// What was repaired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Healed {
+    /// What was done, in that order.
+    pub actions: Vec<Action>,
+    /// The process that did it, if one was at work.
+    pub pid: Option<u32>,
 }

@@ -147,6 +147,31 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         keep_records: Option<u64>,
     },
+    /// Repairs what nothing else would; answered by [`Healed`](super::Healed).
+    DoctorHeal {},
+    /// Deletes what is sensitive in an ended task; answered by [`Redacted`](super::Redacted).
+    TaskRedact {
+        /// Its run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
+        /// The task.
+        task: TaskId,
+    },
+    /// Deletes what is sensitive in a run that has ended; answered by
+    /// [`Redacted`](super::Redacted).
+    RunRedact {
+        /// The run, which is never guessed.
+        run: RunId,
+    },
+    /// Shows what is sensitive in a task, and records who asked; answered by
+    /// [`Revealed`](crate::sensitive::Revealed).
+    TaskReveal {
+        /// Its run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
+        /// The task.
+        task: TaskId,
+    },
 }
 
 impl Request {
@@ -162,13 +187,16 @@ impl Request {
             | Self::ContextSnapshot { .. }
             | Self::ContextRestore { .. }
             | Self::ContextPhase { .. }
-            | Self::Compact { .. } => Target::Node,
+            | Self::Compact { .. }
+            | Self::DoctorHeal {} => Target::Node,
             Self::TaskCancel { run, task, .. }
             | Self::TaskRetry { run, task }
             | Self::TaskApprove { run, task, .. }
             | Self::TaskReject { run, task, .. }
-            | Self::TaskAnswer { run, task, .. } => Target::Task(run.as_ref(), task),
-            Self::RunCancel { run, .. } => Target::Run(Some(run)),
+            | Self::TaskAnswer { run, task, .. }
+            | Self::TaskRedact { run, task }
+            | Self::TaskReveal { run, task } => Target::Task(run.as_ref(), task),
+            Self::RunCancel { run, .. } | Self::RunRedact { run } => Target::Run(Some(run)),
             Self::Pause { run, .. } | Self::Resume { run, .. } => {
                 run.as_ref().map_or(Target::Node, |run| Target::Run(Some(run)))
             }

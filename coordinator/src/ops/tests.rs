@@ -32,7 +32,7 @@ async fn large(work: Work, _: Context) -> Result<Json, Failure> {
 }
 
 fn graph() -> Vec<TaskSpec> {
-    (0..TASKS).map(|n| TaskSpec::named(&format!("t{n}")).unwrap()).collect()
+    (0..TASKS).map(|n| TaskSpec::named(format!("t{n}")).unwrap()).collect()
 }
 
 fn run() -> RunId {

@@ -59,6 +59,12 @@ pub struct CommandConfig {
     pub secrets: BTreeMap<String, SecretSource>,
     /// How many bytes of memory it may use.
     pub memory_max: Option<u64>,
+    /// How long each of its processes may compute.
+    pub cpu_max: Option<Duration>,
+    /// How many files each of its processes may have open at once.
+    pub open_files_max: Option<u64>,
+    /// How many bytes the largest file may have that it writes.
+    pub file_max: Option<u64>,
     /// How many bytes it may put out.
     pub output_max: Option<u64>,
     /// The exit codes that mean success.
@@ -175,6 +181,9 @@ fn of_commands(written: &AgentWritten) -> Vec<&'static str> {
         ("env", written.env.is_some()),
         ("secrets", !written.secrets.is_empty()),
         ("memory_max", written.memory_max.is_some()),
+        ("cpu_max", written.cpu_max.is_some()),
+        ("open_files_max", written.open_files_max.is_some()),
+        ("file_max", written.file_max.is_some()),
         ("output_max", written.output_max.is_some()),
         ("success_codes", written.success_codes.is_some()),
         ("stdin", written.stdin.is_some()),
@@ -228,12 +237,16 @@ fn check_command(written: &AgentWritten, at: &Path, findings: &mut Findings<'_>)
         };
         secrets.insert(name.clone(), source);
     }
+    let cpu_max = duration(written.cpu_max.as_ref(), &at.key("cpu_max"), findings);
     let mut bytes = |text: &Option<String>, key: &str| {
         findings.keep(&at.key(key), text.as_deref().map(parse_bytes).transpose()).flatten()
     };
     CommandConfig {
         memory_max: bytes(&written.memory_max, "memory_max"),
         output_max: bytes(&written.output_max, "output_max"),
+        file_max: bytes(&written.file_max, "file_max"),
+        cpu_max,
+        open_files_max: written.open_files_max,
         argv,
         cwd: written.cwd.clone(),
         protocol,

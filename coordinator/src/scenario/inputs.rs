@@ -49,6 +49,8 @@ pub struct InputDeclaration {
     pub default: Option<Value>,
     /// One line for people; may be empty.
     pub description: String,
+    /// Whether it may have to be deleted.
+    pub sensitive: bool,
 }
 
 impl InputValue {
@@ -96,6 +98,7 @@ impl Scenario {
             kind: input.kind,
             default: input.default.clone(),
             description: input.description.clone(),
+            sensitive: input.sensitive,
         });
         declared.collect()
     }
@@ -125,6 +128,8 @@ impl Scenario {
             let at = Path::root().key("inputs").key(name).key("default");
             let value = match (given.get(name.as_str()), &input.default) {
                 (Some(text), _) => read_text(input.kind, text, &mut repository).map_err(|why| {
+                    let hidden = || "its value, which is not shown, is not of its type".to_owned();
+                    let why = if input.sensitive { hidden() } else { why };
                     findings.add_outside(name, format!("input {name:?}: {why}"), None);
                 }),
                 (None, Some(default)) => read_default(input.kind, default, &mut repository)

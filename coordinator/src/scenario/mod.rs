@@ -13,13 +13,17 @@
 mod agents;
 mod ask_words;
 mod asks;
+mod check_words;
+mod checks;
 mod graph;
 mod hash;
 mod inputs;
 mod names;
 mod prepare;
+mod sensitive;
 mod task_words;
 mod tasks;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -33,6 +37,7 @@ use serde_json::Value;
 
 pub use agents::{AgentConfig, AgentKind, CommandConfig, RestartConfig, SecretSource};
 pub use inputs::{InputDeclaration, InputValue, Inputs, Repository, argument_fault};
+pub use sensitive::SensitiveInputs;
 pub use words::{InputType, Protocol, RestartOn, RestartPolicy, Stdin};
 
 use crate::written::{Faults, Findings, Path, Source, check};
@@ -71,8 +76,10 @@ pub struct Prepared {
     pub report: Option<Place>,
     /// SHA-256 in hex of what the file says, however it is written.
     pub scenario_hash: String,
-    /// SHA-256 in hex of the inputs; a repository counts by its commit.
+    /// SHA-256 in hex of the inputs that are not sensitive; a repository counts by its commit.
     pub input_hash: String,
+    /// The other inputs.
+    pub sensitive_inputs: SensitiveInputs,
 }
 
 /// A place in the output of a task.
@@ -114,6 +121,7 @@ impl Scenario {
         }
         let fixed = tasks::check_tasks(&written, &agents, &mut findings);
         names::check_templates(&written, &mut findings);
+        sensitive::check_sensitive(&written, &mut findings);
         findings.finish()?;
         let value = serde_json::to_value(&written).unwrap_or(Value::Null);
         let folder =

@@ -41,6 +41,18 @@ pub(super) fn check_templates(written: &Written, findings: &mut Findings<'_>) {
                 }
             }
         }
+        if let Some(workspace) = &task.workspace {
+            let place = at.key("workspace");
+            let single = [
+                ("dir", Some(workspace.dir.as_str())),
+                ("output_dir", workspace.output_dir.as_deref()),
+                ("output_file", workspace.output_file.as_deref()),
+            ];
+            checker.texts(single, &place, &variables);
+            for (index, text) in workspace.input_files.iter().enumerate() {
+                checker.text(text, &place.key("input_files").index(index), &variables);
+            }
+        }
         if let Some(input) = &task.input {
             let place = at.key("input");
             match Shape::compile(checker.environment, input) {

@@ -1,6 +1,6 @@
 //! From a scenario and its inputs to agents and tasks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use minijinja::{Environment, Value as Rendered};
 use orkestra_runtime::{
@@ -16,9 +16,11 @@ use super::{
     AgentConfig, AgentKind, Inputs, Place, Prepared, Scenario,
     graph::order,
     hash::hash,
-    task_words::{NeedFull, NeedKind, NeedWritten, TaskWritten},
+    sensitive::apart,
+    task_words::TaskWritten,
     tasks::Fixed,
-    text::{Shape, Text, environment, rendered},
+    templates::Templates,
+    text::{Text, environment, rendered},
     words::PlaceWritten,
 };
 use crate::written::{Faults, Findings, Path, did_you_mean};
@@ -34,7 +36,8 @@ impl Scenario {
         let environment = environment();
         let names = self.template_names(inputs);
         let agents = self.fill_agents(&environment, &names, &mut findings);
-        let mut expansion = Expansion { findings, made: Vec::new(), left_out: HashMap::new() };
+        let (folder, made) = (self.folder.clone(), Vec::new());
+        let mut expansion = Expansion { findings, folder, made, left_out: HashMap::new() };
         for (index, (task, fixed)) in self.written.tasks.iter().zip(&self.fixed).enumerate() {
             let at = Path::root().key("tasks").index(index);
             expansion.expand(&environment, task, fixed, (&names, &at));
@@ -45,7 +48,13 @@ impl Scenario {
         let place = |written: &Option<PlaceWritten>, key: &str, findings: &mut Findings<'_>| {
             let written = written.as_ref()?;
             let at = Path::root().key("scenario").key(key).key("task");
-            if findings.any() || tasks.iter().any(|task| task.id.as_str() == written.task) {
+            let found = tasks.iter().find(|task| task.id.as_str() == written.task);
+            if found.is_some_and(|task| task.sensitive.output) {
+                let why =
+                    format!("the output of task {:?} is sensitive: it is not shown", written.task);
+                findings.add(&at, why, None);
+            }
+            if findings.any() || found.is_some() {
                 let task = findings.keep(&at, TaskId::new(&written.task))?;
                 return Some(Place { task, pointer: written.pointer.clone() });
             }
@@ -60,7 +69,7 @@ impl Scenario {
         findings.finish()?;
         let workers = agents.iter().filter(|agent| agent.kind != AgentKind::Person);
         let capacity = workers.fold(0_u32, |sum, agent| sum.saturating_add(agent.capacity));
-        let hashed = inputs.iter().map(|(name, value)| (name.clone(), value.hashed())).collect();
+        let (hashed, sensitive_inputs) = apart(&self.written, inputs);
         Ok(Prepared {
             name: head.name.clone(),
             title: head.title.clone(),
@@ -72,7 +81,8 @@ impl Scenario {
             verdict,
             report,
             scenario_hash: self.hash.clone(),
-            input_hash: hash(&Value::Object(hashed)),
+            input_hash: hash(&hashed),
+            sensitive_inputs,
         })
     }
 
@@ -138,49 +148,10 @@ struct Made {
 
 struct Expansion<'f> {
     findings: Findings<'f>,
+    /// The folder of the scenario's file.
+    folder: String,
     made: Vec<Made>,
     left_out: HashMap<TaskId, Path>,
-}
-
-/// The templates of one task, compiled once for all its repetitions.
-struct Templates<'t> {
-    id: Text<'t>,
-    title: Text<'t>,
-    instructions: Text<'t>,
-    parent: Option<Text<'t>>,
-    when: Option<Text<'t>>,
-    needs: Vec<(Text<'t>, DependencyKind)>,
-    input: Option<Shape<'t>>,
-}
-
-impl<'t> Templates<'t> {
-    fn compile(environment: &'t Environment<'t>, task: &'t TaskWritten) -> Result<Self, String> {
-        let text = |text: &'t str| Text::compile(environment, text);
-        let need = |need: &'t NeedWritten| match need {
-            NeedWritten::Name(name) => Ok((text(name)?, DependencyKind::Hard)),
-            NeedWritten::Full(full) => Ok((text(&full.task)?, kind(full))),
-        };
-        Ok(Self {
-            id: text(&task.id)?,
-            title: text(&task.title)?,
-            instructions: text(&task.instructions)?,
-            parent: task.parent.as_deref().map(text).transpose()?,
-            when: task.when.as_deref().map(text).transpose()?,
-            needs: task.needs.iter().map(need).collect::<Result<_, String>>()?,
-            input: task.input.as_ref().map(|v| Shape::compile(environment, v)).transpose()?,
-        })
-    }
-}
-
-fn kind(need: &NeedFull) -> DependencyKind {
-    match need.kind {
-        NeedKind::Hard => DependencyKind::Hard,
-        NeedKind::Soft => DependencyKind::Soft,
-        NeedKind::Conditional => DependencyKind::Conditional {
-            pointer: need.pointer.clone().unwrap_or_default(),
-            equals: need.equals.as_ref().map_or_else(|| "null".to_owned(), Value::to_string),
-        },
-    }
 }
 
 impl Expansion<'_> {
@@ -245,7 +216,11 @@ impl Expansion<'_> {
             }
         }
         if let Some(input) = &templates.input {
-            let value = input.value(names).map_err(of("input"))?;
+            let value = input.value(names).map_err(|why| {
+                // Why a template fails may show what it was filled with.
+                let hidden = "the template fails on a sensitive value, which is not shown";
+                of("input")(if fixed.sensitive.input { hidden.to_owned() } else { why })
+            })?;
             let json = Json::of(&value).map_err(|error| of("input")(error.to_string()))?;
             spec.input = Payload::Inline(json);
         }
@@ -269,6 +244,11 @@ impl Expansion<'_> {
         spec.retry = fixed.retry;
         (spec.timeout_ms, spec.deadline_ms) = (fixed.timeout_ms, fixed.deadline_ms);
         spec.ask.clone_from(&fixed.ask);
+        spec.sensitive = fixed.sensitive;
+        spec.checks = fixed.checks.clone();
+        if let Some(texts) = &templates.workspace {
+            spec.workspace = texts.fill(names, &self.folder)?.map(Box::new);
+        }
         self.made.push(Made { spec, at: at.clone(), written_needs });
         Ok(())
     }
@@ -285,9 +265,11 @@ impl Expansion<'_> {
                 self.findings.add(&at.key("id"), message, None);
             }
         }
+        let hidden = (0..).zip(&made).filter(|(_, made)| made.spec.sensitive.output);
+        let sensitive: BTreeSet<usize> = hidden.map(|(index, _)| index).collect();
         let mut needs: Vec<Vec<usize>> = Vec::with_capacity(made.len());
         for made in &mut made {
-            needs.push(self.tie(made, &known));
+            needs.push(self.tie(made, &known, &sensitive));
         }
         for Made { spec, at, .. } in &made {
             if let Some(parent) = &spec.parent
@@ -315,13 +297,25 @@ impl Expansion<'_> {
     }
 
     /// The positions of what a task needs. Soft needs of what was left out are dropped.
-    fn tie(&mut self, made: &mut Made, known: &HashMap<TaskId, usize>) -> Vec<usize> {
+    fn tie(
+        &mut self,
+        made: &mut Made,
+        known: &HashMap<TaskId, usize>,
+        sensitive: &BTreeSet<usize>,
+    ) -> Vec<usize> {
         let mut tied = Vec::with_capacity(made.spec.dependencies.len());
         let mut kept = Vec::with_capacity(made.spec.dependencies.len());
         let needs = std::mem::take(&mut made.spec.dependencies).into_iter();
         for (need, written) in needs.zip(&made.written_needs) {
             let at = || made.at.key("needs").index(*written);
             if let Some(index) = known.get(&need.on) {
+                if need.kind.is_conditional() && sensitive.contains(index) {
+                    let on = need.on.as_str();
+                    let message = format!(
+                        "the output of task {on:?} is sensitive: nothing may depend on what it says"
+                    );
+                    self.findings.add(&at(), message, None);
+                }
                 tied.push(*index);
                 kept.push(need);
             } else if !self.left_out.contains_key(&need.on) {

@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ask_words::AskWritten;
+use super::{
+    ask_words::AskWritten,
+    check_words::{SwitchWritten, WorkspaceWritten},
+};
 
 /// A task, or with `repeat` many.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -35,6 +38,12 @@ pub(super) struct TaskWritten {
     /// What people are asked: the task waits for them and not for an agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ask: Option<AskWritten>,
+    /// The files that it works on: its worker checks them before and after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) workspace: Option<WorkspaceWritten>,
+    /// Which checks before and after it are made otherwise than by default.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) checks: BTreeMap<String, SwitchWritten>,
     /// What must have happened first. Names are templates; an empty one is left out.
     #[serde(default)]
     pub(super) needs: Vec<NeedWritten>,
@@ -51,9 +60,24 @@ pub(super) struct TaskWritten {
     /// What its agent is given. Strings are templates; one that is exactly one expression keeps
     /// the type of what it yields.
     pub(super) input: Option<Value>,
+    /// Which of its contents may have to be deleted (`orkestra task redact`): they stand in no
+    /// journal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) sensitive: Vec<PartWritten>,
     /// Makes a task for each combination: for each variable, its values are 0 to below its number.
     #[serde(default)]
     pub(super) repeat: BTreeMap<String, u32>,
+}
+
+/// A content of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub(super) enum PartWritten {
+    /// What its agent is given.
+    Input,
+    /// What its agent answers, and the artifacts it keeps.
+    Output,
 }
 
 /// How much a task matters, by name or number.

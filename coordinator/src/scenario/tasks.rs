@@ -6,14 +6,17 @@ use orkestra_runtime::{
     id::{AgentId, Capability},
     protocol::{
         ask::Ask,
-        task::{Priority, RetryPolicy},
+        check::Switches,
+        task::{Priority, RetryPolicy, Sensitive},
     },
 };
 
 use super::{
     agents::{AgentConfig, AgentKind, duration},
     asks::check_ask,
+    checks::check_switches,
     inputs::is_variable,
+    sensitive::of_task,
     task_words::{
         NeedKind, NeedWritten, PriorityName, PriorityWritten, RetryName, RetryWritten, TaskWritten,
     },
@@ -34,6 +37,8 @@ pub(super) struct Fixed {
     pub(super) timeout_ms: Option<u64>,
     pub(super) deadline_ms: Option<u64>,
     pub(super) ask: Option<Ask>,
+    pub(super) checks: Switches,
+    pub(super) sensitive: Sensitive,
 }
 
 /// Checks all tasks as far as that can be done without inputs.
@@ -54,7 +59,8 @@ pub(super) fn check_tasks(
         all = all.saturating_add(check_repeat(task, &at, findings));
         check_needs(task, &at, findings);
         let ask = check_ask(task, agents, &at, findings);
-        fixed.push(Fixed { ask, ..check_task(task, written, &at, findings) });
+        let checks = check_switches(task, &at, findings);
+        fixed.push(Fixed { ask, checks, ..check_task(task, written, &at, findings) });
         check_hands(task, agents, &at, findings);
     }
     if all > TASKS_MAX {
@@ -93,6 +99,8 @@ fn check_task(
         timeout_ms: duration(task.timeout.as_ref(), &at.key("timeout"), findings).map(ms),
         deadline_ms: duration(task.deadline.as_ref(), &at.key("deadline"), findings).map(ms),
         ask: None,
+        checks: Switches::default(),
+        sensitive: of_task(task, written),
     }
 }
 

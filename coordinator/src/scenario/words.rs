@@ -74,6 +74,10 @@ pub(super) struct InputWritten {
     /// One line for people.
     #[serde(default)]
     pub(super) description: String,
+    /// Whether it may have to be deleted: then it stands in no journal, and only inputs of tasks may
+    /// use it, which become sensitive by it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) sensitive: bool,
 }
 
 /// What kind of value an input is.
@@ -117,6 +121,13 @@ pub(super) struct AgentWritten {
     pub(super) secrets: BTreeMap<String, SecretWritten>,
     /// For a command: how much memory it may use (`512MiB`).
     pub(super) memory_max: Option<String>,
+    /// For a command: how long each of its processes may compute (`10m`).
+    pub(super) cpu_max: Option<String>,
+    /// For a command: how many files each of its processes may have open at once.
+    #[schemars(range(min = 16))]
+    pub(super) open_files_max: Option<u64>,
+    /// For a command: the largest file that it may write (`1GiB`).
+    pub(super) file_max: Option<String>,
     /// For a command: how much it may put out (`1MiB`).
     pub(super) output_max: Option<String>,
     /// For a command: the exit codes that mean success; by default 0.

@@ -81,9 +81,9 @@ impl<M: Mind> Fold<M> {
     /// An error of kind `Fault` means that the state is not a fold of the journal; then nothing was
     /// kept and nothing forgotten.
     pub async fn snapshot(&mut self, records_kept: u64) -> Result<Position> {
-        self.read_on(Sequence(u64::MAX)).await?;
+        let again = self.read_on_twice().await?;
         let bytes = self.mind.snapshot();
-        self.verify(&bytes).await?;
+        self.verify(&bytes, again)?;
         let (position, version) = (self.position, M::SNAPSHOT_VERSION);
         let snapshot = Snapshot { position, bytes: bytes.into(), version };
         let behind = self.journal.keep(snapshot).await?;
@@ -93,13 +93,39 @@ impl<M: Mind> Fold<M> {
         Ok(self.position)
     }
 
-    /// Makes the same state in another way, and compares. Borrows for itself alone, since a mind
-    /// need not be shared between threads.
-    async fn verify(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Folds what has become durable, and beside it a second mind from the latest snapshot on. Where
+    /// both begin at the same place, as they do unless somebody else made a snapshot, the journal is
+    /// read and decoded once: that is most of what folding costs, and under load whoever takes
+    /// snapshots must keep up.
+    async fn read_on_twice(&mut self) -> Result<(M, Position)> {
+        let end = Sequence(u64::MAX);
+        let (mut again, mut position) = begin(&self.journal, &self.genesis).await?;
+        if position == self.position {
+            let Self { journal, mind, .. } = self;
+            let both = |number, at, event: &M::Event| {
+                mind.apply(number, at, event);
+                again.apply(number, at, event);
+            };
+            let read = journal.read_on(&mut position, end, both).await;
+            // Also after an error: it stands where it was folded to.
+            self.position = position;
+            match read {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                read => return read.map(|_| (again, position)),
+            }
+        }
+        self.read_on(end).await?;
         let (mut again, mut position) = begin(&self.journal, &self.genesis).await?;
         let apply = |number, at, event: &M::Event| again.apply(number, at, event);
         self.journal.read_on(&mut position, self.position.sequence(), apply).await?;
+        Ok((again, position))
+    }
+
+    /// Compares the state with the same made in two other ways.
+    fn verify(&self, bytes: &[u8], (again, position): (M, Position)) -> Result<()> {
         let folded = again.snapshot();
+        // One state less in memory while the other is made.
+        drop(again);
         let restored = M::restore(bytes)?.snapshot();
         if position != self.position || folded != bytes || restored != bytes {
             return Err(Error::new(

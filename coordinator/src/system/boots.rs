@@ -1,25 +1,37 @@
-//! How often a node was started.
+//! How often a node was started: lives of workers rise across its restarts.
 
 use bytes::Bytes;
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::{Key, Registers, SetError},
+    fabric::{Key, Registers, SetError, Value},
     id::NodeId,
 };
 
-/// Counts the starts of a node, so that the lives of its workers rise across them.
-pub(super) async fn next_boot(registers: &dyn Registers, node: &NodeId) -> Result<u64> {
+/// The register that counts the starts of a node.
+fn boots_key(node: &NodeId) -> Result<Key> {
     let token: String = node
         .as_str()
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
         .collect();
-    let key = Key::new(&format!("node.{token}.boots"))?;
+    Key::new(&format!("node.{token}.boots"))
+}
+
+/// How often a node was started.
+pub(crate) async fn boots(registers: &dyn Registers, node: &NodeId) -> Result<u64> {
+    Ok(counted(registers.get(&boots_key(node)?).await?.as_ref()))
+}
+
+fn counted(value: Option<&Value>) -> u64 {
+    value.and_then(|value| std::str::from_utf8(&value.bytes).ok()?.parse().ok()).unwrap_or(0)
+}
+
+/// Counts the starts of a node, so that the lives of its workers rise across them.
+pub(super) async fn next_boot(registers: &dyn Registers, node: &NodeId) -> Result<u64> {
+    let key = boots_key(node)?;
     loop {
         let now = registers.get(&key).await?;
-        let last =
-            now.as_ref().and_then(|value| std::str::from_utf8(&value.bytes).ok()?.parse().ok());
-        let boot: u64 = last.unwrap_or(0) + 1;
+        let boot = counted(now.as_ref()) + 1;
         let bytes = Bytes::from(boot.to_string());
         let set = match now {
             Some(value) => registers.compare_and_set(&key, value.revision, bytes).await,

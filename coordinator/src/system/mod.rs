@@ -24,7 +24,6 @@ use orkestra_agents::worker::Sink;
 use orkestra_runtime::{
     Result,
     chance::Chance,
-    directory::Directory,
     duty,
     fabric::{Fabric, Keeper},
     id::{Incarnation, NodeId, ShardId},
@@ -37,6 +36,7 @@ use orkestra_runtime::{
 };
 use tokio::sync::{Mutex, mpsc};
 
+pub(crate) use boots::boots;
 pub use builder::{Builder, FunctionOf};
 pub(crate) use hands::Followers;
 pub use hands::TeamHands;
@@ -49,7 +49,7 @@ use crate::{
     door::{self, Clerk, Identity},
     health::Monitor,
     metrics::Metrics,
-    ops,
+    ops, sensitive,
     shard::{
         Mind as _,
         actor::{Settings as ShardPace, ShardHandle, ShardParts, shard},
@@ -157,20 +157,16 @@ impl System {
     pub async fn start(spec: SystemSpec) -> Result<Self> {
         member::check(&spec.members)?;
         let journal = Journal::of(spec.fabric.as_ref(), ShardId(0))?;
-        // Before anything is changed.
         journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
+        // From before anything works here: whatever is put from now on is still to be named.
+        let sealed = sensitive::listed(&spec.fabric.blobs()).await;
         let boot = boots::next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
         leftovers::sweep(&spec.folder, boot).await;
         let standing = Arc::new(Standing::default());
-        let workers: hands::Workers = Arc::new(Directory::new());
-        let followers: Followers = Arc::new(Directory::new());
-        let (words, inbox) = mpsc::unbounded_channel();
-        let inbox: porter::Inbox = Arc::new(Mutex::new(inbox));
-        let (said, introductions) = (words.clone(), words.clone());
-        let sink: Sink = Arc::new(move |news| {
-            // The porter goes after the agents; what is said after it is for nobody.
-            let _ = said.send(porter::Word::Said(news));
-        });
+        let (workers, followers): (hands::Workers, Followers) = Default::default();
+        let (words, inbox) = way_to_porter();
+        introduce(&spec.people, boot, &words);
+        let sink = told_to(words.clone());
         let settings = spec.settings.clone();
         let (journal, monitor) = looks::watched(&spec, journal).await?;
         let parts = ShardParts {
@@ -214,8 +210,8 @@ impl System {
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
-        introduce(spec.people, boot, &introductions);
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
+        sensitive::sweep(sealed, &tasks).await;
         let contexts = Contexts::new(means.shard.clone());
         Ok(Self {
             fabric: spec.owns_fabric.then_some(spec.fabric),
@@ -293,10 +289,24 @@ impl System {
     }
 }
 
+/// Where the porter is written to, and where it reads.
+fn way_to_porter() -> (mpsc::UnboundedSender<porter::Word>, porter::Inbox) {
+    let (words, inbox) = mpsc::unbounded_channel();
+    (words, Arc::new(Mutex::new(inbox)))
+}
+
 impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("System").field("tree", &self.tree).finish_non_exhaustive()
     }
+}
+
+/// What workers say is carried by the porter.
+fn told_to(porter: mpsc::UnboundedSender<porter::Word>) -> Sink {
+    Arc::new(move |news| {
+        // The porter goes after the agents; what is said after it is for nobody.
+        let _ = porter.send(porter::Word::Said(news));
+    })
 }
 
 fn clerk(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Clerk> {
@@ -304,6 +314,7 @@ fn clerk(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Cl
         name: spec.node.clone(),
         boot,
         durability: spec.fabric.durability(),
+        folder: spec.folder.clone(),
         is_at_work: spec.door.is_some(),
     };
     Arc::new(Clerk::new(identity, tasks, means))
@@ -369,8 +380,8 @@ fn porter_child(
 
 /// Lets the porter say who the people are, once it is there: a person is described, and joins
 /// nothing.
-fn introduce(people: Vec<AgentProfile>, boot: u64, to: &mpsc::UnboundedSender<porter::Word>) {
-    for profile in people {
+fn introduce(people: &[AgentProfile], boot: u64, to: &mpsc::UnboundedSender<porter::Word>) {
+    for profile in people.iter().cloned() {
         let incarnation = Incarnation(boot << 32);
         let _ = to.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
     }

@@ -30,6 +30,8 @@ use crate::{
 const REPORTS_MAX: usize = 512;
 /// How many bytes of outputs one command carries, unless one output alone is more.
 const BYTES_MAX: usize = 96 * 1024;
+/// What a check takes beside its texts.
+const CHECK_BYTES: usize = 256;
 /// How long one attempt to hand something over takes.
 const WITHIN: Duration = Duration::from_secs(5);
 
@@ -106,11 +108,18 @@ fn split(reports: Vec<Report>) -> Vec<Vec<Report>> {
 }
 
 fn bytes_of(report: &Report) -> usize {
-    match &report.outcome {
-        Outcome::Completed(Payload::Inline(json)) => json.as_str().len(),
-        Outcome::Completed(Payload::Blob { .. }) | Outcome::Cancelled => 0,
-        Outcome::Failed(failure) => failure.message.len(),
-    }
+    let texts = report.checks.iter().map(|check| {
+        check.message.len() + check.details.len() + check.suggestion.len() + CHECK_BYTES
+    });
+    // Where files were checked, the record is checked too.
+    let checks = if report.checks.is_empty() { 0 } else { texts.sum::<usize>() + 8 * CHECK_BYTES };
+    checks
+        + match &report.outcome {
+            Outcome::Completed(Payload::Inline(json)) => json.as_str().len(),
+            Outcome::Completed(Payload::Blob { .. } | Payload::Sensitive { .. })
+            | Outcome::Cancelled => 0,
+            Outcome::Failed(failure) => failure.message.len(),
+        }
 }
 
 #[cfg(test)]
@@ -125,7 +134,7 @@ mod tests {
     fn report(bytes: usize) -> Report {
         let json = Json::of(&"x".repeat(bytes)).unwrap();
         let outcome = Outcome::Completed(Payload::Inline(json));
-        Report { task: TaskNo(1), attempt: Attempt(1), outcome, worked_ms: 0 }
+        Report { task: TaskNo(1), attempt: Attempt(1), outcome, worked_ms: 0, checks: Vec::new() }
     }
 
     #[test]

@@ -161,7 +161,9 @@ impl TaskMachine {
             let task = no.and_then(|no| self.held_by(report.task, report.attempt, no));
             // The first outcome of the current attempt counts; any other is stale.
             let Some(task) = task.filter(|_| first.insert(report.task)) else { continue };
-            let event = self.event_of(task, report, round);
+            let outcome = self.examine_report(task, report, round);
+            let outcome = outcome.as_ref().unwrap_or(&report.outcome);
+            let event = self.event_of(task, (report, outcome), round);
             any_failed |= matches!(event, TaskEvent::AttemptFailed { .. });
             self.record(event, round.out);
         }
@@ -172,8 +174,13 @@ impl TaskMachine {
         round.out.tell(agent, ToAgent::Acknowledged(heard));
     }
 
-    fn event_of(&self, task: &Task, report: &Report, round: &mut Round<'_>) -> TaskEvent {
-        match &report.outcome {
+    fn event_of(
+        &self,
+        task: &Task,
+        (report, outcome): (&Report, &Outcome),
+        round: &mut Round<'_>,
+    ) -> TaskEvent {
+        match outcome {
             Outcome::Completed(output) => TaskEvent::Completed {
                 task: report.task,
                 attempt: report.attempt,

@@ -80,6 +80,10 @@ impl Durable {
                 self.hear_person(*task, PersonDecision { by, said, reason, via, at });
             }
             TaskEvent::AskEscalated { task } => self.escalate(*task, at),
+            TaskEvent::Checked { task, attempt, results, .. } => {
+                self.keep_checks(*task, *attempt, results);
+            }
+            TaskEvent::Redacted { task, by, what } => self.redact(*task, at, by, what),
             _ => self.apply_standing(at, event),
         }
     }
@@ -170,6 +174,8 @@ impl Durable {
             artifacts: Vec::new(),
             deadline: spec.deadline_ms.map(|ms| at + std::time::Duration::from_millis(ms)),
             decisions: Vec::new(),
+            checked: None,
+            redacted: None,
         };
         if let Some(deadline) = task.deadline {
             self.deadlines.insert((deadline, no));

@@ -6,13 +6,14 @@ use std::{
 };
 
 use orkestra_runtime::{
-    id::TaskNo,
+    id::{Attempt, TaskNo},
     protocol::agent::{Assignment, Availability, ToAgent},
     time::Wall,
 };
 
 use crate::task::{
-    command::Decision,
+    checks::CHECKED_MAX,
+    command::{Decision, TaskCommand},
     event::{Score, TaskEvent},
     machine::TaskMachine,
     queue::{Class, Place},
@@ -66,6 +67,7 @@ impl TaskMachine {
         let mut lines = self.lines(&candidates);
         let mut room: BTreeMap<RunNo, u32> = BTreeMap::new();
         let mut given: BTreeMap<usize, Vec<Assignment>> = BTreeMap::new();
+        let mut checked = 0;
         for _ in 0..SCHEDULE_MAX {
             let Some(index) = self.next_line(&mut lines, &candidates, &mut room) else { break };
             let Some(line) = lines.get_mut(index) else { break };
@@ -86,7 +88,16 @@ impl TaskMachine {
                 agent: candidate.record.profile.id.clone(),
                 score,
             });
-            given.entry(chosen).or_default().extend(self.assignment(*no, task));
+            if task.spec.is_checked() {
+                out.then.push(TaskCommand::Examine(*no));
+                checked += 1;
+                if checked >= CHECKED_MAX {
+                    break;
+                }
+                continue;
+            }
+            let assignment = self.assignment(*no, task, task.attempt.next());
+            given.entry(chosen).or_default().extend(assignment);
         }
         for (index, assignments) in given {
             if let Some(candidate) = candidates.get(index) {
@@ -158,7 +169,12 @@ impl TaskMachine {
         run.opening.concurrency.unwrap_or(u32::MAX).saturating_sub(assigned)
     }
 
-    fn assignment(&self, no: TaskNo, task: &Task) -> Option<Assignment> {
+    pub(super) fn assignment(
+        &self,
+        no: TaskNo,
+        task: &Task,
+        attempt: Attempt,
+    ) -> Option<Assignment> {
         let run = self.durable.runs.get(&task.run)?;
         let result_of = |name| {
             let on = self.task(*run.tasks.get(name)?)?;
@@ -170,7 +186,7 @@ impl TaskMachine {
         let spec = &task.spec;
         Some(Assignment {
             task: no,
-            attempt: task.attempt.next(),
+            attempt,
             run: run.id.clone(),
             id: spec.id.clone(),
             title: spec.title.clone(),
@@ -183,6 +199,9 @@ impl TaskMachine {
                 .collect(),
             timeout_ms: spec.timeout_ms,
             effect_key: format!("s{}-t{}", self.settings.shard, no),
+            workspace: spec.workspace.clone(),
+            checks: self.switches_of(spec),
+            sensitive_output: spec.sensitive.output,
         })
     }
 }

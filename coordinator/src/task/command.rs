@@ -1,27 +1,30 @@
 //! What the task machine can be told and asked, and what it answers and does.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use orkestra_runtime::{
-    chance::Chance,
+    fabric::BlobName,
     id::{AgentId, RunId, TaskId, TaskNo},
     machine::ReplyTo,
     protocol::{
         agent::{FromAgent, ToAgent},
         task::TaskSpec,
     },
-    time::{Now, Wall},
 };
 use serde::{Deserialize, Serialize};
 
+pub use super::decision::Decision;
+pub(super) use super::decision::Round;
 use crate::task::{
-    event::{RunOpening, TaskEvent},
+    event::RunOpening,
     gauges::Gauges,
+    heal::Healing,
     people::{PendingView, Word},
+    redact::{SensitiveCommand, SensitiveReply},
     roster::AgentNo,
     standing::ScopeName,
-    state::{Counts, Ending, RunNo},
     submit::Submitted,
+    summary::{Ended, RunSummary},
     view::{AgentView, RunView, TaskView},
     why::Why,
 };
@@ -161,42 +164,25 @@ pub enum TaskCommand {
         /// Who, for the record.
         by: String,
     },
+    /// Repairs what nothing else would, at a pace; see [`Healing`].
+    Heal {
+        /// Who asks.
+        to: ReplyTo,
+    },
+    /// Deletes or shows what is sensitive.
+    Sensitive(SensitiveCommand),
     /// An agent's worker says something.
     Heard(FromAgent),
     /// Internal: moves an agent's breaker by what it did.
     Guard(AgentNo),
     /// Internal: answers a submission with the numbers that its tasks were given.
     Confirm(Submitted),
+    /// Internal: checks a task that this step has given out, and tells its agent.
+    Examine(TaskNo),
     /// Internal: gives ready tasks to free agents, at a pace.
     Schedule,
     /// Internal: does what time has made due, at a pace.
     Sweep,
-}
-
-/// How one task ended, for who follows its run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ended {
-    /// The task.
-    pub task: TaskNo,
-    /// Its name.
-    pub id: TaskId,
-    /// How.
-    pub ending: Ending,
-}
-
-/// How a run stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunSummary {
-    /// Its name.
-    pub run: RunId,
-    /// Where its tasks stand.
-    pub counts: Counts,
-    /// How many attempts there were.
-    pub attempts: u64,
-    /// When it was opened.
-    pub opened: Wall,
-    /// When it ended.
-    pub ended: Option<Wall>,
 }
 
 /// What a command is answered.
@@ -235,10 +221,14 @@ pub enum Reply {
         /// Whether it stood otherwise before.
         changed: bool,
     },
+    /// What is sensitive is deleted, or may be shown, by the record.
+    Sensitive(SensitiveReply),
     /// The run has ended.
     RunEnded(RunSummary),
     /// These tasks of a followed run have ended.
     TasksEnded(Vec<Ended>),
+    /// This was repaired.
+    Healed(Healing),
     /// Nothing was done, for this reason.
     Refused(Refusal),
 }
@@ -342,6 +332,8 @@ pub enum Query {
     Pending(Option<RunId>),
     /// How many tasks stand where, without a look at each.
     Gauges,
+    /// Which blobs are named by what is kept and not deleted.
+    Blobs,
 }
 
 /// An answer.
@@ -363,38 +355,6 @@ pub enum Answer {
     Pending(Vec<PendingView>),
     /// Figures.
     Gauges(Box<Gauges>),
-}
-
-/// What one decision comes to.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Decision {
-    /// What happens.
-    pub events: Vec<TaskEvent>,
-    /// What follows in the world, once that is durable.
-    pub effects: Vec<TaskEffect>,
-    /// What is to be decided next, in the same step.
-    pub then: Vec<TaskCommand>,
-    /// Which tasks end by it, by run, for those who follow.
-    pub(super) notices: BTreeMap<RunNo, Vec<Ended>>,
-}
-
-impl Decision {
-    pub(super) fn reply(&mut self, to: ReplyTo, reply: Reply) {
-        self.effects.push(TaskEffect::Reply { to, reply });
-    }
-
-    pub(super) fn refuse(&mut self, to: ReplyTo, code: RefusalCode, message: impl Into<String>) {
-        self.reply(to, Reply::Refused(Refusal::new(code, message)));
-    }
-
-    pub(super) fn tell(&mut self, agent: &AgentId, message: ToAgent) {
-        self.effects.push(TaskEffect::Tell { agent: agent.clone(), message });
-    }
-}
-
-/// A decision in the making, with the time and the chance it may use.
-pub(super) struct Round<'a> {
-    pub(super) now: Now,
-    pub(super) chance: &'a mut Chance,
-    pub(super) out: &'a mut Decision,
+    /// Names of blobs.
+    Blobs(BTreeSet<BlobName>),
 }

@@ -3,9 +3,11 @@
 use std::{fmt, sync::Arc};
 
 use orkestra_runtime::{
+    fabric::BlobName,
     id::{AgentId, Attempt, RunId, TaskId, TaskNo},
     protocol::{
         agent::{AgentProfile, Artifact},
+        check::{CheckResult, Phase as When},
         payload::{Json, Payload},
         task::{Failure, TaskSpec},
     },
@@ -13,7 +15,7 @@ use orkestra_runtime::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::task::{people::Said, standing::Scope, state::RunNo};
+use crate::task::{people::Said, redact::Part, standing::Scope, state::RunNo};
 
 /// What a run is opened with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +41,10 @@ pub struct RunOpening {
     /// Whose run it is: what is paused and resumed together. Empty: the default namespace.
     #[serde(default)]
     pub namespace: String,
+    /// The sealed blob with the key by which `input_hash` was made, where inputs are sensitive:
+    /// without it the hash tells nothing of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_key: Option<BlobName>,
 }
 
 /// Why an agent was chosen, in points.
@@ -107,6 +113,11 @@ pub enum FailReason {
     NoDecision,
     /// Those whom it asked did not agree on an answer.
     NoMajority,
+    /// A task that it needs is not there.
+    DependencyMissing {
+        /// Which.
+        on: TaskId,
+    },
 }
 
 impl fmt::Display for FailReason {
@@ -121,6 +132,7 @@ impl fmt::Display for FailReason {
             Self::Rejected { by, reason } => write!(f, "rejected by {by}: {reason}"),
             Self::NoDecision => f.write_str("nobody decided in time"),
             Self::NoMajority => f.write_str("no majority for any answer"),
+            Self::DependencyMissing { on } => write!(f, "dependency {on} is not there"),
         }
     }
 }
@@ -355,5 +367,32 @@ pub enum TaskEvent {
     BreakerClosed {
         /// Who.
         agent: AgentId,
+    },
+    /// An attempt of a task that asks for checks was checked.
+    Checked {
+        /// The task.
+        task: TaskNo,
+        /// Which try.
+        attempt: Attempt,
+        /// Before or after the agent's work.
+        phase: When,
+        /// What was found: by the coordinator before, by the worker before, by both after.
+        results: Vec<CheckResult>,
+    },
+    /// What is sensitive in an ended task is deleted: its blobs go after this is durable.
+    Redacted {
+        /// The task.
+        task: TaskNo,
+        /// Who.
+        by: String,
+        /// What.
+        what: Vec<Part>,
+    },
+    /// What is sensitive in a task was shown to somebody.
+    Revealed {
+        /// The task.
+        task: TaskNo,
+        /// Who.
+        by: String,
     },
 }

@@ -14,13 +14,14 @@ use orkestra_runtime::{
 
 use crate::task::{
     assign::SCHEDULE_MAX,
-    command::{Decision, Ended, Reply, Round, TaskCommand},
+    command::{Decision, Reply, Round, TaskCommand},
     event::{CancelReason, FailReason, TaskEvent, Then},
     live::{Lease, Live, Loss},
     machine::TaskMachine,
     queue::{Class, place},
     retry,
     state::{Ending, Phase, Task},
+    summary::Ended,
 };
 
 /// How many deadlines one internal command looks at.
@@ -108,11 +109,15 @@ impl TaskMachine {
             TaskEvent::ArtifactKept { .. }
             | TaskEvent::PersonDecided { .. }
             | TaskEvent::AskEscalated { .. }
+            | TaskEvent::Redacted { .. }
+            | TaskEvent::Revealed { .. }
             | TaskEvent::Paused { .. }
             | TaskEvent::AgentDrained { .. }
             | TaskEvent::BreakerOpened { .. } => {}
             TaskEvent::RunOpened { .. }
             | TaskEvent::Resumed { .. }
+            // More may be waiting that the same step could not check.
+            | TaskEvent::Checked { .. }
             | TaskEvent::AgentReturned { .. }
             | TaskEvent::BreakerClosed { .. }
             | TaskEvent::TasksForgotten { .. }

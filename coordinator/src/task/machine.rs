@@ -9,12 +9,13 @@ use orkestra_runtime::{
 };
 
 use crate::task::{
-    command::{Answer, Decision, Query, RefusalCode, Reply, Round, RunSummary, TaskCommand},
+    command::{Answer, Decision, Query, RefusalCode, Reply, Round, TaskCommand},
     event::{CancelReason, TaskEvent},
     live::Live,
     people,
     settings::TaskSettings,
     state::{Doom, Durable, Ending, Phase, RunNo, Task},
+    summary::RunSummary,
     view, why,
 };
 
@@ -57,6 +58,9 @@ impl TaskMachine {
             }
             TaskCommand::Retry { to, run, task, by } => {
                 let Some((no, task)) = self.find(*to, run, task, out) else { return };
+                if let Some(why) = self.why_not_again(task) {
+                    return out.refuse(*to, RefusalCode::TaskState, why);
+                }
                 Self::decide_retry(*to, no, task, by, out);
             }
             TaskCommand::AwaitRun { to, run } => match self.durable.run_named(run) {
@@ -72,7 +76,9 @@ impl TaskMachine {
                 }
             }
             TaskCommand::Unfollow { .. } => {}
+            TaskCommand::Sensitive(command) => self.decide_sensitive(command, out),
             TaskCommand::Heard(news) => self.decide_heard(round, news),
+            TaskCommand::Heal { to } => self.decide_heal(*to, round),
             TaskCommand::Decide { to, run, task, word } => {
                 self.decide_word(*to, (run, task), word, round);
             }
@@ -86,6 +92,7 @@ impl TaskMachine {
             TaskCommand::Return { to, agent, by } => self.decide_return(*to, agent, by, out),
             TaskCommand::Guard(agent) => self.decide_guard(*agent, round),
             TaskCommand::Confirm(submitted) => self.confirm(submitted, out),
+            TaskCommand::Examine(task) => self.decide_examine(*task, round),
             TaskCommand::Schedule => self.decide_schedule(round.now.wall, out),
             TaskCommand::Sweep => self.decide_sweep(round),
         }
@@ -119,6 +126,8 @@ impl TaskMachine {
             }
             TaskCommand::Sweep => self.plan_sweep(now),
             TaskCommand::Confirm(_)
+            | TaskCommand::Examine(_)
+            | TaskCommand::Heal { .. }
             | TaskCommand::Open { .. }
             | TaskCommand::Submit { .. }
             | TaskCommand::Seal { .. }
@@ -126,6 +135,7 @@ impl TaskMachine {
             | TaskCommand::CancelRun { .. }
             | TaskCommand::Retry { .. }
             | TaskCommand::Decide { .. }
+            | TaskCommand::Sensitive(_)
             | TaskCommand::Pause { .. }
             | TaskCommand::Resume { .. }
             | TaskCommand::Drain { .. }
@@ -173,6 +183,7 @@ impl TaskMachine {
             Query::Task(run, task) => Answer::Task(view::task(self, run, task).map(Box::new)),
             Query::Why(run, task) => Answer::Why(why::explain(self, now, run, task).map(Box::new)),
             Query::Agents => Answer::Agents(view::agents(self)),
+            Query::Blobs => Answer::Blobs(self.blobs_named()),
             Query::Pending(run) => Answer::Pending(people::pending(self, run.as_ref())),
             Query::Gauges => Answer::Gauges(Box::new(self.gauges(now))),
         }

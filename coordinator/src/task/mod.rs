@@ -21,12 +21,16 @@ mod agent_news;
 mod apply;
 mod assign;
 mod breaker;
+mod checks;
 mod command;
+mod consistency;
+mod decision;
 mod endings;
 mod event;
 mod forgetting;
 mod gauges;
 mod graph;
+mod heal;
 mod keeping;
 mod leases;
 mod live;
@@ -34,6 +38,7 @@ mod looks;
 mod machine;
 pub mod people;
 mod queue;
+pub mod redact;
 mod retry;
 mod roster;
 mod selection;
@@ -43,6 +48,7 @@ mod specialties;
 pub mod standing;
 mod state;
 mod submit;
+mod summary;
 mod sweeps;
 mod tally;
 pub mod view;
@@ -51,12 +57,12 @@ mod why;
 #[cfg(test)]
 mod tests;
 
-pub use command::{
-    Answer, Decision, Ended, Query, Refusal, RefusalCode, Reply, RunSummary, TaskCommand,
-    TaskEffect,
-};
+pub use checks::Checked;
+pub use command::{Answer, Decision, Query, Refusal, RefusalCode, Reply, TaskCommand, TaskEffect};
+pub use consistency::{Dangling, Held};
 pub use event::{CancelReason, FailReason, RunOpening, Score, TaskEvent, Then};
 pub use gauges::{AgentGauge, Gauges};
+pub use heal::{Healing, Repair, STUCK_AFTER};
 pub use machine::TaskMachine;
 pub use people::{PersonDecision, Said};
 pub use roster::{AgentNo, AgentRecord, PERSON};
@@ -65,4 +71,5 @@ pub use settings::TaskSettings;
 pub use standing::Scope;
 pub use state::{Counts, Ending, Phase, Run, RunNo, Task};
 pub use submit::Submitted;
+pub use summary::{Ended, RunSummary};
 pub use why::{Blocker, Why};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orkestra_runtime::id::ShardId;
+use orkestra_runtime::{id::ShardId, protocol::check::Switches};
 
 /// How the task machine of a leader behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct TaskSettings {
     pub retain_tasks: u32,
     /// How long ended runs, and ended tasks of streams, are kept in memory at most.
     pub retain_for: Duration,
+    /// Which checks are made otherwise than by default, unless a task says so itself.
+    pub checks: Switches,
 }
 
 impl Default for TaskSettings {
@@ -48,6 +50,7 @@ impl Default for TaskSettings {
             retain_runs: 100,
             retain_tasks: 10_000,
             retain_for: Duration::from_hours(7 * 24),
+            checks: Switches::default(),
         }
     }
 }

@@ -18,9 +18,11 @@ use orkestra_runtime::{
 use serde::{Deserialize, Serialize};
 
 use crate::task::{
+    checks::Checked,
     event::{CancelReason, FailReason, RunOpening},
     people::PersonDecision,
     queue::Queues,
+    redact::Redaction,
     roster::{AgentNo, Roster},
     standing::{Pause, Scope},
     tally::Tally,
@@ -135,6 +137,12 @@ pub struct Task {
     /// What people whom it asks have said, in that order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<PersonDecision>,
+    /// What checks found around its latest attempt, if it asks for checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<Box<Checked>>,
+    /// What of it was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<Redaction>,
 }
 
 impl Task {

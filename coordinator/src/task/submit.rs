@@ -17,7 +17,7 @@ use crate::task::{
     event::{RunOpening, TaskEvent},
     graph,
     machine::TaskMachine,
-    people,
+    people, redact,
     state::{Run, RunNo},
 };
 
@@ -209,6 +209,8 @@ fn check_bounds(spec: &TaskSpec) -> Result<(), Refusal> {
         format!(
             "has an input of more than {PAYLOAD_INLINE_BYTES_MAX} bytes in place: put it into a blob"
         )
+    } else if let Some(fault) = redact::fault_of(spec) {
+        fault
     } else if let Some(fault) = spec.ask.as_ref().and_then(|ask| people::check_ask(spec, ask)) {
         fault
     } else {

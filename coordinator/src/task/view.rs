@@ -4,6 +4,7 @@ use orkestra_runtime::{
     id::{AgentId, Attempt, RunId, TaskId, TaskNo},
     protocol::{
         agent::{Artifact, Availability, Progress},
+        check::CheckResult,
         payload::{Json, Payload},
         task::Failure,
     },
@@ -13,13 +14,14 @@ use serde::Serialize;
 
 use crate::task::{
     breaker::Open,
-    command::RunSummary,
     event::{CancelReason, RunOpening},
     machine::TaskMachine,
     people::{self, PendingView, PersonDecision},
+    redact::Redaction,
     roster::PERSON,
     standing::Pause,
     state::{Ending, Phase, Run, RunNo, Task},
+    summary::RunSummary,
 };
 
 /// A run.
@@ -99,6 +101,11 @@ pub struct TaskView {
     pub artifacts: Vec<Artifact>,
     /// What people said whom it asks, or asked.
     pub decisions: Vec<PersonDecision>,
+    /// What checks found around its latest attempt.
+    pub checks: Vec<CheckResult>,
+    /// What of it was deleted, when and by whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<Redaction>,
 }
 
 /// An agent.
@@ -251,6 +258,8 @@ fn task_view(machine: &TaskMachine, run: &Run, no: u64, task: &Task) -> TaskView
         output,
         artifacts: task.artifacts.clone(),
         decisions: task.decisions.clone(),
+        checks: task.checked.as_ref().map(|found| found.results.clone()).unwrap_or_default(),
+        redacted: task.redacted.clone(),
     }
 }
 

@@ -84,4 +84,7 @@ pub trait Blobs: Send + Sync + fmt::Debug + 'static {
 
     /// Forgets a blob. Forgetting an absent one is free of effect.
     fn delete(&self, name: &BlobName) -> BoxFuture<'static, Result<()>>;
+
+    /// The names of all blobs that are [sealed](super::seal), in any order.
+    fn sealed(&self) -> BoxFuture<'static, Result<Vec<BlobName>>>;
 }

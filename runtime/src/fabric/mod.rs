@@ -16,6 +16,7 @@ mod keeper;
 mod log;
 mod message;
 mod register;
+mod sealed;
 
 use std::{fmt, sync::Arc};
 
@@ -26,6 +27,7 @@ pub use keeper::{Keeper, Shrunk, Sizes, Swept};
 pub use log::{AppendError, Entry, Follow, LogName, Logs, Sequence};
 pub use message::{AskError, Message, Messages, Pattern, Subject, Subscription};
 pub use register::{Key, REGISTER_BYTES_MAX, Registers, Revision, SetError, Value, Watch};
+pub use sealed::{SEAL_BYTES, is_sealed, keep_sealed, seal, unseal};
 
 /// What survives which failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{AgentId, Attempt, Capability, Incarnation, RunId, TaskId, TaskNo},
     protocol::{
+        check::{CheckResult, Switches, Workspace},
         payload::{BlobName, Payload},
         task::Outcome,
         understanding::Understanding,
@@ -39,6 +40,15 @@ pub struct Assignment {
     pub timeout_ms: Option<u64>,
     /// Stable across attempts: makes outside effects idempotent.
     pub effect_key: String,
+    /// Which files it works on, if they are to be checked before and after.
+    #[serde(default)]
+    pub workspace: Option<Box<Workspace>>,
+    /// Which checks are made otherwise than by default.
+    #[serde(default)]
+    pub checks: Switches,
+    /// Whether its output and its artifacts may have to be deleted: they go to sealed blobs.
+    #[serde(default)]
+    pub sensitive_output: bool,
 }
 
 /// How far an attempt has come.
@@ -61,6 +71,9 @@ pub struct Report {
     pub outcome: Outcome,
     /// How long the agent worked, in milliseconds.
     pub worked_ms: u64,
+    /// What its worker found when it checked files, before and after.
+    #[serde(default)]
+    pub checks: Vec<CheckResult>,
 }
 
 /// Something that an attempt made and that is kept as a blob.

@@ -6,6 +6,8 @@
 
 pub mod agent;
 pub mod ask;
+pub mod check;
+mod failure;
 pub mod payload;
 pub mod task;
 pub mod understanding;

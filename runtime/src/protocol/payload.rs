@@ -1,4 +1,4 @@
-//! What tasks carry: JSON, in place while it is small, in a blob when it is large.
+//! What tasks carry: JSON, in place while it is small, in a blob when it is large or sensitive.
 
 use std::{fmt, sync::Arc};
 
@@ -144,12 +144,44 @@ pub enum Payload {
         /// Its length in bytes.
         bytes: u64,
     },
+    /// In a [sealed](crate::fabric::seal) blob whatever its size, since it may have to be deleted.
+    Sensitive {
+        /// The blob's name, which tells nothing of the content.
+        name: BlobName,
+        /// The length of the JSON in bytes.
+        bytes: u64,
+    },
 }
 
 impl Payload {
     /// Nothing: the JSON `null`.
     pub fn null() -> Self {
         Self::Inline(Json::null())
+    }
+
+    /// The blob that holds it, if one does.
+    pub const fn blob(&self) -> Option<&BlobName> {
+        match self {
+            Self::Inline(_) => None,
+            Self::Blob { name, .. } | Self::Sensitive { name, .. } => Some(name),
+        }
+    }
+
+    /// Whether it may have to be deleted.
+    pub const fn is_sensitive(&self) -> bool {
+        matches!(self, Self::Sensitive { .. })
+    }
+}
+
+/// The JSON that stands in place; of anything else what it is, and of what is sensitive no more
+/// than its length.
+impl fmt::Display for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inline(json) => fmt::Display::fmt(json, f),
+            Self::Blob { name, bytes } => write!(f, "(blob {name}, {bytes} bytes)"),
+            Self::Sensitive { bytes, .. } => write!(f, "(sensitive, {bytes} bytes)"),
+        }
     }
 }
 
@@ -162,6 +194,19 @@ impl Default for Payload {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_sensitive_is_shown_by_its_length_alone() {
+        let payload = Payload::Sensitive { name: BlobName::of(b"sealed"), bytes: 123 };
+        assert_eq!(payload.to_string(), "(sensitive, 123 bytes)");
+        assert_eq!(
+            (payload.is_sensitive(), payload.blob()),
+            (true, Some(&BlobName::of(b"sealed")))
+        );
+        let json = Json::of(&payload).unwrap();
+        assert_eq!(json.read::<Payload>().unwrap(), payload);
+        assert_eq!(Payload::null().to_string(), "null");
+    }
 
     #[test]
     fn what_nobody_could_read_is_refused_when_it_comes_in() {

@@ -1,15 +1,15 @@
 //! What a task is, before anybody works on it, and how it can end.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
+pub use super::failure::{FAILURE_MESSAGE_BYTES_MAX, Failure, FailureKind};
 use crate::{
     error::{Error, ErrorKind, Result},
     id::{AgentId, Capability, TaskId},
     limits::PAYLOAD_INLINE_BYTES_MAX,
     protocol::{
         ask::Ask,
+        check::{Switches, Workspace},
         payload::{Json, Payload},
     },
 };
@@ -72,6 +72,13 @@ pub enum DependencyKind {
     },
 }
 
+impl DependencyKind {
+    /// Whether it asks for a value in the output.
+    pub const fn is_conditional(&self) -> bool {
+        matches!(self, Self::Conditional { .. })
+    }
+}
+
 /// Something that must have happened before a task may begin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dependency {
@@ -111,6 +118,29 @@ impl RetryPolicy {
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self::DEFAULT
+    }
+}
+
+/// Which contents of a task may have to be deleted: they stand in sealed blobs and nowhere else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sensitive {
+    /// What the agent is given.
+    #[serde(default)]
+    pub input: bool,
+    /// What the agent answers, and the artifacts it keeps.
+    #[serde(default)]
+    pub output: bool,
+}
+
+impl Sensitive {
+    /// Whether anything is.
+    pub const fn any(self) -> bool {
+        self.input || self.output
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+    const fn is_nothing(&self) -> bool {
+        !self.any()
     }
 }
 
@@ -158,6 +188,15 @@ pub struct TaskSpec {
     /// What people are asked, if it waits for them and not for an agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ask: Option<Ask>,
+    /// Which files it works on, if its worker is to check them before and after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<Box<Workspace>>,
+    /// Which checks are made otherwise than by default.
+    #[serde(default, skip_serializing_if = "Switches::is_empty")]
+    pub checks: Switches,
+    /// Which of its contents may have to be deleted.
+    #[serde(default, skip_serializing_if = "Sensitive::is_nothing")]
+    pub sensitive: Sensitive,
 }
 
 impl TaskSpec {
@@ -178,7 +217,16 @@ impl TaskSpec {
             timeout_ms: None,
             deadline_ms: None,
             ask: None,
+            workspace: None,
+            checks: Switches::default(),
+            sensitive: Sensitive::default(),
         }
+    }
+
+    /// Whether checks are made before and after its attempts, and put on record: if it declares a
+    /// workspace, or asks for checks.
+    pub fn is_checked(&self) -> bool {
+        self.workspace.is_some() || !self.checks.is_empty()
     }
 
     /// A task whose name is checked here, with defaults for the rest.
@@ -201,6 +249,13 @@ impl TaskSpec {
         Ok(self)
     }
 
+    /// The same task, whose input, or output, or both may have to be deleted.
+    #[must_use]
+    pub fn sensitive(mut self, input: bool, output: bool) -> Self {
+        self.sensitive = Sensitive { input, output };
+        self
+    }
+
     /// The same task with this input, which must be small enough to travel with it (64 KiB).
     pub fn given<T: Serialize + ?Sized>(mut self, input: &T) -> Result<Self> {
         let json = Json::of(input)?;
@@ -215,128 +270,6 @@ impl TaskSpec {
         }
         self.input = Payload::Inline(json);
         Ok(self)
-    }
-}
-
-/// Why an attempt ended without a result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureKind {
-    /// The agent said so.
-    Error,
-    /// The agent's code panicked.
-    Panicked,
-    /// It took longer than the attempt may.
-    TimedOut,
-    /// It gave no sign of life for longer than it may.
-    Hung,
-    /// Its process was killed by a signal.
-    Killed,
-    /// Its process ended with a code other than 0.
-    ExitCode,
-    /// What it put out breaks the protocol or a bound.
-    BadOutput,
-    /// Its worker went away, or its lease ran out.
-    Lost,
-    /// Its worker stopped in order and handed it back; does not count as a failure.
-    HandedBack,
-    /// The agent cannot work at all (program missing, say); does not count as a failure.
-    Unavailable,
-}
-
-impl FailureKind {
-    /// Its name, as events and metrics spell it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Panicked => "panicked",
-            Self::TimedOut => "timed_out",
-            Self::Hung => "hung",
-            Self::Killed => "killed",
-            Self::ExitCode => "exit_code",
-            Self::BadOutput => "bad_output",
-            Self::Lost => "lost",
-            Self::HandedBack => "handed_back",
-            Self::Unavailable => "unavailable",
-        }
-    }
-
-    /// Whether it uses up one of the task's tries.
-    pub const fn counts(self) -> bool {
-        match self {
-            Self::HandedBack | Self::Unavailable => false,
-            Self::Error
-            | Self::Panicked
-            | Self::TimedOut
-            | Self::Hung
-            | Self::Killed
-            | Self::ExitCode
-            | Self::BadOutput
-            | Self::Lost => true,
-        }
-    }
-}
-
-impl fmt::Display for FailureKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// An attempt that ended without a result.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// Why.
-    pub kind: FailureKind,
-    /// What a person should read; at most [`FAILURE_MESSAGE_BYTES_MAX`] bytes.
-    pub message: String,
-    /// Whether another attempt may do better.
-    pub retryable: bool,
-}
-
-/// The longest message of a failure; longer ones are cut.
-pub const FAILURE_MESSAGE_BYTES_MAX: usize = 4 * 1024;
-
-impl Failure {
-    /// A failure that another attempt may mend. The message is cut at a character's end.
-    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        let mut message = message.into();
-        if message.len() > FAILURE_MESSAGE_BYTES_MAX {
-            let mut end = FAILURE_MESSAGE_BYTES_MAX - "…".len();
-            while !message.is_char_boundary(end) {
-                end -= 1;
-            }
-            message.truncate(end);
-            message.push('…');
-        }
-        Self { kind, message, retryable: true }
-    }
-
-    /// A failure that the agent reports.
-    pub fn error(message: impl Into<String>) -> Self {
-        Self::new(FailureKind::Error, message)
-    }
-
-    /// The same failure, and no attempt will do better.
-    #[must_use]
-    pub fn for_good(mut self) -> Self {
-        self.retryable = false;
-        self
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.kind, self.message)
-    }
-}
-
-impl std::error::Error for Failure {}
-
-impl From<Error> for Failure {
-    /// What an agent met at work becomes what it reports, so that `?` works there.
-    fn from(error: Error) -> Self {
-        Self::error(error.to_string())
     }
 }
 

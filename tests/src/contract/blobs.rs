@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use orkestra_runtime::{
     ErrorKind,
-    fabric::{BlobName, Fabric},
+    fabric::{BlobName, Fabric, seal},
     limits::BLOB_BYTES_MAX,
 };
 
@@ -20,6 +20,7 @@ promises! {
     many_may_keep_the_same_bytes_at_once,
     a_blob_of_some_mebibytes_comes_back_whole,
     a_blob_beyond_the_largest_size_is_refused,
+    sealed_blobs_are_found_until_they_are_deleted,
 }
 
 async fn a_blob_is_named_by_its_bytes_and_comes_back_the_same(fabric: Arc<dyn Fabric>) {
@@ -71,4 +72,24 @@ async fn a_blob_of_some_mebibytes_comes_back_whole(fabric: Arc<dyn Fabric>) {
 async fn a_blob_beyond_the_largest_size_is_refused(fabric: Arc<dyn Fabric>) {
     let refused = fabric.blobs().put(Bytes::from(vec![0; BLOB_BYTES_MAX + 1])).await;
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Invalid);
+}
+
+async fn sealed_blobs_are_found_until_they_are_deleted(fabric: Arc<dyn Fabric>) {
+    let blobs = fabric.blobs();
+    blobs.put(Bytes::from_static(b"plain")).await.unwrap();
+    assert_eq!(blobs.sealed().await.unwrap(), []);
+    let sealed = [seal(b"same").unwrap(), seal(b"same").unwrap()];
+    let one = blobs.put(sealed[0].clone()).await.unwrap();
+    let two = blobs.put(sealed[1].clone()).await.unwrap();
+    assert_eq!(blobs.put(sealed[1].clone()).await.unwrap(), two);
+    assert_eq!(blobs.get(&one).await.unwrap(), Some(sealed[0].clone()));
+    let mut found = blobs.sealed().await.unwrap();
+    found.sort();
+    let mut both = vec![one.clone(), two.clone()];
+    both.sort();
+    assert_eq!(found, both);
+    blobs.delete(&one).await.unwrap();
+    blobs.delete(&one).await.unwrap();
+    assert_eq!(blobs.sealed().await.unwrap(), [two]);
+    assert_eq!(blobs.get(&one).await.unwrap(), None);
 }

@@ -12,7 +12,7 @@ use orkestra_runtime::{
     chance::Chance,
     fabric::{
         AppendError, BlobName, Blobs, Entry, Follow, Key, LogName, Logs, Registers, Revision,
-        Sequence, SetError, Value, Watch,
+        Sequence, SetError, Value, Watch, is_sealed,
     },
 };
 
@@ -264,5 +264,11 @@ impl Blobs for Store {
     fn delete(&self, name: &BlobName) -> BoxFuture<'static, Result<()>> {
         self.inner().blobs.remove(name);
         at_once(Ok(()))
+    }
+
+    fn sealed(&self) -> BoxFuture<'static, Result<Vec<BlobName>>> {
+        let inner = self.inner();
+        let sealed = inner.blobs.iter().filter(|(_, bytes)| is_sealed(bytes));
+        at_once(Ok(sealed.map(|(name, _)| name.clone()).collect()))
     }
 }

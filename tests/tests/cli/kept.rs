@@ -147,6 +147,7 @@ async fn the_snapshots_of_an_older_folder_are_the_fold_of_its_journal() {
             journal.read_on(&mut position, until, apply).await.unwrap();
             assert_eq!(position, mark.position);
             // How often agents failed in a row was not kept by version 1, and begins anew.
+            assert!(!looks(&folded).is_empty(), "{}", kept.display());
             assert_eq!(looks(&restored), looks(&folded), "{}", kept.display());
         }
         let end = journal.end().await.unwrap();
@@ -159,7 +160,7 @@ async fn the_snapshots_of_an_older_folder_are_the_fold_of_its_journal() {
 fn looks(machine: &ShardMachine) -> Vec<TaskAnswer> {
     let tasks = machine.tasks();
     let now = Now { moment: Moment::from_ms(0), wall: Wall::from_ms(0) };
-    let TaskAnswer::Runs(runs) = tasks.answer(now, &TaskQuery::Runs) else { panic!("no runs") };
+    let TaskAnswer::Runs(runs) = tasks.answer(now, &TaskQuery::Runs) else { return Vec::new() };
     let of_run = |run: &RunView| {
         let run = run.summary.run.clone();
         tasks.answer(now, &TaskQuery::Tasks { run, limit: None })

@@ -24,7 +24,7 @@ const ONE_MAX: Duration = Duration::from_secs(20);
 /// How much address space there is: who believes a claimed length ends here.
 const SPACE_BYTES_MAX: u64 = 4 << 30;
 /// How often a target must have been tried, or its run proves little.
-const TRIES_MIN: u64 = 15;
+const TRIES_MIN: u64 = 4;
 /// No refusal is longer: what was refused is not repeated in full.
 const REFUSAL_BYTES_MAX: usize = 2_000;
 

@@ -17,7 +17,6 @@ use super::{
     capture::{Heard, Listener},
     exit,
     process::{self, Confidences},
-    redact::Redaction,
     spec::CommandSpec,
 };
 use crate::{agent::Work, context::Context};
@@ -133,7 +132,7 @@ fn whole(number: f64, max: u16) -> u16 {
 
 struct Lines<'a> {
     context: &'a Context,
-    redaction: &'a Redaction,
+    confidences: &'a Confidences,
     line_bytes_max: usize,
     unfinished: Vec<u8>,
     last_word: Option<Result<Json, Failure>>,
@@ -166,11 +165,17 @@ impl Lines<'_> {
             return Err(self.too_long());
         }
         let text = String::from_utf8_lossy(line);
-        let text = self.redaction.clean(text.trim());
+        let text = text.trim();
+        let redaction = &self.confidences.redaction;
         if text.is_empty() {
             return Ok(());
         }
         let bad = |why: &str| {
+            if self.confidences.hides_lines {
+                let why = format!("{why} (not shown, since the output is sensitive)");
+                return Failure::new(FailureKind::BadOutput, why);
+            }
+            let text = redaction.clean(text);
             let shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
             let cut = if shown.len() < text.len() { "…" } else { "" };
             Failure::new(FailureKind::BadOutput, format!("{why}: {shown}{cut}"))
@@ -179,26 +184,29 @@ impl Lines<'_> {
             return Err(bad("it wrote a line after its last one"));
         }
         let said: Said<'_> =
-            serde_json::from_str(&text).map_err(|_| bad("this line is not of the protocol"))?;
+            serde_json::from_str(text).map_err(|_| bad("this line is not of the protocol"))?;
         match &*said.r#type {
             "progress" => {
                 let percent = whole(said.percent.unwrap_or(0.0).floor(), 100);
                 let percent = u8::try_from(percent).unwrap_or(100);
-                self.context.progress(percent, said.message.unwrap_or_default());
+                let message = said.message.unwrap_or_default();
+                self.context.progress(percent, redaction.clean(&message));
             }
             "heartbeat" => self.context.heartbeat(),
             "understanding" => {
                 let told = said.understanding.ok_or_else(|| bad("it holds no understanding"))?;
                 self.context.heartbeat();
-                self.context.understand(told.into()).map_err(|why| bad(&why.message))?;
+                let told = redaction.clean_understanding(told.into());
+                self.context.understand(told).map_err(|why| bad(&why.message))?;
             }
             "completed" => {
                 let output = said.output.map_or("null", RawValue::get);
                 let output = Json::parse(output).map_err(|_| bad("its output is not JSON"))?;
-                self.last_word = Some(Ok(output));
+                self.last_word = Some(self.confidences.of_output.clean_json(output));
             }
             "failed" => {
-                let failure = Failure::error(said.message.unwrap_or_default());
+                let message = said.message.unwrap_or_default();
+                let failure = Failure::error(redaction.clean(&message));
                 let again = said.retryable.unwrap_or(true);
                 self.last_word = Some(Err(if again { failure } else { failure.for_good() }));
             }
@@ -212,12 +220,12 @@ impl Lines<'_> {
 #[cfg(feature = "testing")]
 pub(super) fn hear(
     context: &Context,
-    redaction: &Redaction,
+    confidences: &Confidences,
     line_bytes_max: usize,
     chunks: &[&[u8]],
 ) -> Result<Option<Result<Json, Failure>>, Failure> {
     let (unfinished, last_word) = (Vec::new(), None);
-    let mut lines = Lines { context, redaction, line_bytes_max, unfinished, last_word };
+    let mut lines = Lines { context, confidences, line_bytes_max, unfinished, last_word };
     for chunk in chunks {
         lines.hear(chunk)?;
     }
@@ -237,7 +245,7 @@ pub(super) async fn work(
     let confidences = Confidences::of(spec, context)?;
     let mut lines = Lines {
         context,
-        redaction: &confidences.redaction,
+        confidences: &confidences,
         line_bytes_max: spec.limits.line_bytes_max,
         unfinished: Vec::new(),
         last_word: None,

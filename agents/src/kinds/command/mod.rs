@@ -55,8 +55,8 @@
 //! A child that leaves the group (`setsid`) is not followed; what it writes is not waited for. If
 //! this process itself is killed by `SIGKILL`, its programs live on, without their input. The memory
 //! limit is one of address space, for each process, set right after the start: the very first
-//! moments of a program run without it. Redaction finds secrets as they are and in every way
-//! that JSON may spell them, not in any other encoding. None of this is a sandbox.
+//! moments of a program run without it. Redaction finds secrets and sensitive texts as they are and
+//! in every way that JSON may spell them, not in any other encoding. None of this is a sandbox.
 
 mod capture;
 mod exit;
@@ -64,7 +64,6 @@ mod lines;
 mod plain;
 mod process;
 mod program;
-mod redact;
 mod spec;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -82,7 +81,9 @@ use orkestra_runtime::{
     },
 };
 
-pub use spec::{CommandSpec, ENVIRONMENT, Limits, PlainInput, PlainOutput, Protocol};
+pub use spec::{
+    CommandSpec, ENVIRONMENT, Limits, PlainInput, PlainOutput, Protocol, git_environment,
+};
 
 use crate::{
     agent::{Agent, Work},

@@ -70,16 +70,19 @@ pub(super) async fn work(
         return Err(exit::failure(spec.program(), status, &ended.stderr));
     };
     let text = String::from_utf8_lossy(&everything.bytes);
-    let stdout = confidences.redaction.clean(&text);
     let unreadable = |error: &dyn std::fmt::Display| {
         let why = format!("its standard output is not JSON: {error}");
         Failure::new(FailureKind::BadOutput, exit::with_stderr(why, &ended.stderr))
     };
     match judge.output {
         PlainOutput::Text => {
+            let stdout = confidences.of_output.clean(&text);
             Json::of(&TextOutput { exit_code, stdout: &stdout, stderr: &ended.stderr })
                 .map_err(|error| unreadable(&error))
         }
-        PlainOutput::Json => Json::parse(stdout.trim()).map_err(|error| unreadable(&error)),
+        PlainOutput::Json => {
+            let json = Json::parse(text.trim()).map_err(|error| unreadable(&error))?;
+            confidences.of_output.clean_json(json)
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! One process of a program: started, spoken with, and ended as a tree.
 
-use std::{collections::BTreeMap, io, process::ExitStatus, process::Stdio, time::Duration};
+use std::{
+    collections::BTreeMap, io, process::ExitStatus, process::Stdio, sync::Arc, time::Duration,
+};
 
 use orkestra_runtime::protocol::task::Failure;
 use rustix::{
@@ -12,11 +14,10 @@ use tokio::process::{Child, Command};
 use super::{
     capture::{self, Enough, Listener, Tail},
     exit, program,
-    redact::Redaction,
-    spec::CommandSpec,
+    spec::{CommandSpec, Limits},
     unavailable,
 };
-use crate::{context::Context, secret::Secret};
+use crate::{context::Context, redaction::Redaction, secret::Secret};
 
 /// After a program has ended, how long what it has written may take to be read: only a child that
 /// has left the group can still hold the pipe.
@@ -83,18 +84,34 @@ impl Ended {
 /// The secrets that a program gets, by variable, and what is taken out of its output.
 pub(super) struct Confidences {
     variables: BTreeMap<String, Secret>,
-    pub(super) redaction: Redaction,
+    /// What is taken out of whatever it is heard to say.
+    pub(super) redaction: Arc<Redaction>,
+    /// What is taken out of its output.
+    pub(super) of_output: Arc<Redaction>,
+    /// Whether lines that cannot be read may hold an output that must not be shown.
+    pub(super) hides_lines: bool,
 }
 
 impl Confidences {
+    /// Without secrets for a program, hiding these values.
+    #[cfg(feature = "testing")]
+    pub(super) fn hiding(redaction: Redaction) -> Self {
+        let redaction = Arc::new(redaction);
+        let of_output = Arc::clone(&redaction);
+        Self { variables: BTreeMap::new(), redaction, of_output, hides_lines: false }
+    }
+
     /// Reads all secrets of a spec.
     pub(super) fn of(spec: &CommandSpec, context: &Context) -> Result<Self, Failure> {
         let mut variables = BTreeMap::new();
         for (variable, name) in &spec.secrets {
             variables.insert(variable.clone(), context.secret(name)?);
         }
-        let redaction = Redaction::of(variables.values());
-        Ok(Self { variables, redaction })
+        // The context has heard of each secret that was asked for.
+        let confidence = context.confidence();
+        let of_output = confidence.of_output();
+        let hides_lines = confidence.seals_output;
+        Ok(Self { variables, redaction: confidence.redaction, of_output, hides_lines })
     }
 }
 
@@ -216,15 +233,23 @@ fn start(
     let child = command.spawn().map_err(refused)?;
     let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     let tree = Tree { group };
-    limit(group, spec.limits.memory_bytes_max).map_err(|error| refused(error.into()))?;
+    limit(group, &spec.limits).map_err(|error| refused(error.into()))?;
     Ok((child, tree))
 }
 
-/// Bounds the memory of a process, and keeps its core (which may hold secrets) off the disk.
-fn limit(process: Option<Pid>, memory_bytes_max: Option<u64>) -> Result<(), Errno> {
-    let memory = memory_bytes_max.map(|bytes| (Resource::As, bytes));
-    for (resource, bytes) in [(Resource::Core, 0)].into_iter().chain(memory) {
-        let bound = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+/// Bounds what a process may take, and keeps its core (which may hold secrets) off the disk.
+fn limit(process: Option<Pid>, limits: &Limits) -> Result<(), Errno> {
+    let seconds = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    let bounds = [
+        (Resource::Core, Some(0)),
+        (Resource::As, limits.memory_bytes_max),
+        (Resource::Cpu, limits.cpu_max.map(seconds)),
+        (Resource::Nofile, limits.open_files_max),
+        (Resource::Fsize, limits.file_bytes_max),
+    ];
+    for (resource, most) in bounds {
+        let Some(most) = most else { continue };
+        let bound = Rlimit { current: Some(most), maximum: Some(most) };
         match prlimit(process, resource, bound) {
             // It has ended already.
             Ok(_) | Err(Errno::SRCH) => {}

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
     path::PathBuf,
     time::Duration,
 };
@@ -10,6 +11,16 @@ use orkestra_runtime::{Error, ErrorKind, Result};
 
 /// The variables that a program gets from this process unless its spec says otherwise.
 pub const ENVIRONMENT: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+
+/// What git is given of this process's environment: the usual, and settings by variables. Filters of
+/// a repository are programs, and this process may know secrets.
+pub fn git_environment() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        let is_setting = name == "XDG_CONFIG_HOME" || name.starts_with("GIT_CONFIG");
+        is_setting || ENVIRONMENT.contains(&&*name)
+    })
+}
 
 /// How a program is spoken to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,6 +81,12 @@ pub struct Limits {
     pub stderr_bytes_kept: usize,
     /// The address space of each of its processes, in bytes.
     pub memory_bytes_max: Option<u64>,
+    /// How long each of its processes may compute; then it is killed. In whole seconds, rounded up.
+    pub cpu_max: Option<Duration>,
+    /// How many files each of its processes may have open at once.
+    pub open_files_max: Option<u64>,
+    /// The largest file that it may write, in bytes.
+    pub file_bytes_max: Option<u64>,
     /// How long it has to end after `SIGTERM`, or after its last line. Shorter than its worker's
     /// grace.
     pub stop_grace: Duration,
@@ -82,6 +99,9 @@ impl Default for Limits {
             line_bytes_max: 8 * 1024 * 1024,
             stderr_bytes_kept: 64 * 1024,
             memory_bytes_max: None,
+            cpu_max: None,
+            open_files_max: None,
+            file_bytes_max: None,
             stop_grace: Duration::from_millis(500),
         }
     }

@@ -5,8 +5,8 @@ use orkestra_runtime::{
     protocol::{payload::Json, task::Failure},
 };
 
-use super::{lines, redact::Redaction};
-use crate::{Context, Secret};
+use super::{lines, process::Confidences};
+use crate::{Context, Secret, redaction::Redaction};
 
 /// Hears all that a program of the protocol `json-lines` says, in these pieces, to its end. Answers
 /// its last word, if it said one; a failure is what it said against the protocol.
@@ -16,5 +16,10 @@ pub fn hear(
     line_bytes_max: usize,
     chunks: &[&[u8]],
 ) -> Result<Option<Result<Json, Failure>>, Failure> {
-    lines::hear(context, &Redaction::of(secrets), line_bytes_max, chunks)
+    let mut redaction = Redaction::default();
+    for secret in secrets {
+        redaction.add_secret(secret);
+    }
+    let confidences = Confidences::hiding(redaction);
+    lines::hear(context, &confidences, line_bytes_max, chunks)
 }

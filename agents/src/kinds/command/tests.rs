@@ -1,6 +1,6 @@
 //! Real programs, and what becomes of what they say.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use orkestra_runtime::protocol::{
     agent::Availability,
@@ -281,6 +281,21 @@ async fn a_program_that_takes_too_much_memory_fails() {
     let (kind, told) = failure(spec).await;
     assert_eq!(kind, FailureKind::ExitCode);
     assert!(told.contains("MemoryError"), "{told}");
+}
+
+#[tokio::test]
+async fn a_program_takes_no_more_than_it_may() {
+    // Waits for its input first, so that the limits stand.
+    let script =
+        "read line; ulimit -t; ulimit -n; ulimit -c; dd if=/dev/zero of=big bs=1024 count=9";
+    let mut spec = CommandSpec::new(["sh", "-c", script]);
+    spec.protocol = Protocol::plain();
+    spec.limits.cpu_max = Some(Duration::from_millis(6_500));
+    spec.limits.open_files_max = Some(77);
+    assert_eq!(value(spec.clone()).await["stdout"], "7\n77\n0\n");
+    spec.limits.file_bytes_max = Some(4_096);
+    let (kind, told) = failure(spec).await;
+    assert!(matches!(kind, FailureKind::ExitCode | FailureKind::Killed), "{told}");
 }
 
 #[tokio::test]

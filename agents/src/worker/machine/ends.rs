@@ -80,7 +80,7 @@ impl WorkerMachine {
                 outcome
             }
         };
-        Some(report_of(key, outcome, now.since(held.began)))
+        Some(Report { checks: held.checks, ..report_of(key, outcome, now.since(held.began)) })
     }
 
     /// Reports ends; begins who waited, or ends the worker if one of them demands it.
@@ -121,6 +121,26 @@ impl WorkerMachine {
         if !begin.is_empty() {
             effects.push(Effect::Begin(begin));
         }
+    }
+
+    pub(super) fn found(
+        &mut self,
+        now: Moment,
+        availability: Availability,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.profile.availability != availability {
+            self.profile.availability = availability;
+            effects.push(self.joined());
+        }
+        self.look_later(now);
+    }
+
+    pub(super) fn look_later(&mut self, now: Moment) {
+        self.look_at = match self.profile.availability {
+            Availability::Available => None,
+            Availability::Unavailable { .. } => Some(now + self.terms.look_every),
+        };
     }
 
     pub(super) fn hand_back_all(&mut self, now: Moment, why: &str, reports: &mut Vec<Report>) {

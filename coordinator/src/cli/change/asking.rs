@@ -53,7 +53,7 @@ impl Asking<'_> {
     }
 
     /// Asks for something, in the name of somebody if one is given.
-    pub(super) async fn ask<T: DeserializeOwned>(
+    pub(in crate::cli) async fn ask<T: DeserializeOwned>(
         &self,
         request: &Request,
         name: Option<&AgentId>,

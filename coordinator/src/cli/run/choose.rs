@@ -27,7 +27,6 @@ pub(super) async fn choose(
     let of_scenario: Vec<&RunView> =
         runs.iter().filter(|run| run.opening.scenario == prepared.name).collect();
     let open = of_scenario.iter().find(|run| run.summary.ended.is_none());
-    let opening = opening(prepared)?;
     let run = match open {
         Some(open) if fresh => {
             let old = &open.summary.run;
@@ -36,7 +35,8 @@ pub(super) async fn choose(
             next_name(&prepared.name, of_scenario.iter().map(|run| &run.summary.run))?
         }
         Some(open) => {
-            check_same(&open.opening, &opening, &open.summary.run)?;
+            let now = opening(prepared, &open.summary.run, tasks).await?;
+            check_same(&open.opening, &now, &open.summary.run)?;
             let counts = open.summary.counts;
             console.say(format!(
                 "run {} goes on where it was: {} of {} tasks have ended",
@@ -49,7 +49,7 @@ pub(super) async fn choose(
         }
         None => next_name(&prepared.name, of_scenario.iter().map(|run| &run.summary.run))?,
     };
-    let (_, sealed) = tasks.open(&run, opening).await?;
+    let (_, sealed) = tasks.open(&run, opening(prepared, &run, tasks).await?).await?;
     if !sealed {
         let specs = prepared.tasks.iter().cloned().map(Arc::new).collect();
         tasks.submit(&run, specs).await?;
@@ -58,11 +58,14 @@ pub(super) async fn choose(
     Ok(run)
 }
 
-fn opening(prepared: &Prepared) -> Result<RunOpening> {
+async fn opening(prepared: &Prepared, run: &RunId, tasks: &Tasks) -> Result<RunOpening> {
+    let sensitive = prepared.sensitive_inputs.json();
+    let keyed = tasks.keyed_hash(run, prepared.input_hash.clone(), sensitive).await?;
     Ok(RunOpening {
         scenario: prepared.name.clone(),
         scenario_hash: prepared.scenario_hash.clone(),
-        input_hash: prepared.input_hash.clone(),
+        input_hash: keyed.hash,
+        input_key: keyed.key,
         concurrency: Some(prepared.concurrency),
         stream: false,
         notes: Json::of(&serde_json::json!({ "title": prepared.title }))?,

@@ -146,7 +146,7 @@ impl Script {
 
     pub(super) fn report(&mut self, agent: &str, task: &str, attempt: u32, outcome: Outcome) {
         let (task, attempt) = (self.no(task), Attempt(attempt));
-        let reports = vec![Report { task, attempt, outcome, worked_ms: 1 }];
+        let reports = vec![Report { task, attempt, outcome, worked_ms: 1, checks: Vec::new() }];
         let (agent, incarnation) = (agent_id(agent), Incarnation(1));
         self.hear(FromAgent::Ended { agent, incarnation, reports });
     }

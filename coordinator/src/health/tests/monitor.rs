@@ -152,7 +152,7 @@ impl Logs for Fated {
 
 #[tokio::test(start_paused = true)]
 async fn a_journal_without_room_is_seen_by_its_appends_until_one_finds_room() {
-    let fates = [
+    let outcomes = [
         Ok(Sequence(1)),
         Err(AppendError::Full),
         Err(AppendError::Unknown("?".to_owned())),
@@ -161,9 +161,9 @@ async fn a_journal_without_room_is_seen_by_its_appends_until_one_finds_room() {
     ];
     let ears = Arc::new(Ears::default());
     let monitor = Monitor::new(Some(Arc::clone(&ears) as Arc<dyn Observer>));
-    let (fated, clock) =
-        (Arc::new(Fated(Mutex::new(fates.into()))), SystemClock::following_tokio());
-    let logs = WatchedLogs::over(fated, Arc::clone(&monitor), clock);
+    let (inner, clock) =
+        (Arc::new(Fated(Mutex::new(outcomes.into()))), SystemClock::following_tokio());
+    let logs = WatchedLogs::over(inner, Arc::clone(&monitor), clock);
     let name = LogName::new("shard-0").unwrap();
     let mut seen = Vec::new();
     for _ in 0..5 {

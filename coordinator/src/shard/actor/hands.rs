@@ -118,6 +118,15 @@ impl Permits {
     }
 }
 
+/// How much of the journal is durable.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written {
+    /// Its last record.
+    pub(super) end: Sequence,
+    /// How many bytes of records this reign has written.
+    pub(super) bytes: u64,
+}
+
 /// Carries mail to a sequencer and its effects to the journal, to askers and to a mind's hands.
 pub(super) struct SequencerHands<M: Mind, H: ShardHands<M>> {
     pub(super) journal: Journal,
@@ -127,7 +136,7 @@ pub(super) struct SequencerHands<M: Mind, H: ShardHands<M>> {
     pub(super) readers: HashMap<ReplyTo, Reader<M::Answer>>,
     pub(super) permits: Permits,
     /// Up to which record all is durable.
-    pub(super) durable: watch::Sender<Sequence>,
+    pub(super) durable: watch::Sender<Written>,
     pub(super) ended: Option<oneshot::Sender<Ending>>,
 }
 
@@ -136,7 +145,7 @@ impl<M: Mind, H: ShardHands<M>> SequencerHands<M, H> {
         (journal, append_within): (Journal, Duration),
         hands: H,
         permits: Permits,
-        durable: watch::Sender<Sequence>,
+        durable: watch::Sender<Written>,
         ended: oneshot::Sender<Ending>,
     ) -> Self {
         let (ports, readers) = (Ports::new(), HashMap::new());
@@ -145,6 +154,7 @@ impl<M: Mind, H: ShardHands<M>> SequencerHands<M, H> {
     }
 
     fn append(&self, end: Sequence, record: bytes::Bytes, outbox: &mut Outbox<EventOf<M>>) {
+        let bytes = record.len() as u64;
         let append = self.journal.append(end, record);
         let (within, durable) = (self.append_within, self.durable.clone());
         outbox.spawn(async move {
@@ -153,7 +163,9 @@ impl<M: Mind, H: ShardHands<M>> SequencerHands<M, H> {
             });
             Some(match appended {
                 Ok(at) => {
-                    durable.send_replace(at);
+                    durable.send_modify(|written| {
+                        *written = Written { end: at, bytes: written.bytes + bytes };
+                    });
                     Event::Appended(at)
                 }
                 Err(error) => Event::AppendFailed(error),

@@ -14,6 +14,7 @@ mod hands;
 mod runner;
 #[cfg(test)]
 mod tests;
+mod window;
 
 pub use handle::{Read, ShardError, ShardHandle};
 pub use hands::{Ports, ShardHands};

@@ -22,7 +22,8 @@ use tokio::{
 
 use super::{
     handle::{Open, ShardHandle, SnapshotAsk},
-    hands::{Ending, Permits, SequencerHands, ShardHands},
+    hands::{Ending, Permits, SequencerHands, ShardHands, Written},
+    window::Window,
 };
 use crate::shard::{
     fold::{Fold, Genesis},
@@ -47,10 +48,15 @@ const ASKS_MAX: usize = 8;
 /// What a user may set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// A snapshot is made after so many records.
+    /// A snapshot is made after so many records, or after [`snapshot_bytes`](Self::snapshot_bytes).
     pub snapshot_every: u64,
-    /// So many records behind the older snapshot are kept for audits.
+    /// A snapshot is made after so many bytes of records: under load a record holds many events.
+    pub snapshot_bytes: u64,
+    /// So many records behind the older snapshot are kept for audits, but of those that this reign
+    /// wrote no more than [`bytes_kept`](Self::bytes_kept) at the next snapshot.
     pub records_kept: u64,
+    /// So many bytes of records are kept for audits.
+    pub bytes_kept: u64,
     /// An append that takes longer counts as perhaps made.
     pub append_within: Duration,
     /// Whether others may lead the shard, so that a reign needs a lease for what no append proves:
@@ -62,7 +68,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             snapshot_every: 10_000,
+            snapshot_bytes: 128 * 1024 * 1024,
             records_kept: 100_000,
+            bytes_kept: 1024 * 1024 * 1024,
             append_within: Duration::from_secs(10),
             needs_lease: false,
         }
@@ -186,7 +194,7 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
         let (shard, epoch) = (self.parts.journal.shard().0, position.epoch);
         tracing::info!(shard, %epoch, at = %position.number, "leads");
 
-        let (durable, follow) = watch::channel(position.sequence());
+        let (durable, follow) = watch::channel(Written { end: position.sequence(), bytes: 0 });
         let (ended, ending) = oneshot::channel();
         let permits = Permits::new();
         let journal = (self.parts.journal.clone(), settings.append_within);
@@ -212,18 +220,18 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
             let why = "the sequencer died".to_owned();
             Ending::Restart(crate::shard::sequencer::Reason::Fault(why))
         });
-        *written = *follow.borrow() > position.sequence();
+        *written = follow.borrow().end > position.sequence();
         drop(throne);
         let _ = actor.await; // it has ended, in one way or another
         Ok(ending)
     }
 
-    /// Makes a snapshot whenever enough records have become durable, and when it is asked for one.
+    /// Makes a snapshot whenever enough has become durable, and when it is asked for one.
     fn keeper(
         &self,
-        mut durable: watch::Receiver<Sequence>,
+        mut durable: watch::Receiver<Written>,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let Settings { snapshot_every, records_kept, .. } = self.parts.settings;
+        let settings = self.parts.settings;
         let (journal, genesis) = (self.parts.journal.clone(), Arc::clone(&self.parts.genesis));
         let asked = Arc::clone(&self.asked);
         async move {
@@ -234,10 +242,11 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
                 Err(_) => 0,
             };
             let mut kept: Option<Fold<M>> = None;
+            let mut window = Window::new(settings);
             loop {
                 let ask = tokio::select! {
                     biased;
-                    due = durable.wait_for(|end| end.0 >= last + snapshot_every) => {
+                    due = durable.wait_for(|written| window.is_due(last, *written)) => {
                         if due.is_err() {
                             return;
                         }
@@ -245,8 +254,9 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
                     }
                     Some(ask) = asked.recv() => Some(ask),
                 };
+                let records_kept = ask.as_ref().and_then(|ask| ask.records_kept);
                 let records_kept =
-                    ask.as_ref().and_then(|ask| ask.records_kept).unwrap_or(records_kept);
+                    records_kept.unwrap_or_else(|| window.records_kept(*durable.borrow()));
                 let (journal, genesis, fold) = (journal.clone(), Arc::clone(&genesis), kept.take());
                 let made = beside(async move {
                     let mut fold = match fold {
@@ -264,12 +274,14 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
                         let _ = reply.map(|reply| reply.send(Ok(position)));
                         tracing::info!(shard, at = %position.number, "snapshot kept");
                         last = position.sequence().0;
+                        window.snapshot_was_made(*durable.borrow());
                         kept = Some(fold);
                     }
                     Err(error) => {
                         tracing::error!(shard, %error, "snapshot failed; nothing is forgotten");
                         let _ = reply.map(|reply| reply.send(Err(error)));
-                        last = durable.borrow().0;
+                        last = durable.borrow().end.0;
+                        window.snapshot_was_made(*durable.borrow());
                     }
                 }
             }

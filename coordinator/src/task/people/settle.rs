@@ -126,7 +126,9 @@ fn value_of(said: &Said) -> Value {
         Said::Answered(Payload::Inline(answer)) => {
             answer.read().unwrap_or_else(|_| Value::String(answer.to_string()))
         }
-        Said::Answered(Payload::Blob { name, .. }) => json!({ "blob": name.to_string() }),
+        Said::Answered(Payload::Blob { name, .. } | Payload::Sensitive { name, .. }) => {
+            json!({ "blob": name.to_string() })
+        }
     }
 }
 

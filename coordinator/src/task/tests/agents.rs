@@ -53,7 +53,13 @@ fn one_batch_with_the_same_outcome_twice_records_it_once() {
     let mut script = Script::default();
     script.join(profile("ann", 1), 1).graph(&[task("a", &[])]);
     let outcome = Outcome::Completed(Payload::null());
-    let report = Report { task: script.no("a"), attempt: Attempt(1), outcome, worked_ms: 0 };
+    let report = Report {
+        task: script.no("a"),
+        attempt: Attempt(1),
+        outcome,
+        worked_ms: 0,
+        checks: Vec::new(),
+    };
     script.tell(TaskCommand::Heard(FromAgent::Ended {
         agent: AgentId::new("ann").unwrap(),
         incarnation: Incarnation(1),

@@ -2,8 +2,10 @@
 
 mod agents;
 mod cancels;
+mod checks;
 mod gauges;
 mod graphs;
+mod heal;
 mod people;
 mod retries;
 mod script;

@@ -197,7 +197,13 @@ impl Script {
         n: u32,
         outcome: Outcome,
     ) -> &mut Self {
-        let report = Report { task: self.no(name), attempt: Attempt(n), outcome, worked_ms: 1 };
+        let report = Report {
+            task: self.no(name),
+            attempt: Attempt(n),
+            outcome,
+            worked_ms: 1,
+            checks: Vec::new(),
+        };
         self.tell(TaskCommand::Heard(FromAgent::Ended {
             agent: AgentId::new(agent).unwrap(),
             incarnation: Incarnation(1),

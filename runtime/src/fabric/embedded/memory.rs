@@ -13,7 +13,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     fabric::{
         AppendError, BlobName, Blobs, Entry, Follow, Key, LogName, Logs, REGISTER_BYTES_MAX,
-        Registers, Revision, Sequence, SetError, Value, Watch,
+        Registers, Revision, Sequence, SetError, Value, Watch, is_sealed,
     },
     limits::{BLOB_BYTES_MAX, RECORD_BYTES_MAX},
 };
@@ -250,6 +250,16 @@ impl Blobs for Memory {
         async move {
             this.open()?.blobs.remove(&name);
             Ok(())
+        }
+        .boxed()
+    }
+
+    fn sealed(&self) -> BoxFuture<'static, Result<Vec<BlobName>>> {
+        let this = self.clone();
+        async move {
+            let kept = this.open()?;
+            let sealed = kept.blobs.iter().filter(|(_, bytes)| is_sealed(bytes));
+            Ok(sealed.map(|(name, _)| name.clone()).collect())
         }
         .boxed()
     }

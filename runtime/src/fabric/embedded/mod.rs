@@ -31,7 +31,8 @@ use futures::{FutureExt as _, future::BoxFuture};
 
 pub use bus::{SUBSCRIPTION_CAPACITY_MAX, SUBSCRIPTIONS_MAX};
 pub use sqlite::{
-    BackedUp, CopiedFile, Copying, RecoveredLog, Recovery, back_up, copy_file, holder, recover,
+    BackedUp, CopiedFile, Copying, RecoveredLog, Recovery, Verification, back_up, copy_file,
+    holder, missing_blobs, recover, verify,
 };
 
 use super::{Blobs, Durability, Fabric, Keeper, Logs, Messages, Registers};

@@ -111,7 +111,7 @@ impl Worker {
                 (Outcome::Completed(Payload::Inline(json)), Some(output))
             }
         };
-        let report = Report { task, attempt, outcome, worked_ms: 1 };
+        let report = Report { task, attempt, outcome, worked_ms: 1, checks: Vec::new() };
         self.unheard.push(report.clone());
         let (agent, incarnation) = (self.id.clone(), self.life);
         let said = FromAgent::Ended { agent, incarnation, reports: vec![report] };

@@ -261,7 +261,9 @@ fn copy_into(source: &mut File, to: &Path, told: impl FnMut(u64)) -> Result<(u64
     let made = fs::create_dir_all(folder).and_then(|()| File::create(to));
     let mut target = made.map_err(|error| failed("make", to, error))?;
     let copied = pour(source, &mut target, told)
-        .and_then(|poured| target.sync_all().map(|()| poured))
+        // A sealed blob is for nobody else, and known by its mode.
+        .and_then(|poured| Ok((target.set_permissions(source.metadata()?.permissions())?, poured)))
+        .and_then(|((), poured)| target.sync_all().map(|()| poured))
         .map_err(|error| failed("copy", to, error))?;
     sync_dir(folder)?;
     Ok(copied)

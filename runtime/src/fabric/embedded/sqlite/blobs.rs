@@ -1,8 +1,12 @@
 //! Blobs as files: written under another name, synced, renamed; checked when they are read.
+//!
+//! The files of sealed ones are for their owner to read and for nobody to write, by which they are
+//! found among the others.
 
 use std::{
-    fs::{self, File},
-    io::{self, ErrorKind as IoKind, Write as _},
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind as IoKind, Read as _, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::{
         Arc, PoisonError, RwLock,
@@ -19,7 +23,7 @@ use tokio::sync::Semaphore;
 use super::{super::memory::check_blob_size, layout::sync_dir};
 use crate::{
     error::{Error, ErrorKind, Result},
-    fabric::{BlobName, Blobs, embedded::signals::closed},
+    fabric::{BlobName, Blobs, SEAL_BYTES, embedded::signals::closed, is_sealed},
 };
 
 /// How many blobs are read or written at once; more wait. Bounds memory and blocked threads.
@@ -57,6 +61,11 @@ impl FileBlobs {
         let all = self.0.busy.acquire_many(u32::try_from(BUSY_MAX).unwrap_or(u32::MAX)).await;
         self.0.busy.close();
         drop(all);
+    }
+
+    /// Whether a blob is there, whole or not; blocks.
+    pub(super) fn is_there(&self, name: &BlobName) -> bool {
+        self.0.path(name).exists()
     }
 
     /// Keeps bytes; blocks.
@@ -114,7 +123,7 @@ impl Shared {
         let made = fs::create_dir_all(folder);
         made.map_err(|error| fault("make the folder of", &path, error))?;
         let new = folder.join(format!("new-{}", self.last.fetch_add(1, Ordering::Relaxed)));
-        if let Err(error) = write_synced(&new, bytes) {
+        if let Err(error) = write_synced(&new, bytes, is_sealed(bytes)) {
             // What was begun is of no use, and takes room.
             let _ = fs::remove_file(&new);
             return Err(fault("write", &path, error));
@@ -175,6 +184,47 @@ impl Shared {
             Err(error) => Err(fault("delete", &path, error)),
         }
     }
+
+    fn sealed(&self) -> Result<Vec<BlobName>> {
+        let mut names = Vec::new();
+        for folder in entries(&self.dir)? {
+            for file in entries(&folder)? {
+                // Anything else was begun and never acknowledged.
+                let name = file.file_name().and_then(|name| name.to_str()?.parse().ok());
+                match is_sealed_file(&file) {
+                    Ok(true) => names.extend(name),
+                    Ok(false) => {}
+                    Err(error) if error.kind() == IoKind::NotFound => {}
+                    Err(error) => return Err(fault("look into", &file, error)),
+                }
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// What a folder holds; nothing if it is not there, or is none.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), IoKind::NotFound | IoKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(fault("list", folder, error)),
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    paths.collect::<io::Result<_>>().map_err(|error| fault("list", folder, error))
+}
+
+/// Whether a file holds a sealed blob: only those that nobody may write are looked into.
+fn is_sealed_file(path: &Path) -> io::Result<bool> {
+    let about = fs::symlink_metadata(path)?;
+    if !about.is_file() || about.permissions().mode() & 0o222 != 0 {
+        return Ok(false);
+    }
+    let mut head = Vec::with_capacity(SEAL_BYTES);
+    File::open(path)?.take(SEAL_BYTES as u64).read_to_end(&mut head)?;
+    Ok(is_sealed(&head))
 }
 
 /// Gives a file the time of now.
@@ -184,8 +234,11 @@ fn touch(path: &Path) -> io::Result<()> {
     Ok(utimensat(CWD, path, &times, AtFlags::empty())?)
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+fn write_synced(path: &Path, bytes: &[u8], is_sealed: bool) -> io::Result<()> {
+    let mode = if is_sealed { 0o400 } else { 0o666 };
+    // One that an earlier process had begun may be one that nobody may write.
+    let _ = fs::remove_file(path);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -208,5 +261,9 @@ impl Blobs for FileBlobs {
     fn delete(&self, name: &BlobName) -> BoxFuture<'static, Result<()>> {
         let (this, name) = (self.clone(), name.clone());
         this.run(move |blobs| blobs.delete(&name)).boxed()
+    }
+
+    fn sealed(&self) -> BoxFuture<'static, Result<Vec<BlobName>>> {
+        self.clone().run(Shared::sealed).boxed()
     }
 }

@@ -25,10 +25,12 @@ mod reader;
 mod recover;
 mod room;
 mod rows;
+mod verify;
 mod writer;
 
 use std::{
     fs,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -44,6 +46,7 @@ use job::WriteJob;
 pub use lock::holder;
 use reader::ReadJob;
 pub use recover::{RecoveredLog, Recovery, recover};
+pub use verify::{Verification, missing_blobs, verify};
 
 use super::{
     Settings,
@@ -80,7 +83,7 @@ pub(super) struct Store(Arc<Shared>);
 impl Store {
     /// Opens a directory for writing and reading; makes a store where there is none.
     pub(super) fn open(dir: &Path, settings: &Settings) -> Result<Self> {
-        fs::create_dir_all(dir).map_err(|error| {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| {
             Error::new(ErrorKind::Io, format!("cannot make the directory {}", dir.display()))
                 .because(error)
         })?;

@@ -1,7 +1,7 @@
 use rusqlite::Connection;
 
 use super::*;
-use crate::fabric::embedded::recover;
+use crate::fabric::{BlobName, embedded::recover};
 
 fn journal() -> LogName {
     LogName::new("journal").unwrap()
@@ -137,4 +137,33 @@ async fn a_reader_that_stays_long_does_not_hold_up_an_append() {
     assert_eq!(seen(&long), 3);
     drop(long);
     store.close().await;
+}
+
+#[tokio::test]
+async fn a140_a_sound_store_is_looked_through_and_each_damage_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let db = closed_store(home.path()).await;
+    let blobs = FileBlobs::beside(home.path(), true);
+    let name = blobs.put_now(&Bytes::from_static(b"abc")).unwrap();
+    let sound = verify(home.path(), 1).unwrap();
+    let counts = (sound.logs, sound.records, sound.blobs, sound.blob_bytes, sound.blobs_read);
+    assert_eq!((counts, sound.faults.len()), ((1, 3, 1, 3, 1), 0));
+    assert_eq!(verify(home.path(), 0).unwrap().blobs_read, 0);
+    let other = BlobName::of(b"other");
+    assert_eq!(missing_blobs(home.path(), &[name.clone(), other.clone()]), [other]);
+
+    db.execute_batch("UPDATE record SET bytes = x'00' WHERE place & 255 = 2").unwrap();
+    let path = home.path().join("blobs").join(&name.as_str()[..2]);
+    fs::write(path.join(name.as_str()), "abd").unwrap();
+    fs::write(path.join("new-7"), "half").unwrap();
+    let damaged = verify(home.path(), 1).unwrap();
+    assert_eq!((damaged.records, damaged.unfinished), (1, 1));
+    assert_eq!(
+        damaged.faults,
+        [
+            "record 2 of log journal does not match its checksum".to_owned(),
+            format!("blob {name} does not match its name"),
+        ]
+    );
+    assert_eq!(verify(home.path().join("none"), 1).unwrap_err().kind(), ErrorKind::NotFound);
 }

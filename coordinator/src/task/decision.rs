@@ -1,0 +1,48 @@
+//! What one decision comes to, and what it may use.
+
+use std::collections::BTreeMap;
+
+use orkestra_runtime::{
+    chance::Chance, id::AgentId, machine::ReplyTo, protocol::agent::ToAgent, time::Now,
+};
+
+use crate::task::{
+    command::{Refusal, RefusalCode, Reply, TaskCommand, TaskEffect},
+    event::TaskEvent,
+    state::RunNo,
+    summary::Ended,
+};
+
+/// What one decision comes to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// What happens.
+    pub events: Vec<TaskEvent>,
+    /// What follows in the world, once that is durable.
+    pub effects: Vec<TaskEffect>,
+    /// What is to be decided next, in the same step.
+    pub then: Vec<TaskCommand>,
+    /// Which tasks end by it, by run, for those who follow.
+    pub(super) notices: BTreeMap<RunNo, Vec<Ended>>,
+}
+
+impl Decision {
+    pub(super) fn reply(&mut self, to: ReplyTo, reply: Reply) {
+        self.effects.push(TaskEffect::Reply { to, reply });
+    }
+
+    pub(super) fn refuse(&mut self, to: ReplyTo, code: RefusalCode, message: impl Into<String>) {
+        self.reply(to, Reply::Refused(Refusal::new(code, message)));
+    }
+
+    pub(super) fn tell(&mut self, agent: &AgentId, message: ToAgent) {
+        self.effects.push(TaskEffect::Tell { agent: agent.clone(), message });
+    }
+}
+
+/// A decision in the making, with the time and the chance it may use.
+pub(super) struct Round<'a> {
+    pub(super) now: Now,
+    pub(super) chance: &'a mut Chance,
+    pub(super) out: &'a mut Decision,
+}
