@@ -24,12 +24,16 @@ mod looking;
 mod metrics;
 #[path = "cli/operations.rs"]
 mod operations;
+#[path = "cli/people.rs"]
+mod people;
 #[path = "cli/repository.rs"]
 mod repository;
 #[path = "cli/resume.rs"]
 mod resume;
 #[path = "cli/review.rs"]
 mod review;
+#[path = "cli/standing.rs"]
+mod standing;
 #[path = "cli/usage.rs"]
 mod usage;
 

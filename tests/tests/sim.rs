@@ -69,11 +69,21 @@ fn every_bug_that_can_be_planted_is_in_the_list_once() {
 
 #[test]
 fn whatever_goes_wrong_in_a_team_every_task_ends_once_and_as_it_was_told() {
-    let mut total = [0; 4];
+    let mut total = [0; 9];
     for seed in 0..TEAM_SEEDS {
         let history = run_team(seed, TeamPlant::Nothing)
             .unwrap_or_else(|fault| panic!("seed {seed} of the team: {fault}"));
-        let counts = [history.attempts / 20, history.restarts, history.deaths, history.late];
+        let counts = [
+            history.attempts / 10,
+            history.restarts,
+            history.deaths,
+            history.late,
+            history.decided,
+            history.refused,
+            history.repeated,
+            history.stops,
+            history.opened,
+        ];
         total.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
     }
     assert!(total.iter().all(|sum| *sum > TEAM_SEEDS), "{total:?}");
@@ -83,7 +93,12 @@ fn whatever_goes_wrong_in_a_team_every_task_ends_once_and_as_it_was_told() {
 #[test]
 fn every_bug_that_is_planted_in_a_team_is_found() {
     for (plant, promise) in TEAM_MUTANTS {
-        let found = (0..TEAM_SEEDS).find_map(|seed| run_team(seed, plant).err());
+        let mut faults = (0..TEAM_SEEDS).filter_map(|seed| run_team(seed, plant).err());
+        // That two replays differ shows no more than that one of them is bent.
+        let tells = |fault: &String| {
+            plant == TeamPlant::FailedTwice || !fault.starts_with("a replay on another machine")
+        };
+        let found = faults.find(tells);
         let found = found.unwrap_or_else(|| panic!("{plant:?} is not found: {promise}"));
         assert!(!found.starts_with("it does not come"), "{plant:?} only stops the world: {found}");
     }

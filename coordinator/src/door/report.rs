@@ -46,6 +46,9 @@ pub struct Decided {
     pub by: AgentId,
     /// Whether that settled the question; otherwise others are asked still.
     pub settled: bool,
+    /// How many tasks of the run have not ended.
+    #[serde(default)]
+    pub open: u64,
     /// The process that is at work in the folder; none if nobody is.
     #[serde(default)]
     pub pid: Option<u32>,

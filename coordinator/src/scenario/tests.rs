@@ -6,7 +6,7 @@ use super::*;
 
 const HEAD: &str = "[scenario]\nname = 's'\n[agents.a]\nkind = 'function'\nfunction = 'noop'\ncapabilities = ['c']\ncapacity = 2\n";
 
-fn read(body: &str) -> Result<Scenario, Faults> {
+pub(super) fn read(body: &str) -> Result<Scenario, Faults> {
     Scenario::read(&format!("{HEAD}{body}"), "dir/s.toml", &["noop", "secrets"])
 }
 
@@ -21,7 +21,7 @@ fn prepare(body: &str) -> Result<Prepared, Faults> {
     scenario.prepare(&scenario.resolve(&[], nowhere)?)
 }
 
-fn told(result: Result<impl std::fmt::Debug, Faults>) -> Vec<String> {
+pub(super) fn told(result: Result<impl std::fmt::Debug, Faults>) -> Vec<String> {
     let faults = result.unwrap_err().faults.into_iter();
     faults.map(|fault| format!("{}: {}", fault.key, fault.message)).collect()
 }

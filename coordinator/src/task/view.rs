@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::task::{
     breaker::Open,
-    event::RunOpening,
+    event::{CancelReason, RunOpening},
     machine::TaskMachine,
     people::{self, PendingView, PersonDecision},
     redact::Redaction,
@@ -87,6 +87,8 @@ pub struct TaskView {
     pub ended: Option<Wall>,
     /// Why it failed or was cancelled.
     pub reason: Option<String>,
+    /// Who asked that it be cancelled, alone or with its run; none if it ended otherwise.
+    pub cancelled_by: Option<String>,
     /// Why its latest attempt failed.
     pub last_failure: Option<Failure>,
     /// What it depends on.
@@ -229,6 +231,12 @@ fn task_view(machine: &TaskMachine, run: &Run, no: u64, task: &Task) -> TaskView
         },
         _ => (None, None, None),
     };
+    let cancelled_by = match &task.phase {
+        Phase::Ended { ending: Ending::Cancelled(CancelReason::Requested { by, .. }), .. } => {
+            Some(by.clone())
+        }
+        _ => None,
+    };
     let spec = &task.spec;
     TaskView {
         run: run.id.clone(),
@@ -243,6 +251,7 @@ fn task_view(machine: &TaskMachine, run: &Run, no: u64, task: &Task) -> TaskView
         submitted: task.submitted,
         ended,
         reason,
+        cancelled_by,
         last_failure: task.last_failure.clone(),
         needs: spec.dependencies.iter().map(|dependency| dependency.on.clone()).collect(),
         input: spec.input.clone(),

@@ -110,10 +110,28 @@ pub enum TeamPlant {
     FailedTwice,
     /// A replay leaves out what came of a task.
     ResultForgotten,
+    /// A replay takes each word of a person twice.
+    DecisionTwice,
+    /// A replay leaves out what people said.
+    DecisionForgotten,
+    /// A replay leaves out that a question was handed on: its time fires twice.
+    EscalationForgotten,
+    /// A replay leaves out what people settled.
+    QuestionReopened,
+    /// A new leader does not know what is paused.
+    PauseForgotten,
+    /// A new leader does not know who is drained.
+    DrainForgotten,
+    /// A new leader does not know which breakers are open.
+    BreakerForgotten,
+    /// A breaker lets a trial through before its time.
+    BreakerTooSoon,
+    /// A breaker never lets a trial through.
+    BreakerForEver,
 }
 
 /// Every bug of the team, and the promise that it breaks.
-pub const TEAM_MUTANTS: [(TeamPlant, &str); 9] = [
+pub const TEAM_MUTANTS: [(TeamPlant, &str); 18] = [
     (TeamPlant::StaleCounts, "the attempt number is the fence"),
     (TeamPlant::NeedsIgnored, "a task begins only when what it depends on allows it"),
     (TeamPlant::RoomForMore, "an agent never holds more attempts than its capacity"),
@@ -123,4 +141,13 @@ pub const TEAM_MUTANTS: [(TeamPlant, &str); 9] = [
     (TeamPlant::OutcomeForgotten, "a task reaches exactly one end"),
     (TeamPlant::FailedTwice, "durable state is the fold of the journal"),
     (TeamPlant::ResultForgotten, "the first outcome of the attempt is what is recorded"),
+    (TeamPlant::DecisionTwice, "a decision that was acknowledged counts once"),
+    (TeamPlant::DecisionForgotten, "a decision that was acknowledged is never lost"),
+    (TeamPlant::EscalationForgotten, "the time of a question comes once for each circle"),
+    (TeamPlant::QuestionReopened, "a settled question never changes"),
+    (TeamPlant::PauseForgotten, "nothing of what is paused is given out, whoever leads"),
+    (TeamPlant::DrainForgotten, "a drained agent is given nothing, whoever leads"),
+    (TeamPlant::BreakerForgotten, "a breaker that is open stays open across restarts"),
+    (TeamPlant::BreakerTooSoon, "a breaker that is open gets nothing before its time"),
+    (TeamPlant::BreakerForEver, "a breaker lets a trial through when its time has come"),
 ];

@@ -11,6 +11,7 @@ use orkestra_runtime::{
     id::{AgentId, Attempt, Capability, Epoch, Number, RunId, ShardId, TaskId, TaskNo},
     protocol::{
         agent::{AgentProfile, Artifact, Availability},
+        ask::{Ask, AskKind, AskRule, OnReject, OnTimeout},
         payload::{Json, Payload},
         task::{Dependency, DependencyKind, Failure, FailureKind, TaskSpec},
     },
@@ -117,24 +118,39 @@ pub(crate) fn history() -> Vec<Event> {
     events.into_iter().map(Event::Task).collect()
 }
 
-/// What people say, and what is paused, drained and broken.
-fn standing() -> [TaskEvent; 8] {
+/// A question to people.
+fn question() -> Arc<TaskSpec> {
+    let mut spec = TaskSpec::new(id("gate"));
+    spec.agents = vec![agent()];
+    let to = vec![AgentId::new("boss").unwrap()];
+    spec.ask = Some(Ask {
+        kind: AskKind::Answer,
+        rule: AskRule::Majority,
+        timeout_ms: Some(9_000),
+        on_timeout: OnTimeout::Escalate { to },
+        on_reject: OnReject::Complete,
+    });
+    Arc::new(spec)
+}
+
+/// What people are asked and say, and what is paused, drained and broken.
+fn standing() -> [TaskEvent; 11] {
     let (by, reason) = (|| "ann".to_owned(), || "enough".to_owned());
     let said = Said::Answered(Payload::Inline(Json::parse("[1]").unwrap()));
+    // The numbers of the next two events.
+    let (run, task) = (RunNo(24), TaskNo(25));
+    let opening = RunOpening { namespace: "team".to_owned(), ..RunOpening::default() };
     [
-        TaskEvent::PersonDecided {
-            task: TaskNo(4),
-            by: agent(),
-            said,
-            reason: reason(),
-            via: "root".to_owned(),
-        },
-        TaskEvent::AskEscalated { task: TaskNo(4) },
-        TaskEvent::Paused { scope: Scope::Run(RunNo(2)), by: by(), reason: reason() },
-        TaskEvent::Resumed { scope: Scope::Namespace("team".to_owned()), by: by() },
+        TaskEvent::RunOpened { run: RunId::new("asks-1").unwrap(), opening },
+        TaskEvent::Submitted { run, spec: question() },
+        TaskEvent::RunSealed { run },
+        TaskEvent::PersonDecided { task, by: agent(), said, reason: reason(), via: by() },
+        TaskEvent::AskEscalated { task },
+        TaskEvent::Paused { scope: Scope::Run(run), by: by(), reason: reason() },
         TaskEvent::AgentDrained { agent: agent(), by: by(), reason: reason() },
-        TaskEvent::AgentReturned { agent: agent(), by: by() },
         TaskEvent::BreakerOpened { agent: agent(), until: Wall::from_ms(9_000), failures: 3 },
+        TaskEvent::Resumed { scope: Scope::Namespace("team".to_owned()), by: by() },
+        TaskEvent::AgentReturned { agent: agent(), by: by() },
         TaskEvent::BreakerClosed { agent: agent() },
     ]
 }
@@ -173,5 +189,5 @@ pub(crate) fn machine(events: usize) -> ShardMachine {
 
 /// Snapshots of the shard at several points of its history.
 pub(crate) fn snapshots() -> Vec<Vec<u8>> {
-    [0, 7, 9, 13, 18, 23].map(|events| machine(events).snapshot()).to_vec()
+    [0, 7, 9, 13, 18, 23, 27, 31].map(|events| machine(events).snapshot()).to_vec()
 }

@@ -33,10 +33,13 @@ pub(super) fn changed(changed: &Changed) -> String {
 }
 
 pub(super) fn decided(decided: &Decided) -> String {
-    let Decided { decision, run, task, by, settled, pid } = decided;
+    let Decided { decision, run, task, by, settled, open, pid } = decided;
     let what = format!("task {task} of run {run} is {decision} by {by}");
     let next = match (settled, pid) {
         (false, _) => "that did not settle it: `orkestra task pending` shows who is asked still",
+        (true, _) if *open == 0 => {
+            "that settled it, and every task of the run has ended: `orkestra task list` shows how"
+        }
         (true, Some(_)) => "that settled it, and the run goes on",
         (true, None) => "that settled it: `orkestra run …` with the file of its scenario goes on",
     };
@@ -90,6 +93,7 @@ mod tests {
             task: TaskId::new("gate").unwrap(),
             by: AgentId::new("ada").unwrap(),
             settled: false,
+            open: 1,
             pid: Some(7),
         };
         assert_eq!(
@@ -101,6 +105,8 @@ mod tests {
         assert!(decided(&word).ends_with("and the run goes on"));
         word.pid = None;
         assert!(decided(&word).ends_with("with the file of its scenario goes on"));
+        word.open = 0;
+        assert!(decided(&word).ends_with("has ended: `orkestra task list` shows how"));
     }
 
     #[test]

@@ -33,7 +33,11 @@ pub(super) async fn tell(
     let restarts = restarts(&system.tree().tree().await?);
     let took = summary.ended.map_or_else(Default::default, |ended| ended.since(summary.opened));
     let counts = summary.counts;
-    let exit = exit_of(verdict.as_ref(), prepared.verdict.is_some(), summary);
+    let exit = if prepared.verdict.is_some() {
+        exit_of(verdict == Some(Value::Bool(true)))
+    } else {
+        exit_of(summary.counts.failed == 0 && !is_called_off(tasks, summary).await?)
+    };
     if console.format() == Format::Table {
         tell_failures(tasks, summary, console).await?;
         console.say(format!(
@@ -87,10 +91,19 @@ fn question(prepared: &Prepared) -> &str {
 }
 
 /// Yes only if the scenario says so; without a verdict, if every task was completed or left out.
-fn exit_of(verdict: Option<&Value>, has_verdict: bool, summary: &RunSummary) -> Exit {
-    let is_yes =
-        if has_verdict { verdict == Some(&Value::Bool(true)) } else { summary.counts.failed == 0 };
+fn exit_of(is_yes: bool) -> Exit {
     if is_yes { Exit::Done } else { Exit::Negative }
+}
+
+/// Whether somebody asked that a task, or all of them, be cancelled. One that was cancelled because
+/// a condition did not hold was only left out.
+async fn is_called_off(tasks: &Tasks, summary: &RunSummary) -> Result<bool> {
+    if summary.counts.cancelled == 0 {
+        return Ok(false);
+    }
+    let all = Query::Tasks { run: summary.run.clone(), limit: None };
+    let Answer::Tasks(all) = tasks.query(all).await? else { return Ok(false) };
+    Ok(all.iter().any(|task| task.cancelled_by.is_some()))
 }
 
 async fn found(tasks: &Tasks, summary: &RunSummary, place: &Place) -> Result<Option<Value>> {

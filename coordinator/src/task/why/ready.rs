@@ -61,20 +61,10 @@ fn hindrance(
     (no, record): (AgentNo, &AgentRecord),
 ) -> Option<Blocker> {
     let agent = record.profile.id.clone();
-    let gone = |why: &str| Some(why.to_owned());
-    let reason = match &record.profile.availability {
-        Availability::Unavailable { reason } => Some(reason.clone()),
-        Availability::Available if !machine.live.joined.contains_key(&no) => {
-            gone("its worker is not there")
-        }
-        Availability::Available if machine.live.leaving.contains(&no) => {
-            gone("its worker is stopping")
-        }
-        Availability::Available => None,
-    };
-    if let Some(reason) = reason {
-        return Some(Blocker::AgentUnavailable { agent, reason });
+    if let Availability::Unavailable { reason } = &record.profile.availability {
+        return Some(Blocker::AgentUnavailable { agent, reason: reason.clone() });
     }
+    // What stands in the record comes first: whoever looks into a folder knows no workers.
     if let Some(Pause { by, reason, .. }) = record.drained.clone() {
         return Some(Blocker::AgentDrained { agent, by, reason });
     }
@@ -82,6 +72,15 @@ fn hindrance(
         record.breaker.open().filter(|open| open.until > now.wall)
     {
         return Some(Blocker::BreakerOpen { agent, failures, until });
+    }
+    let gone = |reason: &str| {
+        Some(Blocker::AgentUnavailable { agent: agent.clone(), reason: reason.to_owned() })
+    };
+    if !machine.live.joined.contains_key(&no) {
+        return gone("its worker is not there");
+    }
+    if machine.live.leaving.contains(&no) {
+        return gone("its worker is stopping");
     }
     let (outstanding, capacity) =
         (record.outstanding, record.breaker.room(record.profile.capacity, now.wall));

@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use orkestra_coordinator::task::{Ended, Ending, view::TaskView};
+use orkestra_coordinator::task::{Ended, Ending, TaskEvent, view::TaskView};
 use orkestra_runtime::{
-    id::{AgentId, Attempt, TaskId, TaskNo},
+    id::{AgentId, Attempt, Number, TaskId, TaskNo},
     protocol::{
         agent::Assignment,
         payload::Payload,
         task::{DependencyKind, TaskSpec},
     },
+    time::Wall,
 };
+
+use super::{asks::AskBooks, stops::StopBooks};
 
 type Outcome = Result<(), String>;
 
@@ -26,15 +29,37 @@ pub(super) struct TeamBooks {
     told: BTreeMap<TaskId, &'static str>,
     /// What workers reported: the attempt and the result.
     reported: BTreeSet<(TaskId, Attempt, String)>,
+    /// Names of tasks, as they are recorded.
+    names: BTreeMap<TaskNo, TaskId>,
+    /// Questions to people.
+    pub(super) asks: AskBooks,
+    /// What is stopped.
+    pub(super) stops: StopBooks,
 }
 
 impl TeamBooks {
     pub(super) fn asked(&mut self, spec: &TaskSpec) {
         self.specs.insert(spec.id.clone(), spec.clone());
+        self.asks.asked(spec);
     }
 
     pub(super) fn reported(&mut self, id: &TaskId, attempt: Attempt, output: &str) {
         self.reported.insert((id.clone(), attempt, output.to_owned()));
+    }
+
+    /// Something stands on the record, for everybody to read.
+    pub(super) fn recorded(&mut self, (number, at): (Number, Wall), event: &TaskEvent) -> Outcome {
+        match event {
+            TaskEvent::Submitted { spec, .. } => {
+                self.names.insert(TaskNo(number.0), spec.id.clone());
+            }
+            TaskEvent::AskEscalated { task } => {
+                let id = self.names.get(task).ok_or("what nobody submitted is handed on")?;
+                self.asks.escalated(id)?;
+            }
+            _ => {}
+        }
+        self.stops.recorded(at, event)
     }
 
     /// How many attempts were given out.
@@ -54,7 +79,9 @@ impl TeamBooks {
                 return Err(format!("{id} is given before {} has completed", need.on));
             }
             let result = results.iter().find(|(on, _)| *on == need.on).map(|(_, result)| result);
-            let known = result.is_some_and(|result| self.is_reported(&need.on, result).is_some());
+            let known = result.is_some_and(|result| {
+                self.asks.is_question(&need.on) || self.is_reported(&need.on, result).is_some()
+            });
             if !known {
                 return Err(format!("{id} is given {result:?} of {}, and nobody said so", need.on));
             }
@@ -88,6 +115,7 @@ impl TeamBooks {
                 Ending::Failed(_) => "failed",
                 Ending::Cancelled(_) => "cancelled",
             };
+            self.asks.ended(id);
             if let Some(before) = self.told.insert(id.clone(), how) {
                 return Err(format!("{id} was said to have {before}, and then {how}"));
             }
@@ -105,6 +133,10 @@ impl TeamBooks {
             if self.told.get(&view.id) != Some(&view.state) {
                 let told = self.told.get(&view.id);
                 return Err(format!("{} is {}, and was told as {told:?}", view.id, view.state));
+            }
+            self.asks.close(view)?;
+            if self.asks.is_question(&view.id) {
+                continue;
             }
             let Some(output) = &view.output else { continue };
             let by = self.is_reported(&view.id, output);

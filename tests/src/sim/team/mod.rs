@@ -4,30 +4,36 @@
 //! A history has two halves, as that of the simulated shard has: a faulty one, and one in which
 //! everything must come to its end.
 //!
-//! Where to add to it: what may happen is an action in `act` (people who decide, pauses, breakers
-//! belong there), what may be expected is in `books.rs`, what a worker does in `worker.rs`.
+//! Where to add to it: what may happen is an action in `act`, what a worker does is in `worker.rs`,
+//! what people do in `folk.rs`; what may be expected is in `books.rs`, of questions to people in
+//! `asks.rs`, of what is stopped in `stops.rs`; how a replay is spoilt in `plants.rs`.
 
+mod asks;
 mod books;
+mod folk;
+mod plants;
+mod stops;
 mod worker;
 
 use std::{sync::Arc, time::Duration};
 
+use asks::Saying;
 use books::TeamBooks;
+use folk::{PERSON_ASKS, Waiting};
 use orkestra_coordinator::{
     shard::{
         Mind as _,
-        machine::{Command, Effect, Event, ShardMachine},
+        machine::{Command, Effect, Event, ShardMachine, ShardSettings},
         perform,
     },
-    task::{Answer, Query, Reply, RunNo, RunOpening, TaskCommand, TaskEffect, TaskEvent},
+    task::{Answer, Query, Reply, RunOpening, TaskCommand, TaskEffect, TaskSettings},
 };
 use orkestra_runtime::{
     chance::Chance,
-    id::{AgentId, Attempt, Number, RunId, TaskId},
+    id::{AgentId, Number, RunId, TaskId},
     machine::ReplyTo,
     protocol::{
         agent::{FromAgent, ToAgent},
-        payload::Payload,
         task::{Dependency, DependencyKind, RetryPolicy, TaskSpec},
     },
     time::{Moment, Now, Wall},
@@ -56,6 +62,16 @@ pub struct TeamHistory {
     pub late: u64,
     /// Events of the journal.
     pub events: u64,
+    /// Words of people that were acknowledged.
+    pub decided: u64,
+    /// Words of people that were refused.
+    pub refused: u64,
+    /// Words of people that came once more, the same or another.
+    pub repeated: u64,
+    /// Pauses and drained agents.
+    pub stops: u64,
+    /// Breakers that opened.
+    pub opened: u64,
 }
 
 /// Runs one history of the team. An error says what does not hold.
@@ -72,8 +88,17 @@ struct Team {
     workers: Vec<Worker>,
     late: Vec<FromAgent>,
     books: TeamBooks,
+    waiting: Option<Waiting>,
+    sayings: Vec<Saying>,
     run: RunId,
     history: TeamHistory,
+}
+
+/// A machine that knows nothing, with breakers that open soon and not for long.
+fn fresh() -> ShardMachine {
+    let breaker_cooldown = Duration::from_secs(20);
+    let tasks = TaskSettings { breaker_failures: 2, breaker_cooldown, ..TaskSettings::default() };
+    ShardMachine::new(ShardSettings { tasks, ..ShardSettings::default() })
 }
 
 fn told<T>(result: orkestra_runtime::Result<T>) -> Result<T, String> {
@@ -87,12 +112,14 @@ impl Team {
         let mut team = Self {
             plant,
             chance: Chance::from_seed(seed),
-            machine: ShardMachine::default(),
+            machine: fresh(),
             journal: Vec::new(),
             now: Now { moment: Moment::START, wall: Wall::from_ms(1_700_000_000_000) },
             workers: workers.into_iter().collect::<Result<_, String>>()?,
             late: Vec::new(),
             books: TeamBooks::default(),
+            waiting: None,
+            sayings: Vec::new(),
             run: told(RunId::new("run"))?,
             history: TeamHistory::default(),
         };
@@ -123,6 +150,9 @@ impl Team {
                     spec.dependencies.push(Dependency { on, kind });
                 }
             }
+            if number % 4 == 3 {
+                folk::question(&mut spec, &mut self.chance)?;
+            }
             spec.retry = RetryPolicy { base_ms: 50, ..RetryPolicy::DEFAULT };
             self.books.asked(&spec);
             specs.push(spec);
@@ -143,7 +173,13 @@ impl Team {
                 perform(&mut self.machine, self.now, &mut self.chance, number, &command)
                     .map_err(|fault| fault.to_string())?;
             let wall = self.now.wall;
-            self.journal.extend(performed.events.into_iter().map(|event| (wall, event)));
+            for event in performed.events {
+                let number = Number(self.journal.len() as u64 + 1);
+                if let Event::Task(event) = &event {
+                    self.books.recorded((number, wall), event)?;
+                }
+                self.journal.push((wall, event));
+            }
             for effect in performed.effects {
                 let Effect::Task(effect) = effect else { continue };
                 self.carry_out(effect)?;
@@ -156,6 +192,7 @@ impl Team {
     fn carry_out(&mut self, effect: TaskEffect) -> Outcome {
         match effect {
             TaskEffect::Reply { reply: Reply::TasksEnded(ended), .. } => self.books.ended(&ended),
+            TaskEffect::Reply { to: PERSON_ASKS, reply } => self.person_hears(&reply),
             TaskEffect::Reply { reply: Reply::Refused(refusal), .. } => Err(refusal.to_string()),
             TaskEffect::Reply { .. } => Ok(()),
             TaskEffect::Tell { agent, mut message } => {
@@ -238,7 +275,10 @@ impl Team {
     fn act(&mut self) -> Outcome {
         let which = usize::try_from(self.chance.below(self.workers.len() as u64)).unwrap_or(0);
         match self.chance.below(100) {
-            0..50 => self.end_one(which, false),
+            0..36 => self.end_one(which, false),
+            36..44 => self.person_speaks(),
+            44..46 => self.person_stops(),
+            46..50 => self.person_lets_go_on(),
             50..65 => {
                 let ms = self.chance.below(8_000);
                 self.time_passes(ms)?;
@@ -268,9 +308,14 @@ impl Team {
         self.hear(said)
     }
 
-    /// The leader dies; the next one folds the journal, and asks who is there.
+    /// The leader dies; the next one takes a snapshot or folds the journal, and asks who is there.
     fn restart(&mut self) -> Outcome {
-        self.machine = self.folded(self.plant);
+        let from_snapshot = self.plant == TeamPlant::Nothing && self.chance.per_mille(500);
+        self.machine = if from_snapshot {
+            told(fresh().restored(&self.machine.snapshot()))?
+        } else {
+            self.folded(self.plant)
+        };
         self.machine.promote(self.now);
         self.history.restarts += 1;
         self.tell(TaskCommand::Follow { to: ReplyTo(1), run: self.run.clone() })?;
@@ -282,29 +327,15 @@ impl Team {
 
     /// The journal folded from its beginning, with the bug that is planted.
     fn folded(&self, plant: TeamPlant) -> ShardMachine {
-        let mut machine = ShardMachine::default();
+        let mut machine = fresh();
         for (number, (at, event)) in (1..).map(Number).zip(&self.journal) {
             let Event::Task(event) = event else {
                 machine.apply(number, *at, event);
                 continue;
             };
-            let mut event = event.clone();
-            match (&mut event, plant) {
-                (TaskEvent::Assigned { attempt, .. }, TeamPlant::AttemptAgain) if attempt.0 > 1 => {
-                    *attempt = Attempt(attempt.0 - 1);
-                }
-                (TaskEvent::Completed { .. }, TeamPlant::OutcomeForgotten) if number.0 % 3 == 0 => {
-                    event = TaskEvent::RunForgotten { run: RunNo(u64::MAX) };
-                }
-                (TaskEvent::AttemptFailed { .. }, TeamPlant::FailedTwice) => {
-                    machine.apply(number, *at, &Event::Task(event.clone()));
-                }
-                (TaskEvent::Completed { output, .. }, TeamPlant::ResultForgotten) => {
-                    *output = Payload::null();
-                }
-                _ => {}
+            for event in plants::bent(number, event, plant) {
+                machine.apply(number, *at, &Event::Task(event));
             }
-            machine.apply(number, *at, &Event::Task(event));
         }
         machine
     }
@@ -324,7 +355,10 @@ impl Team {
                 self.end_one(which, true)?;
             }
             self.beat(true)?;
+            self.everything_goes_on()?;
+            self.everybody_agrees()?;
             self.time_passes(5_000)?;
+            self.look_for_trials()?;
         }
         Err("it does not come to rest".into())
     }
@@ -345,6 +379,7 @@ impl Team {
         }
         self.history.attempts = self.books.attempts();
         self.history.events = self.journal.len() as u64;
+        self.history.opened = self.books.stops.opened;
         Ok(self.history)
     }
 }

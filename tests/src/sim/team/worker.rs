@@ -27,6 +27,11 @@ impl Worker {
         Self { id, capacity, life: Incarnation(1), held: BTreeMap::new(), unheard: Vec::new() }
     }
 
+    /// Whether it holds nothing.
+    pub(super) fn is_idle(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// It dies, and another begins that knows nothing.
     pub(super) fn die(&mut self) {
         self.life = Incarnation(self.life.0 + 1);
