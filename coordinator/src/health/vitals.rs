@@ -89,7 +89,9 @@ impl Vitals {
             }
             TaskEvent::RunForgotten { run } => self.forget_run(*run),
             TaskEvent::TasksForgotten { tasks } => {
-                tasks.iter().for_each(|no| self.forget_task(*no))
+                for no in tasks {
+                    self.forget_task(*no);
+                }
             }
             TaskEvent::Submitted { run, spec } => {
                 self.submit(TaskNo(number.0), at, *run, spec);

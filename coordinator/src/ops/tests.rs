@@ -288,6 +288,7 @@ async fn what_cannot_be_looked_into_is_not_called_empty() {
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.to_string().contains("cannot look for"), "{error}");
     }
-    let nowhere = back_up(&home.path().join("no"), &home.path().join("copy"), now().wall, nothing);
-    assert_eq!(nowhere.await.unwrap_err().kind(), ErrorKind::NotFound);
+    let (no, copy) = (home.path().join("no"), home.path().join("copy"));
+    let nowhere = back_up(&no, &copy, now().wall, nothing).await;
+    assert_eq!(nowhere.unwrap_err().kind(), ErrorKind::NotFound);
 }
