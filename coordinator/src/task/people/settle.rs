@@ -40,7 +40,7 @@ impl Settled {
 fn inline_bytes(payload: &Payload) -> usize {
     match payload {
         Payload::Inline(json) => json.as_str().len(),
-        Payload::Blob { .. } => 0,
+        Payload::Blob { .. } | Payload::Sensitive { .. } => 0,
     }
 }
 
