@@ -127,16 +127,13 @@ impl Clerk {
                 self.sensitive(request, before(request, found)?, &by).await
             }
             Request::ContextSnapshot { note } => {
-                let note = note.as_str().to_owned();
-                told(&self.contexts().change(&ContextChange::Snapshot { note }, &by).await?)
+                self.context(ContextChange::Snapshot { note: note.as_str().to_owned() }, &by).await
             }
             Request::ContextRestore { snapshot } => {
-                let change = ContextChange::Restore { snapshot: *snapshot };
-                told(&self.contexts().change(&change, &by).await?)
+                self.context(ContextChange::Restore { snapshot: *snapshot }, &by).await
             }
             Request::ContextPhase { phase } => {
-                let change = ContextChange::Phase { phase: *phase };
-                told(&self.contexts().change(&change, &by).await?)
+                self.context(ContextChange::Phase { phase: *phase }, &by).await
             }
             Request::DoctorHeal {} => {
                 let Identity { folder, name, .. } = &self.identity;
@@ -147,6 +144,10 @@ impl Clerk {
                 told(&ops::compact(&self.means, *keep_records).await?)
             }
         }
+    }
+
+    async fn context(&self, change: ContextChange, by: &str) -> Result<Value> {
+        told(&self.contexts().change(&change, by).await?)
     }
 
     /// Shows what is sensitive, or deletes it.

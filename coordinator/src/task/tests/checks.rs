@@ -104,7 +104,7 @@ fn a139_the_third_failure_is_the_last_for_who_counts_retries() {
     counted.retry.retries_max = 10;
     script.graph(&[counted]);
     for attempt in 1..=3 {
-        script.fail("ann", "a", attempt).advance(std::time::Duration::from_secs(60));
+        script.fail("ann", "a", attempt).advance(std::time::Duration::from_mins(1));
     }
     assert_eq!(script.states(&["a"]), "a:failed");
     assert_eq!(on_record(&script).pop().unwrap(), "pre#4 8 retry_count fail");
