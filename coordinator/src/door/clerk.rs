@@ -127,17 +127,17 @@ impl Clerk {
                 self.sensitive(request, before(request, found)?, &by).await
             }
             Request::ContextSnapshot { note } => {
-                let note = note.as_str().to_owned();
-                self.change_context(&ContextChange::Snapshot { note }, &by).await
+                self.context(ContextChange::Snapshot { note: note.as_str().to_owned() }, &by).await
             }
             Request::ContextRestore { snapshot } => {
-                self.change_context(&ContextChange::Restore { snapshot: *snapshot }, &by).await
+                self.context(ContextChange::Restore { snapshot: *snapshot }, &by).await
             }
             Request::ContextPhase { phase } => {
-                self.change_context(&ContextChange::Phase { phase: *phase }, &by).await
+                self.context(ContextChange::Phase { phase: *phase }, &by).await
             }
             Request::DoctorHeal {} => {
-                let actions = heal(tasks, &self.identity.folder, &self.identity.name).await?;
+                let Identity { folder, name, .. } = &self.identity;
+                let actions = heal(tasks, folder, name).await?;
                 told(&Healed { actions, pid: self.pid() })
             }
             Request::Compact { keep_records } => {
@@ -146,8 +146,8 @@ impl Clerk {
         }
     }
 
-    async fn change_context(&self, change: &ContextChange, by: &str) -> Result<Value> {
-        told(&self.contexts().change(change, by).await?)
+    async fn context(&self, change: ContextChange, by: &str) -> Result<Value> {
+        told(&self.contexts().change(&change, by).await?)
     }
 
     /// Shows what is sensitive, or deletes it.
@@ -171,14 +171,7 @@ impl Clerk {
         let (reason, via) = (reason.as_str().to_owned(), asker.account());
         let word = Word { by: by.clone(), said, reason, via };
         let settled = self.tasks.decide(&run, task, word).await?;
-        let open = match self.tasks.query(Query::Run(run.clone())).await? {
-            Answer::Run(Some(view)) => {
-                let counts = view.summary.counts;
-                counts.total.saturating_sub(counts.ended())
-            }
-            _ => 0,
-        };
-        told(&Decided { decision, run, task: task.clone(), by, settled, open, pid: self.pid() })
+        told(&Decided { decision, run, task: task.clone(), by, settled, pid: self.pid() })
     }
 
     fn stands(&self, change: &str, thing: Thing, changed: bool) -> Stands {

@@ -88,11 +88,7 @@ impl Vitals {
                 }
             }
             TaskEvent::RunForgotten { run } => self.forget_run(*run),
-            TaskEvent::TasksForgotten { tasks } => {
-                for no in tasks {
-                    self.forget_task(*no);
-                }
-            }
+            TaskEvent::TasksForgotten { tasks } => self.forget_tasks(tasks),
             TaskEvent::Submitted { run, spec } => {
                 self.submit(TaskNo(number.0), at, *run, spec);
                 tell(Fact::Submitted);
@@ -317,6 +313,12 @@ impl Vitals {
             Availability::Available => None,
             Availability::Unavailable { reason } => Some(reason.clone()),
         };
+    }
+
+    fn forget_tasks(&mut self, tasks: &[TaskNo]) {
+        for no in tasks {
+            self.forget_task(*no);
+        }
     }
 
     /// A stream goes on for ever, and nothing may stay of each of its tasks.

@@ -282,13 +282,13 @@ async fn what_cannot_be_looked_into_is_not_called_empty() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("file");
     fs::write(&file, "").unwrap();
-    let copied = back_up(&file, &home.path().join("copy"), now().wall, nothing).await;
+    let copy = home.path().join("copy");
+    let copied = back_up(&file, &copy, now().wall, nothing).await;
     let refused = [copied.unwrap_err(), compact_folder(&file, 0, now()).await.unwrap_err()];
     for error in refused {
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.to_string().contains("cannot look for"), "{error}");
     }
-    let (no, copy) = (home.path().join("no"), home.path().join("copy"));
-    let nowhere = back_up(&no, &copy, now().wall, nothing).await;
+    let nowhere = back_up(&home.path().join("no"), &copy, now().wall, nothing).await;
     assert_eq!(nowhere.unwrap_err().kind(), ErrorKind::NotFound);
 }
