@@ -205,13 +205,12 @@ impl Question {
             OnReject::Fail => &["failed"],
             OnReject::Complete => &["completed"],
         };
+        let has_time = self.ask.timeout_ms.is_some();
         match (self.verdict(), &self.ask.on_timeout) {
-            (Some(Verdict::Yes), _) => &["completed"],
-            (Some(Verdict::No), _) => no,
+            (None, _) if !has_time => &[],
+            (Some(Verdict::Yes), _) | (None, OnTimeout::Approve) => &["completed"],
             (Some(Verdict::Split), _) => &["failed"],
-            (None, _) if self.ask.timeout_ms.is_none() => &[],
-            (None, OnTimeout::Approve) => &["completed"],
-            (None, _) => no,
+            (Some(Verdict::No) | None, _) => no,
         }
     }
 }

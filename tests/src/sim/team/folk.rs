@@ -1,7 +1,5 @@
 //! Simulated people: they decide, repeat and contradict themselves, stop things and let them go on.
 
-use std::time::Duration;
-
 use orkestra_coordinator::task::{
     Answer, Query, Reply, Said, TaskCommand,
     people::{PendingView, Word},
@@ -16,14 +14,15 @@ use orkestra_runtime::{
         payload::{Json, Payload},
         task::TaskSpec,
     },
+    time::Wall,
 };
 
 use super::{Outcome, Team, asks::Saying, stops::Stop, told};
 
 /// Who waits for an answer to what a person said or stopped.
 pub(super) const PERSON_ASKS: ReplyTo = ReplyTo(2);
-/// How long after its time a breaker must have let a trial through.
-const TRIAL_WITHIN: Duration = Duration::from_mins(2);
+/// How long after its time a breaker must have let a trial through, in milliseconds.
+const TRIAL_WITHIN_MS: u64 = 120_000;
 
 /// What a person waits to be answered.
 #[derive(Clone, Debug)]
@@ -80,7 +79,7 @@ impl Team {
         let open = self.pending()?;
         let Some(asked) = self.chance.pick(&open).cloned() else { return Ok(()) };
         let stranger = person(self.chance.below(10))?;
-        let by = self.chance.pick(&asked.people).cloned().unwrap_or(stranger.clone());
+        let by = self.chance.pick(&asked.people).cloned().unwrap_or_else(|| stranger.clone());
         let by = if self.chance.per_mille(100) { stranger } else { by };
         let said = self.words(asked.kind);
         self.say(Saying { task: asked.task, by, said, is_open: true })
@@ -205,9 +204,7 @@ impl Team {
 
     /// A breaker whose time is long over has let a trial through, if there is anything to try.
     pub(super) fn look_for_trials(&self) -> Outcome {
-        let long_ago = orkestra_runtime::time::Wall::from_ms(
-            self.now.wall.as_ms().saturating_sub(TRIAL_WITHIN.as_millis() as u64),
-        );
+        let long_ago = Wall::from_ms(self.now.wall.as_ms().saturating_sub(TRIAL_WITHIN_MS));
         let Some(agent) = self.books.stops.forgotten(long_ago) else { return Ok(()) };
         let is_idle = self.workers.iter().any(|worker| worker.id == *agent && worker.is_idle());
         let query = Query::Tasks { run: self.run.clone(), limit: None };

@@ -17,7 +17,9 @@ pub(super) fn bent(number: Number, event: &TaskEvent, plant: TeamPlant) -> Vec<T
         (TaskEvent::Assigned { attempt, .. }, TeamPlant::AttemptAgain) if attempt.0 > 1 => {
             *attempt = Attempt(attempt.0 - 1);
         }
-        (TaskEvent::Completed { .. }, TeamPlant::OutcomeForgotten) if number.0 % 3 == 0 => {
+        (TaskEvent::Completed { .. }, TeamPlant::OutcomeForgotten)
+            if number.0.is_multiple_of(3) =>
+        {
             return lost();
         }
         (TaskEvent::Completed { output, .. }, TeamPlant::ResultForgotten) => {
