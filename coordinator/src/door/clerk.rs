@@ -171,7 +171,14 @@ impl Clerk {
         let (reason, via) = (reason.as_str().to_owned(), asker.account());
         let word = Word { by: by.clone(), said, reason, via };
         let settled = self.tasks.decide(&run, task, word).await?;
-        told(&Decided { decision, run, task: task.clone(), by, settled, pid: self.pid() })
+        let open = match self.tasks.query(Query::Run(run.clone())).await? {
+            Answer::Run(Some(view)) => {
+                let counts = view.summary.counts;
+                counts.total.saturating_sub(counts.ended())
+            }
+            _ => 0,
+        };
+        told(&Decided { decision, run, task: task.clone(), by, settled, open, pid: self.pid() })
     }
 
     fn stands(&self, change: &str, thing: Thing, changed: bool) -> Stands {
