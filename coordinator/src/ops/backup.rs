@@ -1,6 +1,9 @@
 //! Taking a backup.
 
-use std::{collections::BTreeMap, fs, io::Write as _, path::Path};
+use std::{
+    collections::BTreeMap, fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
@@ -84,7 +87,8 @@ fn write(manifest: &Manifest, path: &Path) -> Result<()> {
     let text = serde_json::to_vec_pretty(manifest).map_err(|error| {
         Error::new(ErrorKind::Fault, "cannot write what the backup holds").because(error)
     })?;
-    let written = fs::File::create(path).and_then(|mut file| {
+    let mut make = OpenOptions::new();
+    let written = make.write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
         file.write_all(&text)?;
         file.sync_all()
     });

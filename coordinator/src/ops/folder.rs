@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -44,14 +45,16 @@ pub(super) fn must_be_free(target: &Path, what: &str) -> Result<()> {
 
 impl Part {
     /// Begins a folder that is to be at `target`, where nothing is or an empty folder. What a killed
-    /// process had begun there is removed.
+    /// process had begun there is removed. What is made is for its owner alone.
     pub(super) fn begin(target: &Path) -> Result<Self> {
         let target = std::path::absolute(target).map_err(|error| failed("find", target, error))?;
         let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
             let message = format!("{} cannot be the name of a new folder", target.display());
             return Err(Error::new(ErrorKind::Invalid, message));
         };
-        fs::create_dir_all(parent).map_err(|error| failed("make", parent, error))?;
+        let mut private = fs::DirBuilder::new();
+        private.mode(0o700).recursive(true);
+        private.create(parent).map_err(|error| failed("make", parent, error))?;
         let begun = format!(".{}.part-", name.to_string_lossy());
         for entry in
             fs::read_dir(parent).map_err(|error| failed("look into", parent, error))?.flatten()
@@ -64,7 +67,7 @@ impl Part {
             }
         }
         let path = parent.join(format!("{begun}{}", std::process::id()));
-        fs::create_dir(&path).map_err(|error| failed("make", &path, error))?;
+        private.recursive(false).create(&path).map_err(|error| failed("make", &path, error))?;
         Ok(Self { path, target, is_placed: false })
     }
 
@@ -72,13 +75,18 @@ impl Part {
         &self.path
     }
 
-    /// Makes what is in it durable by name, and gives it its name.
+    /// Makes what is in it durable by name, and gives it its name. An empty folder whose place it
+    /// takes hands its mode on: somebody may have meant it.
     pub(super) fn place(mut self) -> Result<()> {
         let sync = |path: &Path| {
             File::open(path)
                 .and_then(|dir| dir.sync_all())
                 .map_err(|error| failed("sync", path, error))
         };
+        if let Ok(before) = fs::metadata(&self.target) {
+            fs::set_permissions(&self.path, before.permissions())
+                .map_err(|error| failed("set the mode of", &self.path, error))?;
+        }
         sync(&self.path)?;
         fs::rename(&self.path, &self.target)
             .map_err(|error| failed("put in place", &self.target, error))?;

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     time::{Duration, UNIX_EPOCH},
 };
@@ -183,6 +184,27 @@ async fn a_backup_of_a_running_node_is_one_state_of_it_and_goes_on_elsewhere() {
     assert_eq!(there.kind(), ErrorKind::Conflict);
     system.stop().await.unwrap();
     assert_eq!(others(home.path(), &["data", "saved", "other"]), [""; 0]);
+}
+
+#[tokio::test]
+async fn folders_of_a_library_its_backups_and_restored_ones_are_for_their_owner_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    start(&at("data")).await.stop().await.unwrap();
+    back_up(&at("data"), &at("saved"), Wall::from_ms(7), nothing).await.unwrap();
+    restore(&at("saved"), &at("other"), nothing).await.unwrap();
+    for folder in ["data", "saved", "other"] {
+        assert_eq!((folder, mode(&at(folder))), (folder, 0o700));
+        for file in others(&at(folder), &["blobs"]) {
+            assert_eq!((&*file, mode(&at(folder).join(&file))), (&*file, 0o600));
+        }
+    }
+    // An empty folder that was there keeps the mode that somebody gave it.
+    fs::create_dir(at("there")).unwrap();
+    fs::set_permissions(at("there"), fs::Permissions::from_mode(0o750)).unwrap();
+    restore(&at("saved"), &at("there"), nothing).await.unwrap();
+    assert_eq!(mode(&at("there")), 0o750);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

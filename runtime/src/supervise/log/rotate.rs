@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions},
     io::{self, Write},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -36,7 +37,7 @@ impl Rotating {
     fn rotate(&mut self) -> io::Result<()> {
         let older = older(&self.path);
         fs::rename(&self.path, &older)?;
-        match OpenOptions::new().create(true).append(true).open(&self.path) {
+        match OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path) {
             Ok(file) => {
                 self.file = file;
                 self.bytes = 0;

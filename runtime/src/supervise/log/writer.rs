@@ -3,6 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
     sync::{
         Arc,
@@ -101,7 +102,9 @@ impl Writer {
 
 /// Opens a log for appending, and finds the number to go on with. A torn last line is closed.
 pub(super) fn open(path: &Path) -> io::Result<(File, u64)> {
-    let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    // Reasons of failures stand in it: it is for its owner alone.
+    let mut file =
+        OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)?;
     let tail = tail_of(&mut file)?;
     if tail.last().is_some_and(|byte| *byte != b'\n') {
         file.write_all(b"\n")?;

@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
+    fs::File,
     io::{self, Read as _},
     path::Path,
 };
@@ -21,7 +21,7 @@ use super::{
     fault::explain,
     keep::{blob_of, each_blob},
     layout::{self, Access, sync_dir},
-    store_file,
+    private, store_file,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -126,6 +126,7 @@ impl Copy<'_> {
                 continue;
             }
             let target = store_file(self.into);
+            private::make_file(&target).map_err(|error| failed("make", &target, error))?;
             self.pages(&db, &target)
                 .map_err(|error| explain(&target, "write the copy of the store", error))?;
             view.finish().map_err(attempt)?;
@@ -258,11 +259,18 @@ pub fn copy_file(from: &Path, to: &Path, told: impl FnMut(u64)) -> Result<(u64, 
 
 fn copy_into(source: &mut File, to: &Path, told: impl FnMut(u64)) -> Result<(u64, String)> {
     let folder = to.parent().unwrap_or(to);
-    let made = fs::create_dir_all(folder).and_then(|()| File::create(to));
+    let made = private::make_dir(folder)
+        .and_then(|()| private::make_file(to))
+        .and_then(|()| File::create(to));
     let mut target = made.map_err(|error| failed("make", to, error))?;
     let copied = pour(source, &mut target, told)
         // A sealed blob is for nobody else, and known by its mode.
-        .and_then(|poured| Ok((target.set_permissions(source.metadata()?.permissions())?, poured)))
+        .and_then(|poured| {
+            Ok((
+                target.set_permissions(private::of_owner(&source.metadata()?.permissions()))?,
+                poured,
+            ))
+        })
         .and_then(|((), poured)| target.sync_all().map(|()| poured))
         .map_err(|error| failed("copy", to, error))?;
     sync_dir(folder)?;

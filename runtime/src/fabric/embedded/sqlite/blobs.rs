@@ -20,7 +20,7 @@ use futures::{FutureExt as _, future::BoxFuture};
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
 use tokio::sync::Semaphore;
 
-use super::{super::memory::check_blob_size, layout::sync_dir};
+use super::{super::memory::check_blob_size, layout::sync_dir, private};
 use crate::{
     error::{Error, ErrorKind, Result},
     fabric::{BlobName, Blobs, SEAL_BYTES, embedded::signals::closed, is_sealed},
@@ -120,7 +120,7 @@ impl Shared {
             return Ok(name);
         }
         let folder = path.parent().unwrap_or(&self.dir);
-        let made = fs::create_dir_all(folder);
+        let made = private::make_dir(folder);
         made.map_err(|error| fault("make the folder of", &path, error))?;
         let new = folder.join(format!("new-{}", self.last.fetch_add(1, Ordering::Relaxed)));
         if let Err(error) = write_synced(&new, bytes, is_sealed(bytes)) {
@@ -235,7 +235,7 @@ fn touch(path: &Path) -> io::Result<()> {
 }
 
 fn write_synced(path: &Path, bytes: &[u8], is_sealed: bool) -> io::Result<()> {
-    let mode = if is_sealed { 0o400 } else { 0o666 };
+    let mode = if is_sealed { 0o400 } else { 0o600 };
     // One that an earlier process had begun may be one that nobody may write.
     let _ = fs::remove_file(path);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;

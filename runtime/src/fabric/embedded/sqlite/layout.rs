@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::{
     fault::{damaged, explain},
+    private,
     rows::{FORMAT, Found, LogRow, Meta, RegisterRow, TABLES},
     store_file,
 };
@@ -73,6 +74,7 @@ pub(super) fn create_if_absent(dir: &Path) -> Result<()> {
             Ok(()) | Err(_) => {}
         }
     }
+    private::make_file(&new).map_err(|error| io("make", &new, error))?;
     write_new(&new).map_err(|error| explain(&new, "make a store", error))?;
     File::open(&new).and_then(|file| file.sync_all()).map_err(|error| io("sync", &new, error))?;
     fs::rename(&new, &file).map_err(|error| io("put in place", &file, error))?;

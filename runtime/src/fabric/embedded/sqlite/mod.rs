@@ -21,6 +21,7 @@ mod job;
 mod keep;
 mod layout;
 mod lock;
+mod private;
 mod reader;
 mod recover;
 mod room;
@@ -29,8 +30,6 @@ mod verify;
 mod writer;
 
 use std::{
-    fs,
-    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -83,7 +82,7 @@ pub(super) struct Store(Arc<Shared>);
 impl Store {
     /// Opens a directory for writing and reading; makes a store where there is none.
     pub(super) fn open(dir: &Path, settings: &Settings) -> Result<Self> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| {
+        private::make_dir(dir).map_err(|error| {
             Error::new(ErrorKind::Io, format!("cannot make the directory {}", dir.display()))
                 .because(error)
         })?;

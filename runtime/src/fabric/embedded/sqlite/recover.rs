@@ -10,6 +10,7 @@ use super::{
     holder,
     layout::{self, Access},
     lock::Lock,
+    private,
     reader::Reader,
     rows::{Found, LOG_STRIDE, LogRow, Meta, RegisterRow, record_checksum, to_sql},
     store_file,
@@ -82,7 +83,7 @@ pub fn recover(dir: impl AsRef<Path>, into: impl AsRef<Path>) -> Result<Recovery
         ));
     }
     let from = Reader { db: layout::connect(dir, Access::ReadOnly)?, file: store_file(dir) };
-    fs::create_dir_all(into).map_err(|error| {
+    private::make_dir(into).map_err(|error| {
         Error::new(ErrorKind::Io, format!("cannot make the directory {}", into.display()))
             .because(error)
     })?;

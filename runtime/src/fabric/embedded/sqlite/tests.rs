@@ -1,7 +1,12 @@
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
 use rusqlite::Connection;
 
 use super::*;
-use crate::fabric::{BlobName, embedded::recover};
+use crate::fabric::{
+    BlobName, Fabric as _,
+    embedded::{Embedded, recover},
+};
 
 fn journal() -> LogName {
     LogName::new("journal").unwrap()
@@ -16,6 +21,44 @@ async fn closed_store(dir: &Path) -> Connection {
     }
     store.close().await;
     Connection::open(store_file(dir)).unwrap()
+}
+
+/// What in a folder, or the folder itself, is not for its owner alone.
+fn open_to_others(path: &Path) -> Vec<PathBuf> {
+    let about = fs::symlink_metadata(path).unwrap();
+    let mut found = Vec::new();
+    if about.permissions().mode() & 0o077 != 0 {
+        found.push(path.to_owned());
+    }
+    if about.is_dir() {
+        let inner = fs::read_dir(path).unwrap();
+        found.extend(inner.flat_map(|entry| open_to_others(&entry.unwrap().path())));
+    }
+    found
+}
+
+#[tokio::test]
+async fn what_is_stored_is_for_its_owner_alone_and_a_folder_that_was_there_keeps_its_mode() {
+    let home = tempfile::tempdir().unwrap();
+    let (fresh, there) = (home.path().join("deep/fresh"), home.path().join("there"));
+    fs::create_dir(&there).unwrap();
+    fs::set_permissions(&there, fs::Permissions::from_mode(0o755)).unwrap();
+    for dir in [&fresh, &there] {
+        let store = Embedded::open(dir).unwrap();
+        store.blobs().put(Bytes::from_static(b"an input")).await.unwrap();
+        let opened = if dir == &there { vec![there.clone()] } else { Vec::new() };
+        assert!(dir.join("store.db-wal").exists());
+        assert_eq!(open_to_others(dir), opened);
+        store.close().await;
+    }
+    assert_eq!(fs::metadata(&there).unwrap().permissions().mode() & 0o777, 0o755);
+
+    let (saved, copied) = (home.path().join("saved"), home.path().join("copied"));
+    recover(&fresh, &saved).unwrap();
+    private::make_dir(&copied).unwrap();
+    back_up(&fresh, &copied, &mut |_| {}).unwrap();
+    let found = [saved, copied].map(|dir| open_to_others(&dir));
+    assert_eq!(found, [Vec::<PathBuf>::new(), Vec::new()]);
 }
 
 #[tokio::test]
