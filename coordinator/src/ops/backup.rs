@@ -23,7 +23,7 @@ const LOGS: [&str; 2] = ["supervision.1.jsonl", "supervision.jsonl"];
 /// write in `data_dir`; it waits for nothing. The copy is checked by opening and folding it, and
 /// only then gets its name.
 ///
-/// An error leaves nothing at `into`. Of kind `NotFound`: there is nothing to copy; `Conflict`:
+/// An error leaves nothing at `into`. Of kind `NotFound`: there is nothing to copy; `Invalid`:
 /// something is at `into`; `Full`: there is no room; `Corrupt`: what is to be copied is damaged.
 ///
 /// # Cancellation

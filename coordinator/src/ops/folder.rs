@@ -32,7 +32,7 @@ pub(super) fn must_be_free(target: &Path, what: &str) -> Result<()> {
     match fs::read_dir(target).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Error::new(
-            ErrorKind::Conflict,
+            ErrorKind::Invalid,
             format!(
                 "cannot {what} {}: something is there; name a new or an empty folder",
                 target.display()

@@ -20,7 +20,7 @@ use super::{
 /// afterwards: every file is held against the backup's list while it is copied, and the copy is
 /// opened and folded before it gets its name.
 ///
-/// An error of kind `Conflict`: a process holds the directory, or something is there; `Corrupt`
+/// An error of kind `Conflict`: a process holds the directory; `Invalid`: something is there; `Corrupt`
 /// names what is damaged in the backup; `TooNew`: a newer program made it; `NotFound`: there is no
 /// backup, or a file of it is missing.
 pub async fn restore(

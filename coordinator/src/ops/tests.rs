@@ -181,7 +181,7 @@ async fn a_backup_of_a_running_node_is_one_state_of_it_and_goes_on_elsewhere() {
     assert_eq!(taken.kind(), ErrorKind::Conflict);
     assert!(taken.to_string().contains("is at work there"), "{taken}");
     let there = back_up(&data, &saved, Wall::from_ms(7), nothing).await.unwrap_err();
-    assert_eq!(there.kind(), ErrorKind::Conflict);
+    assert_eq!(there.kind(), ErrorKind::Invalid);
     system.stop().await.unwrap();
     assert_eq!(others(home.path(), &["data", "saved", "other"]), [""; 0]);
 }
