@@ -6,6 +6,7 @@
 
 mod context;
 mod row;
+mod types;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use orkestra_runtime::{
 };
 
 pub use row::AuditRow;
+pub use types::{TYPES, known_type};
 
 use crate::{
     shard::machine::Event,
@@ -28,7 +30,8 @@ pub struct AuditFilter {
     pub since: Option<Wall>,
     /// Before.
     pub until: Option<Wall>,
-    /// Of this type, or of the family that it names (`task`, `run`, `agent`, `context`).
+    /// Of this type, or of the family that it names (`task`, `run`, `agent`, `context`); see
+    /// [`known_type`].
     pub event_type: Option<String>,
     /// About this task.
     pub task: Option<TaskId>,
@@ -42,8 +45,7 @@ impl AuditFilter {
     /// Whether a row is wanted.
     pub fn admits(&self, row: &AuditRow) -> bool {
         let type_fits = |wanted: &String| {
-            let family = row.event_type.split('_').next().unwrap_or_default();
-            row.event_type == wanted.as_str() || family == wanted.as_str()
+            row.event_type == wanted || types::family_of(row.event_type) == wanted
         };
         self.since.is_none_or(|since| row.timestamp >= since)
             && self.until.is_none_or(|until| row.timestamp < until)

@@ -10,7 +10,7 @@ use orkestra_runtime::{
 use serde::Serialize;
 
 use crate::{
-    audit::{AuditFilter, AuditRow},
+    audit::{AuditFilter, AuditRow, known_type},
     cli::{
         args::{AuditArgs, RunChoice},
         redact, show, when,
@@ -195,7 +195,7 @@ impl<'a> Looking<'a> {
         let filter = AuditFilter {
             since: args.since.as_deref().map(when::time_of).transpose()?,
             until: args.until.as_deref().map(when::time_of).transpose()?,
-            event_type: args.event_type.clone(),
+            event_type: args.event_type.as_deref().map(known_type).transpose()?,
             task: args.task.as_deref().map(TaskId::new).transpose()?,
             agent: args.agent.as_deref().map(AgentId::new).transpose()?,
             run: args.run.as_deref().map(RunId::new).transpose()?,

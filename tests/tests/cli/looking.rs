@@ -66,6 +66,8 @@ fn a_killed_run_can_be_looked_at_in_every_way() {
     let of_task = desk.run(&at(&["audit", "list", "--task", "nap-0", "-o", "ndjson"])).lines();
     let types: Vec<&Value> = of_task.iter().map(|row| &row["event_type"]).collect();
     assert_eq!(types, ["task_submitted", "task_assigned", "task_completed"]);
+    let slip = at(&["audit", "list", "--type", "task_complete"]);
+    desk.run(&slip).expect(2).says(&["did you mean \"task_completed\"?"]);
     let few = ["audit", "list", "--type", "task_completed", "--limit", "1", "-o", "json"];
     assert_eq!(desk.run(&at(&few)).json().as_array().unwrap().len(), 1);
 
