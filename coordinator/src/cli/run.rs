@@ -231,13 +231,13 @@ pub(super) fn bare_spec(
     let off = config.checks_off.0.iter().map(|check| (*check, Switch::Off));
     tasks.checks = Switches(off.collect());
     tasks.losses_max = config.tasks_losses_max.get();
-    tasks.assign_sweep = config.sweeps_assign_every;
-    tasks.health_sweep = config.sweeps_health_every;
-    tasks.recovery_sweep = config.sweeps_recovery_every;
+    tasks.assign_sweep = config.sweeps_assign_every.0;
+    tasks.health_sweep = config.sweeps_health_every.0;
+    tasks.recovery_sweep = config.sweeps_recovery_every.0;
     tasks.retain_for = config.tasks_retain_for;
     tasks.retain_runs = config.tasks_retain_runs.get();
     tasks.retain_tasks = u32::try_from(config.tasks_retain_count).unwrap_or(u32::MAX);
-    spec.settings.context.snapshot_every = config.context_snapshot_every;
+    spec.settings.context.snapshot_every = config.context_snapshot_every.0;
     spec.node = config.node_name.clone();
     spec.pace = ShardPace {
         snapshot_every: u64::from(config.journal_snapshot_every_records.get()),

@@ -6,7 +6,7 @@ use orkestra_runtime::id::NodeId;
 
 use super::{
     layers::{Found, Origin},
-    words::{Bytes, Checks, Listen, LogLevel, Word},
+    words::{Bytes, Checks, Every, Listen, LogLevel, Word},
 };
 
 /// A key, for whoever asks what there is.
@@ -96,15 +96,15 @@ keys! {
         "how many tasks in a row must fail on an agent before it is given nothing for a while; 0: never";
     "breaker.cooldown", breaker_cooldown: Duration = "5m",
         "how long that is; then one task is tried on it";
-    "sweeps.assign_every", sweeps_assign_every: Duration = "30s",
+    "sweeps.assign_every", sweeps_assign_every: Every = "30s",
         "how often ready tasks are looked at though nothing happened: a safety net";
-    "sweeps.health_every", sweeps_health_every: Duration = "5m",
+    "sweeps.health_every", sweeps_health_every: Every = "5m",
         "how often the health of the team is judged though nobody asks; a change is logged";
-    "sweeps.recovery_every", sweeps_recovery_every: Duration = "10m",
+    "sweeps.recovery_every", sweeps_recovery_every: Every = "10m",
         "how often tasks in progress that nobody holds are looked for";
     "checks.off", checks_off: Checks = "",
         "checks before and after tasks that this node does not make, unless a task asks for them";
-    "context.snapshot_every", context_snapshot_every: Duration = "10m",
+    "context.snapshot_every", context_snapshot_every: Every = "10m",
         "how long after something happened a snapshot of the context is taken";
     "agents.blocking_threads", agents_blocking_threads: NonZeroU32 = "32",
         "how many threads run blocking functions";

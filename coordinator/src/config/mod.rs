@@ -15,4 +15,4 @@ mod words;
 
 pub use keys::{Config, KEYS, Key, embedded};
 pub use layers::{Explained, Layers, Origin};
-pub use words::{Bytes, Checks, Listen, LogLevel};
+pub use words::{Bytes, Checks, Every, Listen, LogLevel};

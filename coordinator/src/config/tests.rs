@@ -86,6 +86,19 @@ fn a_lease_must_outlive_two_lost_beats() {
 }
 
 #[test]
+fn what_is_done_again_and_again_is_not_done_all_the_time() {
+    let often = ["sweeps.assign_every", "sweeps.health_every", "sweeps.recovery_every"];
+    for key in often.into_iter().chain(["context.snapshot_every"]) {
+        for short in ["0s", "9ms"] {
+            let faults = load("", &[], &[(key, short)]).unwrap_err().faults;
+            let told = format!("{key}: {short:?} is too often: write 10ms or more (from argument)");
+            assert_eq!(faults[0].message, told);
+        }
+        assert_eq!(load("", &[], &[(key, "10ms")]).unwrap().value(key).unwrap(), "10ms");
+    }
+}
+
+#[test]
 fn an_unknown_key_cannot_be_explained() {
     let config = Config::load(&Layers::default()).unwrap();
     let fault = &config.explain("tasks.leas").unwrap_err().faults[0];

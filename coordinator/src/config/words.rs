@@ -50,6 +50,31 @@ impl Word for Duration {
     }
 }
 
+/// How long it is until something is done again: at least 10 ms, so that nothing is done all the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Every(pub Duration);
+
+impl Every {
+    const MIN: Duration = Duration::from_millis(10);
+}
+
+impl Word for Every {
+    const KIND: &'static str = "a duration from 10ms";
+    fn read(text: &str) -> Result<Self, String> {
+        let every = parse_duration(text)?;
+        if every < Self::MIN {
+            return Err(format!(
+                "{text:?} is too often: write {} or more",
+                show_duration(Self::MIN)
+            ));
+        }
+        Ok(Self(every))
+    }
+    fn show(&self) -> String {
+        show_duration(self.0)
+    }
+}
+
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub u64);
