@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::UnixStream,
-    sync::watch,
+    sync::{Notify, watch},
     task::JoinSet,
 };
 
@@ -292,9 +292,17 @@ async fn a_node_with_a_folder_has_a_door_and_works_without_one_if_it_must() {
 async fn what_hangs_can_be_cancelled_while_a_node_waits_for_it_to_end() {
     let folder = tempfile::tempdir().unwrap();
     let builder = System::builder().data_dir(folder.path()).unwrap();
-    let system = builder.function("sleeper", 1, sleep).unwrap().start().await.unwrap();
+    let begun = Arc::new(Notify::new());
+    let begins = Arc::clone(&begun);
+    let nap = move |work, context| {
+        begins.notify_one();
+        sleep(work, context)
+    };
+    let system = builder.function("sleeper", 1, nap).unwrap().start().await.unwrap();
     let run = RunId::new("r").unwrap();
     system.tasks().begin(&run, vec![TaskSpec::named("nap").unwrap()]).await.unwrap();
+    // A node that is asked to stop begins nothing more.
+    begun.notified().await;
     let tree = system.tree().clone();
     let cancel = async {
         // The agents are asked to finish first of all.
