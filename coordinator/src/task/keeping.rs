@@ -66,7 +66,7 @@ impl Durable {
                 }
                 Phase::Assigned { .. } => self.assigned += 1,
                 Phase::Asked { due, .. } => {
-                    self.asked.insert(*no);
+                    self.asked.insert((task.run, *no));
                     self.asks.extend(due.map(|due| (due, *no)));
                 }
                 Phase::Held | Phase::Waiting { .. } => {}
