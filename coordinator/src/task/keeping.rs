@@ -32,8 +32,18 @@ impl Durable {
         if let Phase::Ended { at, .. } = task.phase {
             self.stream_ended.remove(&(at, no));
         }
-        if let Some(run) = self.runs.get_mut(&task.run) {
-            run.tasks.remove(&task.spec.id);
+        let Some(run) = self.runs.get_mut(&task.run) else { return };
+        run.tasks.remove(&task.spec.id);
+        // What stays longer must not remember for ever what has gone.
+        let parent = task.spec.parent.as_ref().and_then(|parent| run.tasks.get(parent));
+        if let Some(parent) = parent.and_then(|parent| self.tasks.get_mut(parent)) {
+            parent.children.retain(|child| *child != no);
+        }
+        for dependency in &task.spec.dependencies {
+            let on = run.tasks.get(&dependency.on).and_then(|on| self.tasks.get_mut(on));
+            if let Some(on) = on {
+                on.dependents.retain(|(dependent, _)| *dependent != no);
+            }
         }
     }
 
@@ -66,7 +76,7 @@ impl Durable {
                 }
                 Phase::Assigned { .. } => self.assigned += 1,
                 Phase::Asked { due, .. } => {
-                    self.asked.insert(*no);
+                    self.asked.insert((task.run, *no));
                     self.asks.extend(due.map(|due| (due, *no)));
                 }
                 Phase::Held | Phase::Waiting { .. } => {}

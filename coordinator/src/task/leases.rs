@@ -27,7 +27,7 @@ use crate::task::{
 /// How many deadlines one internal command looks at.
 const DEADLINES_MAX: usize = 200;
 /// How many attempts one internal command ends, so that a step stays small.
-const LEASES_MAX: usize = 300;
+const LEASES_MAX: usize = 200;
 
 impl TaskMachine {
     /// Rebuilds what is volatile with fresh terms.

@@ -19,8 +19,10 @@ use crate::task::{
     view, why,
 };
 
-/// How many tasks one internal command ends, so that a step stays small.
-const SWEEP_MAX: usize = 500;
+/// How many tasks one internal command ends, and how many runs. All that one sweep may end, with
+/// names as long as they may be, fits a decision: see the test of that.
+const SWEEP_MAX: usize = 300;
+const RUNS_MAX: usize = 100;
 
 /// The task machine of one shard.
 #[derive(Clone, Debug, Default)]
@@ -252,7 +254,7 @@ impl TaskMachine {
         self.expire_asks(round);
         self.expire_leases(round);
         self.recover_stuck(round);
-        for run in &self.durable.finished {
+        for run in self.durable.finished.iter().take(RUNS_MAX) {
             self.end_run(*run, round);
         }
         round.out.events.extend(self.forget(round.now.wall));

@@ -227,8 +227,8 @@ pub(super) struct Durable {
     pub(super) queues: Queues,
     pub(super) retries: BTreeSet<(Wall, TaskNo)>,
     pub(super) deadlines: BTreeSet<(Wall, TaskNo)>,
-    /// Tasks that wait for people.
-    pub(super) asked: BTreeSet<TaskNo>,
+    /// Tasks that wait for people, by run.
+    pub(super) asked: BTreeSet<(RunNo, TaskNo)>,
     /// Questions to people that come to their time.
     pub(super) asks: BTreeSet<(Wall, TaskNo)>,
     /// Breakers that are open, by when one trial is due.

@@ -10,7 +10,7 @@ use orkestra_runtime::{
 use crate::task::{command::Round, machine::TaskMachine, state::Phase};
 
 /// How many stuck tasks one internal command recovers, so that a step stays small.
-const STUCK_MAX: usize = 300;
+const STUCK_MAX: usize = 100;
 
 impl TaskMachine {
     /// Whether nothing is ready to be given out.

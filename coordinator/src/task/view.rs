@@ -36,7 +36,7 @@ pub struct RunView {
     pub sealed: bool,
     /// What its agents are at.
     pub running: Vec<Running>,
-    /// What it asks of people.
+    /// What it asks of people: the first hundred, without what they are about.
     pub pending: Vec<PendingView>,
     /// Whether people, and nothing else, must act for it to go on.
     pub waits_for_people: bool,

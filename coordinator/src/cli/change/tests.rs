@@ -144,7 +144,8 @@ async fn a_task_that_is_retried_opens_its_run_and_the_same_command_goes_on_with_
 
     let (exit, said) = place.run().await;
     assert_eq!(exit, Exit::Done, "{said}");
-    assert!(said.contains("run mend-1 goes on where it was: 0 of 2 tasks have ended"), "{said}");
+    // How many have ended by then depends on how soon the agents are there.
+    assert!(said.contains("run mend-1 goes on where it was: "), "{said}");
     assert!(said.contains("run mend-1: 2 tasks (2 completed, 0 failed, 0 cancelled)"), "{said}");
 }
 

@@ -192,7 +192,11 @@ fn admit(
     let id = &task.spec.id;
     if !people.is_empty() && !people.contains(&word.by) {
         let names: Vec<&str> = people.iter().map(AgentId::as_str).collect();
-        let message = format!("task {id:?} does not ask {}: it asks {}", word.by, names.join(", "));
+        let message = format!(
+            "task {id:?} does not ask {}: it asks {}; `--as NAME` says as whom you decide",
+            word.by,
+            names.join(", ")
+        );
         return Err((RefusalCode::NotAsked, message));
     }
     if word.reason.len() + word.via.len() > REASON_BYTES_MAX {

@@ -38,7 +38,7 @@ impl Durable {
         let run = self.runs.get_mut(&task.run);
         let mut asked = run.map(|run| &mut run.counts.asked);
         if let Phase::Asked { due, .. } = &task.phase {
-            self.asked.remove(&no);
+            self.asked.remove(&(task.run, no));
             if let Some(due) = due {
                 self.asks.remove(&(*due, no));
             }
@@ -47,7 +47,7 @@ impl Durable {
             }
         }
         if let Phase::Asked { due, .. } = next {
-            self.asked.insert(no);
+            self.asked.insert((task.run, no));
             self.asks.extend(due.map(|due| (due, no)));
             if let Some(asked) = &mut asked {
                 **asked += 1;

@@ -13,6 +13,9 @@ use crate::task::{
     state::{Phase, RunNo, Task},
 };
 
+/// How many questions of a run whoever watches it is told of.
+const WATCHED_MAX: usize = 100;
+
 /// A question that is open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PendingView {
@@ -42,21 +45,31 @@ pub struct PendingView {
     pub input: Payload,
 }
 
-/// What a run, or every run, asks of people now, oldest task first.
+/// What a run, or every run, asks of people now, run by run, oldest task first.
 pub(in crate::task) fn pending(machine: &TaskMachine, run: Option<&RunId>) -> Vec<PendingView> {
-    let only = run.map(|run| machine.durable.run_named(run).map(|(no, _)| no));
-    let wanted = |task: &Task| only.is_none_or(|only| only == Some(task.run));
-    views(machine, wanted)
+    match run.map(|run| machine.durable.run_named(run)) {
+        Some(None) => Vec::new(),
+        Some(Some((no, _))) => of_run(machine, no).collect(),
+        None => views(machine, machine.durable.asked.iter()).collect(),
+    }
 }
 
-/// What a run asks of people now.
+/// The first of what a run asks of people now, without what the questions are about: whoever
+/// watches a run asks for this again and again.
 pub(in crate::task) fn pending_of_run(machine: &TaskMachine, run: RunNo) -> Vec<PendingView> {
-    views(machine, |task| task.run == run)
+    let first = of_run(machine, run).take(WATCHED_MAX);
+    first.map(|question| PendingView { input: Payload::null(), ..question }).collect()
 }
 
-fn views(machine: &TaskMachine, wanted: impl Fn(&Task) -> bool) -> Vec<PendingView> {
-    let tasks = machine.durable.asked.iter().filter_map(|no| machine.task(*no));
-    tasks.filter(|task| wanted(task)).filter_map(|task| view(machine, task)).collect()
+fn of_run(machine: &TaskMachine, run: RunNo) -> impl Iterator<Item = PendingView> {
+    views(machine, machine.durable.asked.range((run, TaskNo(0))..=(run, TaskNo(u64::MAX))))
+}
+
+fn views<'a>(
+    machine: &'a TaskMachine,
+    asked: impl Iterator<Item = &'a (RunNo, TaskNo)>,
+) -> impl Iterator<Item = PendingView> {
+    asked.filter_map(|(_, no)| machine.pending_view(*no))
 }
 
 fn view(machine: &TaskMachine, task: &Task) -> Option<PendingView> {

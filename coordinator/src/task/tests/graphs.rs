@@ -1,9 +1,9 @@
 //! Submission, sealing, dependencies, cancellation.
 
-use orkestra_runtime::protocol::task::{DependencyKind, Priority};
+use orkestra_runtime::protocol::task::{DependencyKind, Priority, TaskSpec};
 
 use super::script::{Script, profile, run_id, task, task_id};
-use crate::task::{RefusalCode, Reply, RunOpening, TaskCommand, TaskEvent};
+use crate::task::{RefusalCode, Reply, RunOpening, TaskCommand, TaskEvent, TaskSettings};
 
 #[test]
 fn a_graph_is_invisible_until_it_is_sealed() {
@@ -223,8 +223,7 @@ fn a141_a_run_never_has_more_attempts_at_work_than_it_may() {
 
 #[test]
 fn ended_runs_and_stream_tasks_leave_memory() {
-    let settings =
-        crate::task::TaskSettings { retain_tasks: 10, retain_runs: 1, ..Default::default() };
+    let settings = TaskSettings { retain_tasks: 10, retain_runs: 1, ..Default::default() };
     let mut script = Script::with(settings);
     script.join(profile("ann", 1_000), 1);
     let tasks: Vec<_> = (0..120).map(|n| task(&format!("t{n}"), &[])).collect();
@@ -266,7 +265,7 @@ fn in_a_stream_a_task_may_name_one_that_stands_after_it_in_the_same_batch() {
 #[test]
 fn an_ended_run_leaves_memory_when_it_is_old_enough() {
     let retain_for = std::time::Duration::from_mins(1);
-    let settings = crate::task::TaskSettings { retain_for, ..Default::default() };
+    let settings = TaskSettings { retain_for, ..Default::default() };
     let mut script = Script::with(settings);
     script.join(profile("ann", 1), 1).graph(&[task("a", &[])]).complete("ann", "a", 1);
     script.advance(std::time::Duration::from_secs(59));
@@ -275,4 +274,23 @@ fn an_ended_run_leaves_memory_when_it_is_old_enough() {
     assert!(script.machine.durable.tasks.is_empty() && script.machine.durable.runs.is_empty());
     assert!(matches!(script.journal.last(), Some((_, TaskEvent::RunForgotten { .. }))));
     script.restart();
+}
+
+#[test]
+fn a_parent_and_a_dependency_that_stay_do_not_remember_what_was_forgotten() {
+    let settings = TaskSettings { retain_tasks: 5, ..TaskSettings::default() };
+    let mut script = Script::with(settings);
+    script.join(profile("ann", 1), 1).stream(&[task("first", &[]), task("parent", &[])]);
+    script.complete("ann", "first", 1);
+    for n in 0..300 {
+        let name = format!("child{n}");
+        let parent = Some(task_id("parent"));
+        let spec = TaskSpec { parent, ..task(&name, &[]) };
+        script.submit(&[spec]).cancel(&name);
+    }
+    let parent = script.machine.task(script.no("parent")).unwrap();
+    assert!(parent.children.len() < 120, "{}", parent.children.len());
+    let bytes = script.machine.snapshot();
+    let back = crate::task::TaskMachine::restore(script.machine.settings.clone(), &bytes);
+    assert_eq!(back.unwrap().durable, script.machine.durable);
 }

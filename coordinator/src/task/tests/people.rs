@@ -146,7 +146,10 @@ fn a058_on_timeout_it_is_approved_rejected_or_escalated_as_was_agreed() {
     let refused = script.approves("ann", "up").refusal();
     assert_eq!(
         (refused.code, refused.message.as_str()),
-        (RefusalCode::NotAsked, "task \"up\" does not ask ann: it asks boss")
+        (
+            RefusalCode::NotAsked,
+            "task \"up\" does not ask ann: it asks boss; `--as NAME` says as whom you decide"
+        )
     );
     script.approves("boss", "up").advance(Duration::from_mins(1));
     assert_eq!(script.states(&["up", "lost"]), "up:completed lost:failed");

@@ -242,3 +242,28 @@ fn a142_ready_tasks_are_looked_at_from_time_to_time_though_nothing_happened() {
     script.advance(Duration::from_secs(31));
     assert_eq!(script.states(&["b"]), "b:running");
 }
+
+#[test]
+fn all_that_one_sweep_may_end_fits_a_decision_however_long_names_are() {
+    let long = |kind: &str, n: u32| format!("{kind}{n:0>123}");
+    let root = long("root", 0);
+    let mut tasks = vec![task(&root, &[])];
+    tasks.extend((0..700).map(|n| task(&long("doom", n), &[&root])));
+    tasks.extend(
+        (0..450).map(|n| TaskSpec { deadline_ms: Some(60_000), ..task(&long("late", n), &[]) }),
+    );
+    tasks.extend((0..450).map(|n| task(&long("held", n), &[])));
+    let mut script = Script::default();
+    script.join(profile("ann", 901), 1);
+    for part in tasks.chunks(200) {
+        let open = RunOpening { stream: true, ..RunOpening::default() };
+        script.open(open).submit(part);
+    }
+    // The root is given up with everybody's terms, at the time of the deadlines: all in one sweep.
+    script.report("ann", &root, 1, Outcome::Failed(Failure::error("no").for_good()));
+    script.advance(Duration::from_mins(2));
+    let Answer::Run(Some(run)) = script.machine.answer(script.now, &Query::Run(run_id())) else {
+        panic!("no run")
+    };
+    assert_eq!((run.summary.counts.total, run.summary.counts.failed), (1_601, 1_151));
+}

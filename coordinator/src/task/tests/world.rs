@@ -238,7 +238,7 @@ impl World {
                 let name = self.script.machine.task(no).unwrap().spec.id.to_string();
                 self.script.complete(agent, &name, attempt.0);
             }
-            for no in self.script.machine.durable.asked.clone() {
+            for (_, no) in self.script.machine.durable.asked.clone() {
                 let task = self.script.machine.task(no).unwrap().spec.id.clone();
                 for by in PEOPLE {
                     let (by, said) = (person(by), Said::Approved);
