@@ -60,8 +60,8 @@ pub fn known_type(typed: &str) -> Result<String> {
     if families.contains(typed) || TYPES.contains(&typed) {
         return Ok(typed.to_owned());
     }
-    let types = TYPES.into_iter().filter(|name| !families.contains(name));
-    let help = did_you_mean(typed, families.iter().copied().chain(types)).unwrap_or_default();
+    let others = TYPES.into_iter().filter(|name| !families.contains(name));
+    let help = did_you_mean(typed, families.iter().copied().chain(others)).unwrap_or_default();
     let message = format!("no event has the type {typed:?}; {help}");
     Err(Error::new(ErrorKind::Invalid, message))
 }
