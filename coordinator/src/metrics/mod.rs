@@ -4,7 +4,7 @@
 //! one question, and waits a second for the answer at most; the number of series is bounded, since
 //! no label holds the name of a task, of a run, or anything that a user wrote but the names of
 //! agents, of which [`AGENTS_MAX`] are told apart. The door takes few connections, each for a short
-//! time, and reads little of them: see [`listener`](self::listener).
+//! time, and reads little of them: see the listener.
 //!
 //! What happened is counted from the journal by a [`Monitor`](crate::health::Monitor), from the
 //! start of this process on; what is, is asked for when somebody scrapes. [`METRICS`] has every

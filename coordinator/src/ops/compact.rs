@@ -72,7 +72,7 @@ pub(crate) async fn compact(means: &Means, records_kept: Option<u64>) -> Result<
 
 /// Compacts a folder in which no process is at work.
 ///
-/// An error of kind `Conflict` names the process that is; otherwise as for [`compact`].
+/// An error of kind `Conflict` names the process that is; otherwise as for [`System::compact`](crate::system::System::compact).
 pub async fn compact_folder(data_dir: &Path, records_kept: u64, now: Now) -> Result<Compaction> {
     let store = data_dir.join("store.db");
     if !store.try_exists().map_err(|error| failed("look for", &store, error))? {

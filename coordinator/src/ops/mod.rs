@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`back_up`] | a copy of one state of the folder that was checked before it got its name; whoever writes there goes on |
 //! | [`restore`] | a new folder that is what the backup says, or no folder |
-//! | [`compact`], [`compact_folder`] | nothing is forgotten but what two verified snapshots stand for and what nothing names |
+//! | [`System::compact`](crate::system::System::compact), [`compact_folder`] | nothing is forgotten but what two verified snapshots stand for and what nothing names |
 
 mod backup;
 mod compact;

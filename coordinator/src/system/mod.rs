@@ -266,7 +266,7 @@ impl System {
         &self.means.standing
     }
 
-    /// Compacts its folder while it goes on, see [`ops::compact`].
+    /// Compacts its folder while it goes on: see [`ops`].
     pub async fn compact(&self, records_kept: Option<u64>) -> Result<ops::Compaction> {
         ops::compact(&self.means, records_kept).await
     }

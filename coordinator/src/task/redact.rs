@@ -2,7 +2,7 @@
 //!
 //! Promises: a deletion is on the record before a blob goes; what was deleted is never needed again
 //! by what has yet to run; a blob that the record does not name, or names as deleted, is not named
-//! by [`TaskMachine::blobs_named`], so that whoever opens the folder next can finish a deletion that
+//! by `TaskMachine::blobs_named`, so that whoever opens the folder next can finish a deletion that
 //! was broken off.
 
 use std::collections::BTreeSet;
