@@ -62,7 +62,8 @@ fn containing(folder: &Path, text: &str) -> Vec<std::path::PathBuf> {
         if path.is_dir() {
             found.extend(containing(&path, text));
         } else if path.is_file() {
-            let bytes = std::fs::read(&path).unwrap();
+            // A node at work removes files of its own meanwhile.
+            let Ok(bytes) = std::fs::read(&path) else { continue };
             let is_in = bytes.windows(text.len()).any(|part| part == text.as_bytes());
             found.extend(is_in.then_some(path));
         }
