@@ -8,9 +8,10 @@ use crate::{
 };
 
 const STOPS: usize = 15;
-const TASKS: usize = 600;
+const TASKS: usize = 1_500;
 
-/// Longer attempts than a stop takes to ask for, so that each stop finds some at work.
+/// Longer attempts than a stop takes to ask for, so that each stop finds some at work; and many more
+/// of them than end before the last stop on a fast machine.
 const SCENARIO: &str = r#"
 [scenario]
 name = "stopped"
@@ -27,7 +28,7 @@ capacity = 2
 
 [[tasks]]
 id = "t-{{ n }}"
-repeat = { n = 600 }
+repeat = { n = 1500 }
 needs = ["{% if n >= 30 %}t-{{ n - 30 }}{% endif %}"]
 input = { ms = "{{ 10 + n * 7 % 30 }}", trace = "{{ scenario.folder }}/trace" }
 "#;
