@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod ops;
 pub mod output;
 pub mod pin;
+mod reach;
 pub mod safety;
 pub mod scenario;
 pub mod sensitive;

@@ -5,7 +5,8 @@
 //! - **words**: [`id`], [`time`], [`chance`], [`limits`], [`error`], [`wire`], [`record`], [`protocol`].
 //! - **minds**: [`machine`], [`backoff`], [`restart`], `supervise::machine`. Pure: time, chance and
 //!   input come in, effects go out.
-//! - **hands**: [`shell`], [`supervise`], [`fabric`], [`journal`], [`directory`].
+//! - **hands**: [`shell`], [`supervise`], [`fabric`], [`journal`], [`directory`],
+//!   [`names`].
 //!
 //! Nothing here is global: a node owns its clock, its fabric and its chance, and ten nodes live in
 //! one test process.
@@ -21,6 +22,7 @@ pub mod id;
 pub mod journal;
 pub mod limits;
 pub mod machine;
+pub mod names;
 pub mod protocol;
 pub mod record;
 pub mod restart;

@@ -49,7 +49,9 @@ use crate::{
     door::{self, Clerk, Identity},
     health::Monitor,
     metrics::Metrics,
-    ops, sensitive,
+    ops,
+    reach::Shard,
+    sensitive,
     shard::{
         Mind as _,
         actor::{Settings as ShardPace, ShardHandle, ShardParts, shard},
@@ -60,9 +62,6 @@ use crate::{
 
 /// How long a part has to end in order, beyond the draining of agents.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
-
-/// The way to the shard of a node.
-pub(crate) type Shard = ShardHandle<ShardMachine, TeamHands>;
 
 /// What a node is made of.
 #[derive(Clone, Debug)]
@@ -173,18 +172,20 @@ impl System {
             journal: journal.clone(),
             genesis: Arc::new(move || ShardMachine::new(settings.clone())),
             hands: {
-                let of = (Arc::clone(&workers), Arc::clone(&followers), Arc::clone(&sink));
+                let team: Arc<dyn hands::Team> = Arc::new(hands::Near(Arc::clone(&workers)));
+                let of = (team, Arc::clone(&followers), Arc::clone(&sink));
                 let told: hands::Told = (Arc::clone(&standing), Arc::clone(&spec.clock));
-                Arc::new(move || TeamHands::new(of.clone(), told.clone()))
+                Arc::new(move |_| TeamHands::new(of.clone(), told.clone()))
             },
             clock: Arc::clone(&spec.clock),
             chance: Chance::from_seed(spec.seed),
             settings: spec.pace,
         };
         let (handle, runner) = shard(parts);
-        let tasks = Tasks::new(handle.clone(), followers, spec.fabric.blobs());
+        let shard = Shard::here(handle.clone());
+        let tasks = Tasks::new(shard.clone(), followers, spec.fabric.blobs());
         let means = Means {
-            shard: handle.clone(),
+            shard,
             journal,
             keeper: spec.fabric.keeper(),
             standing,
@@ -341,7 +342,7 @@ fn fabric_child(clock: Arc<dyn Clock>) -> ChildSpec {
 /// The reigns of the shard. They restart by themselves; once they are given up, this node cannot
 /// lead the shard in this process any more, and its tree comes down.
 fn reigns_child(
-    handle: Shard,
+    handle: ShardHandle<ShardMachine, TeamHands>,
     runner: crate::shard::actor::Runner<ShardMachine, TeamHands>,
     clock: Arc<dyn Clock>,
 ) -> ChildSpec {
@@ -361,7 +362,7 @@ fn reigns_child(
 
 fn porter_child(
     (words, inbox): (mpsc::UnboundedSender<porter::Word>, porter::Inbox),
-    shard: Shard,
+    shard: ShardHandle<ShardMachine, TeamHands>,
     clock: Arc<dyn Clock>,
 ) -> ChildSpec {
     ChildSpec::worker("porter", move |starting: Starting| {
