@@ -8,6 +8,7 @@ pub mod agent;
 pub mod ask;
 pub mod check;
 mod failure;
+pub mod node;
 pub mod payload;
 pub mod task;
 pub mod understanding;
