@@ -20,6 +20,7 @@ use crate::{
     protocol::{
         agent::{FromAgent, ToAgent},
         desk::{FromDesk, ToDesk},
+        node::NodeBeat,
     },
 };
 
@@ -70,6 +71,10 @@ impl Wire for ToDesk {
 
 impl Wire for FromDesk {
     const KIND: Kind = Kind::new("desk.from", 1);
+}
+
+impl Wire for NodeBeat {
+    const KIND: Kind = Kind::new("node.beat", 1);
 }
 
 /// Why a frame was not written or not read.
