@@ -43,12 +43,11 @@ use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{Fabric, SetError},
     id::{Incarnation, NodeId, ShardId},
-    leadership::{Held, Role, Seat, placement::shard_of},
+    leadership::{Held, Seat, placement::shard_of},
     names,
     presence::{Effect as News, Members, Presence, PresenceParts, presence},
     protocol::node::{NodeBeat, Reads, Staying},
     supervise::{ChildSpec, Env, SupervisionLog, Supervisor, SupervisorHandle},
-    time::Clock,
 };
 use tokio::sync::watch;
 
@@ -62,7 +61,7 @@ use crate::{
 };
 use desk::{Desk, DeskParts};
 use ear::Ears;
-use led::{Led, LedParts};
+use led::LedParts;
 
 /// How long a part has to end in order, beyond the draining of agents.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -162,12 +161,8 @@ impl Node {
         }
         let shards = Arc::new(shards);
         let placing = placing_of(&spec, &shards, (&presence, draining.subscribe()));
-        let beat = Beating {
-            says,
-            running,
-            draining: draining.subscribe(),
-            shards: Arc::clone(&shards),
-        };
+        let beat =
+            Beating { says, running, draining: draining.subscribe(), shards: Arc::clone(&shards) };
         let parts = tree::Parts {
             presence: tree::once("presence", watchman.run(), &spec.clock),
             beat: tree::once("beat", beat.run(), &spec.clock),
@@ -266,9 +261,11 @@ impl Node {
             }
         };
         // Where nobody else can lead, the shards are closed below.
-        if self.members().up().any(|member| {
-            member.beat.roles.coordinator && member.beat.node != self.name
-        }) {
+        if self
+            .members()
+            .up()
+            .any(|member| member.beat.roles.coordinator && member.beat.node != self.name)
+        {
             let _ = tokio::time::timeout(HAND_OVER_WITHIN, handed_over).await;
         }
         let stopped = self.tree.stop(self.drain_within + STOP_WITHIN).await;
@@ -282,7 +279,10 @@ impl Node {
 
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node").field("name", &self.name).field("boot", &self.boot).finish_non_exhaustive()
+        f.debug_struct("Node")
+            .field("name", &self.name)
+            .field("boot", &self.boot)
+            .finish_non_exhaustive()
     }
 }
 
@@ -313,7 +313,8 @@ async fn check_cluster(fabric: &dyn Fabric, shards: u16) -> Result<()> {
     let corrupt = || Error::new(ErrorKind::Corrupt, "the register of the cluster cannot be read");
     let Found { v, shards: has } = serde_json::from_slice(&found.bytes).map_err(|_| corrupt())?;
     if v > 1 {
-        let message = format!("the cluster was made by a newer program (version {v}): use that one");
+        let message =
+            format!("the cluster was made by a newer program (version {v}): use that one");
         return Err(Error::new(ErrorKind::TooNew, message));
     }
     if has != shards {
@@ -338,7 +339,7 @@ fn first_beat(spec: &NodeSpec, boot: Incarnation) -> NodeBeat {
         running: 0,
         led: 0,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        reads: Reads { record: orkestra_runtime::record::RECORD_VERSION, events: 1 },
+        reads: Reads { record: orkestra_runtime::record::RECORD_VERSION.into(), events: 1 },
         staying: Staying::Stays,
     }
 }
@@ -419,7 +420,11 @@ pub(crate) const fn gone(news: &News) -> Option<(&NodeId, u64)> {
     match news {
         News::Down { node, boot } | News::Left { node, boot } => Some((node, boot.0)),
         News::Restarted { node, from, .. } => Some((node, from.0)),
-        News::Up { .. } | News::Back { .. } | News::Refused { .. } => None,
+        News::Up { .. }
+        | News::Back { .. }
+        | News::Changed { .. }
+        | News::Refused { .. }
+        | News::WasPaused { .. } => None,
     }
 }
 

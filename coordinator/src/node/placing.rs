@@ -43,8 +43,7 @@ impl Placing {
             let now = self.clock.now().moment;
             let candidates = self.candidates(&members.borrow_and_update().clone(), now);
             for (shard, seat) in &self.seats {
-                let place =
-                    place(&self.node, *shard, pins.of(*shard), &candidates, self.stable);
+                let place = place(&self.node, *shard, pins.of(*shard), &candidates, self.stable);
                 seat.wish(place.wish).await;
                 let leads = matches!(*seat.role().borrow(), Role::Leading { .. });
                 if let Some(heir) = place.hand_over.filter(|_| leads) {

@@ -27,9 +27,8 @@ use std::time::Duration;
 use orkestra_runtime::{Error, ErrorKind, Result};
 
 pub(crate) use follow::Endings;
-pub(crate) use message::{ShardAnswer, ShardAsk};
 pub(crate) use serve::Server;
-pub(crate) use shard::Shard;
+pub(crate) use shard::{Here, Shard};
 pub(crate) use there::There;
 
 /// The longest that one question to another node waits for its answer: long enough for an append

@@ -18,7 +18,10 @@ pub const fn tagged(shard: ShardId, task: TaskNo) -> TaskNo {
 }
 
 /// The shard of a task, and its number there. What claims to be one and is none names no task.
-#[expect(clippy::cast_possible_truncation, reason = "what is left are twenty bits, and sixteen count")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "what is left are twenty bits, and sixteen count"
+)]
 pub const fn untagged(task: TaskNo) -> (ShardId, TaskNo) {
     (ShardId((task.0 >> TASK_BITS) as u16), TaskNo(task.0 & ((1 << TASK_BITS) - 1)))
 }

@@ -72,12 +72,7 @@ pub struct DeskMachine {
 impl DeskMachine {
     /// The desk of a node in a cluster of so many shards.
     pub const fn new(shards: u16) -> Self {
-        Self {
-            shards,
-            seats: BTreeMap::new(),
-            reigns: BTreeMap::new(),
-            muster_at: Moment::START,
-        }
+        Self { shards, seats: BTreeMap::new(), reigns: BTreeMap::new(), muster_at: Moment::START }
     }
 
     fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {

@@ -104,7 +104,8 @@ impl DeskRunner {
         let mut effects = Vec::new();
         // Workers that are there already say so again: this may be a second life of the desk.
         for name in parts.workers.names() {
-            effects.push(Effect::Tell(name, orkestra_runtime::protocol::agent::ToAgent::WhoIsThere));
+            effects
+                .push(Effect::Tell(name, orkestra_runtime::protocol::agent::ToAgent::WhoIsThere));
         }
         let mut round = Vec::with_capacity(ROUND_MAX);
         loop {

@@ -69,10 +69,8 @@ impl Ear {
     /// A desk has said something.
     pub fn hear(&mut self, now: Moment, from: FromDesk, effects: &mut Vec<Effect>) {
         let FromDesk { node, boot, said } = from;
-        let known = self.nodes.entry(node.clone()).or_insert_with(|| Known {
-            boot,
-            ..Known::default()
-        });
+        let known =
+            self.nodes.entry(node.clone()).or_insert_with(|| Known { boot, ..Known::default() });
         if boot < known.boot {
             effects.push(Effect::Stale(node));
             return;
@@ -130,8 +128,11 @@ impl Ear {
         if mine != muster && !is_early {
             known.rolled = Some(now);
             // Whom it does not name in its roll is there no more.
-            let forgotten: BTreeSet<AgentId> =
-                if muster.agents == 0 { known.workers.keys().cloned().collect() } else { BTreeSet::new() };
+            let forgotten: BTreeSet<AgentId> = if muster.agents == 0 {
+                known.workers.keys().cloned().collect()
+            } else {
+                BTreeSet::new()
+            };
             let gone = known.workers.extract_if(.., |agent, _| forgotten.contains(agent)).collect();
             self.gone(&node, gone, effects);
             effects.push(Effect::Roll(node));
@@ -146,7 +147,8 @@ impl Ear {
                     effects.push(Effect::Stale(node.clone()));
                     return;
                 }
-                if let Some((_, old)) = self.places.insert(agent.clone(), (*incarnation, node.clone()))
+                if let Some((_, old)) =
+                    self.places.insert(agent.clone(), (*incarnation, node.clone()))
                     && old != *node
                     && let Some(known) = self.nodes.get_mut(&old)
                 {
@@ -186,7 +188,8 @@ impl Ear {
     fn of_this_shard(&self, word: FromAgent) -> Option<FromAgent> {
         Some(match word {
             FromAgent::Beat { agent, incarnation, held } => {
-                let held = held.into_iter().map(|(task, attempt)| Some((self.number(task)?, attempt)));
+                let held =
+                    held.into_iter().map(|(task, attempt)| Some((self.number(task)?, attempt)));
                 let held = held.collect::<Option<Vec<(TaskNo, Attempt)>>>()?;
                 FromAgent::Beat { agent, incarnation, held }
             }

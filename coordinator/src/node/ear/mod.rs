@@ -15,16 +15,16 @@ use std::{
     time::Duration,
 };
 
-use dashmap::DashMap;
 use futures::StreamExt as _;
 use orkestra_runtime::{
     Result,
+    directory::Directory,
     fabric::{Message, Messages, Pattern, Subscription},
     id::{AgentId, Epoch, Incarnation, NodeId, ShardId},
     names,
     presence::{Effect as News, Presence},
     protocol::{
-        agent::{FromAgent, ToAgent},
+        agent::ToAgent,
         desk::{FromDesk, ToDesk},
     },
     time::Clock,
@@ -52,12 +52,12 @@ const WITHIN: Duration = Duration::from_secs(5);
 
 /// The ears of the shards that are led in this process.
 #[derive(Debug, Default)]
-pub(crate) struct Ears(DashMap<ShardId, mpsc::UnboundedSender<FromDesk>>);
+pub(crate) struct Ears(Directory<ShardId, mpsc::UnboundedSender<FromDesk>>);
 
 impl Ears {
     /// Hands something to the leader in this process; gives it back where there is none.
     pub(crate) fn here(&self, shard: ShardId, from: FromDesk) -> Option<FromDesk> {
-        match self.0.get(&shard) {
+        match self.0.find(&shard) {
             Some(ear) => ear.send(from).err().map(|unsent| unsent.0),
             None => Some(from),
         }
@@ -126,10 +126,14 @@ pub(crate) struct EarRunner {
     words: Mutex<mpsc::UnboundedReceiver<Word>>,
 }
 
-/// What a reign speaks into, and what runs the ear.
-pub(crate) fn ear(parts: EarParts) -> (mpsc::UnboundedSender<Word>, Arc<EarRunner>) {
-    let (words, hears) = mpsc::unbounded_channel();
-    (words, Arc::new(EarRunner { parts, words: Mutex::new(hears) }))
+/// What a reign speaks into, and where the ear hears it.
+pub(crate) fn words() -> (mpsc::UnboundedSender<Word>, mpsc::UnboundedReceiver<Word>) {
+    mpsc::unbounded_channel()
+}
+
+/// What runs the ear.
+pub(crate) fn ear(parts: EarParts, words: mpsc::UnboundedReceiver<Word>) -> Arc<EarRunner> {
+    Arc::new(EarRunner { parts, words: Mutex::new(words) })
 }
 
 /// One reign, as its ear knows it.
@@ -154,7 +158,7 @@ impl EarRunner {
                 biased;
                 is_there = reigns.until_open_is(false), if is_led && self.parts.here.is_open() => {
                     reign = None;
-                    self.parts.ears.0.remove(&self.parts.shard);
+                    self.parts.ears.0.leave(&self.parts.shard, Incarnation(u64::MAX));
                     if !is_there {
                         return Ok(());
                     }
@@ -165,12 +169,8 @@ impl EarRunner {
                     }
                     self.speak(&mut reign, &mut round).await?;
                 }
-                Some(from) = near(&mut reign) => self.hear(&mut reign, Ok(from)).await,
-                message = heard(&mut reign) => match message {
-                    Some(message) => {
-                        let read = message.and_then(|message| Ok(wire::decode(&message.body)?));
-                        self.hear(&mut reign, read).await;
-                    }
+                said = next(&mut reign) => match said {
+                    Some(from) => self.hear(&mut reign, from).await,
                     None => return Err(super::lost("the words of workers")),
                 },
                 news = news.recv() => {
@@ -218,7 +218,8 @@ impl EarRunner {
         let pattern = Pattern::new(names::shard_heard(parts.shard)?.as_str())?;
         let heard = parts.messages.subscribe(&pattern, None, FRAMES_MAX).await?;
         let (ears, near) = mpsc::unbounded_channel();
-        parts.ears.0.insert(parts.shard, ears);
+        // A later reign never gives way to an earlier one.
+        let _ = parts.ears.0.enter(parts.shard, Incarnation(epoch.0), ears);
         Ok(Reign { epoch, ear: Ear::new(parts.shard), heard, near })
     }
 
@@ -279,7 +280,11 @@ impl EarRunner {
             match effect {
                 Effect::Take(word) => parts.porter.say(word),
                 Effect::Gone(gone) => {
-                    tracing::info!(shard = parts.shard.0, workers = gone.len(), "lost with their node");
+                    tracing::info!(
+                        shard = parts.shard.0,
+                        workers = gone.len(),
+                        "lost with their node"
+                    );
                     let lost = Command::Task(TaskCommand::NodeLost(gone));
                     // A reign that is over forgets them anyway.
                     let _ = parts.here.tell(lost, Pool::Control, WITHIN).await;
@@ -300,17 +305,16 @@ impl EarRunner {
     }
 }
 
-async fn near(reign: &mut Option<Reign>) -> Option<FromDesk> {
-    match reign {
-        Some(reign) => reign.near.recv().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn heard(reign: &mut Option<Reign>) -> Option<Result<Message>> {
-    match reign {
-        Some(reign) => reign.heard.next().await,
-        None => std::future::pending().await,
+/// The next that a desk says, from here or from elsewhere; never anything without a reign.
+async fn next(reign: &mut Option<Reign>) -> Option<Result<FromDesk>> {
+    let Some(reign) = reign else { return std::future::pending().await };
+    tokio::select! {
+        biased;
+        Some(from) = reign.near.recv() => Some(Ok(from)),
+        message = reign.heard.next() => {
+            let read = |message: Message| Ok(wire::decode(&message.body)?);
+            message.map(|message| message.and_then(read))
+        }
     }
 }
 
