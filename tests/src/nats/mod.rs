@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use orkestra_coordinator::nats_server::{Binary, Server, ServerSpec, Syncing, find};
 pub use rustix::process::Signal;
+use rustix::process::{WaitOptions, waitpid};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -172,6 +173,9 @@ impl Servers {
     /// Stops the process of one where it stands: it holds its connections and says nothing.
     pub fn pause(&self, i: usize) {
         self.signal(i, Signal::STOP);
+        // The signal is sent; the process stands still only when the system says so.
+        let pid = self.servers[i].server.as_ref().and_then(Server::pid);
+        waitpid(pid, WaitOptions::UNTRACED).unwrap();
     }
 
     /// Lets a paused one go on.
