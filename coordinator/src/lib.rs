@@ -24,4 +24,5 @@ pub mod system;
 pub mod task;
 pub mod team;
 pub mod tree;
+mod versioned;
 pub mod written;

@@ -5,7 +5,7 @@
 //! added as variants at the end.
 
 use orkestra_runtime::{
-    Error, ErrorKind, Result,
+    Result,
     chance::Chance,
     id::Number,
     machine::ReplyTo,
@@ -23,6 +23,7 @@ use crate::{
         Answer as TaskAnswer, Decision, Query as TaskQuery, Reply as TaskReply, TaskCommand,
         TaskEffect, TaskEvent, TaskMachine, TaskSettings,
     },
+    versioned,
 };
 
 /// What a shard can be told.
@@ -137,12 +138,6 @@ impl ShardMachine {
 /// held tasks alone.
 const SNAPSHOT_VERSION: u32 = 2;
 
-/// What every version of a snapshot says of itself.
-#[derive(Deserialize)]
-struct Version {
-    v: u32,
-}
-
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
     v: u32,
@@ -254,20 +249,8 @@ impl Mind for ShardMachine {
     }
 
     fn restore(bytes: &[u8]) -> Result<Self> {
-        let corrupt = |error| {
-            Error::new(ErrorKind::Corrupt, "cannot read the snapshot of a shard").because(error)
-        };
-        let Version { v } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
-        if v > SNAPSHOT_VERSION {
-            return Err(Error::new(
-                ErrorKind::TooNew,
-                format!(
-                    "the snapshot of this shard has version {v}, and this program reads up to \
-                     {SNAPSHOT_VERSION}: use the newer program"
-                ),
-            ));
-        }
-        let Snapshot { tasks, context, .. } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
+        let Snapshot { tasks, context, .. } =
+            versioned::read("this shard", SNAPSHOT_VERSION, bytes)?;
         let tasks = TaskMachine::restore(TaskSettings::default(), &tasks)?;
         let context = match &context[..] {
             [] => ContextMachine::default(),
