@@ -13,6 +13,7 @@
 mod blob;
 pub mod embedded;
 mod keeper;
+mod limited;
 mod log;
 mod message;
 mod register;
@@ -24,6 +25,7 @@ use futures::future::BoxFuture;
 
 pub use blob::{BlobName, Blobs};
 pub use keeper::{Keeper, Shrunk, Sizes, Swept};
+pub use limited::{limited_blobs, limited_logs, limited_registers};
 pub use log::{AppendError, Entry, Follow, LogName, Logs, Sequence};
 pub use message::{AskError, Message, Messages, Pattern, Subject, Subscription};
 pub use register::{Key, REGISTER_BYTES_MAX, Registers, Revision, SetError, Value, Watch};
