@@ -17,6 +17,7 @@ mod keeper;
 mod limited;
 mod log;
 mod message;
+pub mod nats;
 mod register;
 mod sealed;
 mod told;
