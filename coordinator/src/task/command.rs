@@ -179,6 +179,8 @@ pub enum TaskCommand {
     Confirm(Submitted),
     /// Internal: checks a task that this step has given out, and tells its agent.
     Examine(TaskNo),
+    /// Internal: asks agents for credit, at a pace.
+    Want,
     /// Internal: gives ready tasks to free agents, at a pace.
     Schedule,
     /// Internal: does what time has made due, at a pace.

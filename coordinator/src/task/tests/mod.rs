@@ -3,6 +3,7 @@
 mod agents;
 mod cancels;
 mod checks;
+mod credits;
 mod gauges;
 mod graphs;
 mod heal;
