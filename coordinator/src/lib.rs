@@ -10,6 +10,7 @@ pub mod door;
 pub mod health;
 pub mod inspect;
 pub mod metrics;
+pub mod node;
 pub mod ops;
 pub mod output;
 pub mod pin;

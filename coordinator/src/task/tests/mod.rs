@@ -11,6 +11,7 @@ mod people;
 mod retries;
 mod script;
 mod selection;
+mod shared_agents;
 mod standing;
 mod why;
 mod world;

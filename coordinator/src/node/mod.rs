@@ -1,0 +1,3 @@
+//! What a node of a cluster does for the others.
+
+pub mod credits;
