@@ -1,9 +1,6 @@
 //! Restoring a backup.
 
-use std::{
-    fs::File,
-    path::Path,
-};
+use std::{fs::File, path::Path};
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,

@@ -12,7 +12,7 @@ use orkestra_runtime::{
 };
 
 use super::script::{Script, profile, task};
-use crate::task::{TaskCommand, TaskEffect, TaskSettings, why::Blocker};
+use crate::task::{Answer, Query, TaskCommand, TaskEffect, TaskSettings, why::Blocker};
 
 const TERM: Duration = Duration::from_secs(4);
 
@@ -63,6 +63,10 @@ fn nothing_is_given_before_it_is_granted_and_no_more_than_that() {
     let blocker = Blocker::NoCredit { agent, outstanding: 2, credits: 2, capacity: 8 };
     assert_eq!(why.blockers, [blocker]);
     assert_eq!(why.next, "it begins as soon as ann grants this shard credit");
+    let Answer::Gauges(gauges) = script.machine.answer(script.now, &Query::Gauges) else {
+        panic!("no gauges")
+    };
+    assert_eq!(gauges.blocked.into_iter().collect::<Vec<_>>(), [("no_credit", 1)]);
     // It asked for more than that already.
     script.complete("ann", "t0", 1);
     assert_eq!(script.sent(), ["ann<ack×1", "ann<t2#1"]);
