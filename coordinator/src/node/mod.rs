@@ -36,6 +36,9 @@ mod placing;
 mod spec;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fmt,
     sync::{Arc, atomic::AtomicU64},

@@ -128,6 +128,8 @@ impl DeskMachine {
                 }
             }
             FromAgent::Leaving { .. } => self.to_all(&word, effects),
+            // Credit is given at this desk, and no worker speaks of it.
+            FromAgent::Granted { .. } => {}
             FromAgent::Understood { ref agent, .. } => {
                 // Only those for whom it works want to know what it understands.
                 let Some(seat) = self.seats.get(agent) else { return };
@@ -232,7 +234,7 @@ impl DeskMachine {
                     }
                 }
             }
-            ToAgent::Cancel { .. } => {}
+            ToAgent::Cancel { .. } | ToAgent::Want { .. } => {}
             ToAgent::WhoIsThere => drop(seat.asked_by.insert(shard)),
         }
         effects.push(Effect::Tell(agent, word));

@@ -183,6 +183,7 @@ impl Ear {
             | FromAgent::Ended { .. }
             | FromAgent::Leaving { .. }
             | FromAgent::Kept { .. }
+            | FromAgent::Granted { .. }
             | FromAgent::Understood { .. } => {}
         }
         match self.of_this_shard(word) {
@@ -220,6 +221,7 @@ impl Ear {
             word @ (FromAgent::Joined { .. }
             | FromAgent::Left { .. }
             | FromAgent::Leaving { .. }
+            | FromAgent::Granted { .. }
             | FromAgent::Understood { .. }) => word,
         })
     }

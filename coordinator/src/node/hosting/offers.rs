@@ -170,7 +170,7 @@ mod tests {
             silence_max: None,
             restart_on: Vec::new(),
             restart: RestartConfig::default(),
-            kind: AgentKind::Function("demo.echo".to_owned()),
+            kind: AgentKind::Function("noop".to_owned()),
         }]
     }
 

@@ -66,7 +66,7 @@ fn nothing_is_given_before_it_is_granted_and_no_more_than_that() {
     let Answer::Gauges(gauges) = script.machine.answer(script.now, &Query::Gauges) else {
         panic!("no gauges")
     };
-    assert_eq!(gauges.blocked.into_iter().collect::<Vec<_>>(), [("no_credit", 1)]);
+    assert_eq!(gauges.blocked.into_iter().collect::<Vec<_>>(), [("no_credit".into(), 1)]);
     // It asked for more than that already.
     script.complete("ann", "t0", 1);
     assert_eq!(script.sent(), ["ann<ack×1", "ann<t2#1"]);
