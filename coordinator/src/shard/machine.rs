@@ -8,6 +8,7 @@ use orkestra_runtime::{
     Result,
     chance::Chance,
     id::Number,
+    machine::ReplyTo,
     time::{Moment, Now, Wall},
 };
 use serde::{Deserialize, Serialize};
@@ -26,12 +27,28 @@ use crate::{
 };
 
 /// What a shard can be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Something about tasks.
     Task(TaskCommand),
     /// Something about the context.
     Context(ContextCommand),
+}
+
+impl Command {
+    /// The same from another asker: tokens mean nothing to another process.
+    #[must_use]
+    pub fn addressed(mut self, to: ReplyTo) -> Self {
+        let asker = match &mut self {
+            Self::Task(command) => command.asker(),
+            Self::Context(command) => command.asker(),
+        };
+        if let Some(asker) = asker {
+            *asker = to;
+        }
+        self
+    }
 }
 
 /// What happened in a shard: stored for ever.
@@ -54,7 +71,8 @@ pub enum Effect {
 }
 
 /// What a shard can be asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Query {
     /// Something about tasks.
     Task(TaskQuery),
@@ -63,7 +81,8 @@ pub enum Query {
 }
 
 /// What a shard answers to a query.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// Something about tasks.
     Task(TaskAnswer),
@@ -72,7 +91,8 @@ pub enum Answer {
 }
 
 /// What a shard answers to a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// Something about tasks.
     Task(TaskReply),
