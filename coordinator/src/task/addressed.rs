@@ -31,6 +31,7 @@ impl TaskCommand {
             | Self::Guard(_)
             | Self::Confirm(_)
             | Self::Examine(_)
+            | Self::Want
             | Self::Schedule
             | Self::Want
             | Self::Sweep => None,

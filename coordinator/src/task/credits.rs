@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use orkestra_runtime::{
-    id::{AgentId, Incarnation},
+    id::{AgentId, Incarnation, TaskNo},
     protocol::agent::{Availability, ToAgent},
     time::{Moment, Now},
 };
@@ -136,7 +136,8 @@ impl TaskMachine {
 
     /// An attempt came back though there was credit for it: there is less room than was granted, so
     /// nothing more is given until the next grant.
-    pub(super) fn doubt_credit(&mut self, no: AgentNo) {
+    pub(super) fn doubt_credit(&mut self, task: TaskNo) {
+        let Some(no) = self.live.leases.get(&task).map(|lease| lease.agent) else { return };
         let Some(record) = self.durable.roster.get(no) else { return };
         if let Some(credit) = self.live.credits.get_mut(&no) {
             credit.credits = credit.credits.min(record.outstanding);

@@ -436,7 +436,7 @@ fn one_busy_shard_among_idle_ones_works_at_full_speed_and_says_little() {
     world.submit(3, 4_000);
     let took = world.run(Duration::from_mins(1));
     // What the agent alone needs, with the way there and back for each of its places.
-    let ideal = (world.work + Duration::from_micros(1_000)) * 4_000 / 16;
+    let ideal = (world.work + Duration::from_millis(1)) * 4_000 / 16;
     assert!(took < ideal * 11 / 10, "{took:?}, and could be {ideal:?}");
     assert!(world.about_credit < 30, "{} words about credit", world.about_credit);
 }
@@ -448,7 +448,7 @@ fn many_shards_share_one_agent_without_leaving_it_idle_for_long() {
         world.submit(shard, 400);
     }
     let took = world.run(Duration::from_mins(1));
-    let ideal = (world.work + Duration::from_micros(1_000)) * 3_200 / 32;
+    let ideal = (world.work + Duration::from_millis(1)) * 3_200 / 32;
     assert!(took < ideal * 13 / 10, "{took:?}, and could be {ideal:?}");
     assert!(world.about_credit < 400, "{} words about credit", world.about_credit);
 }
