@@ -17,7 +17,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     error::{Error, ErrorKind},
     limits::FRAME_BYTES_MAX,
-    protocol::agent::{FromAgent, ToAgent},
+    protocol::{
+        agent::{FromAgent, ToAgent},
+        desk::{FromDesk, ToDesk},
+        node::NodeBeat,
+    },
 };
 
 /// The name and the version of what a frame says.
@@ -59,6 +63,18 @@ impl Wire for () {
 
 impl Wire for FromAgent {
     const KIND: Kind = Kind::new("agent.from", 2);
+}
+
+impl Wire for ToDesk {
+    const KIND: Kind = Kind::new("desk.to", 1);
+}
+
+impl Wire for FromDesk {
+    const KIND: Kind = Kind::new("desk.from", 1);
+}
+
+impl Wire for NodeBeat {
+    const KIND: Kind = Kind::new("node.beat", 1);
 }
 
 /// Why a frame was not written or not read.

@@ -6,13 +6,14 @@ use std::{fmt::Debug, fmt::Write as _, path::Path};
 
 use orkestra_runtime::{
     fabric::BlobName,
-    id::{AgentId, Attempt, Capability, Incarnation, RunId, TaskId, TaskNo},
+    id::{AgentId, Attempt, Capability, Incarnation, NodeId, RunId, TaskId, TaskNo},
     limits::FRAME_BYTES_MAX,
     protocol::{
         agent::{
             AgentProfile, Artifact, Assignment, Availability, FromAgent, Progress, Report, ToAgent,
         },
         check::{CheckName, CheckResult, Level, Switch, Switches, Workspace},
+        node::{NodeBeat, Reads, Roles, Staying},
         payload::{Json, Payload},
         task::{Failure, FailureKind, Outcome},
         understanding::Understanding,
@@ -142,6 +143,24 @@ fn from_agent() -> Vec<(&'static str, FromAgent)> {
     ]
 }
 
+fn beats() -> Vec<(&'static str, NodeBeat)> {
+    let beat = |staying| NodeBeat {
+        node: NodeId::new("n1").unwrap(),
+        boot: Incarnation(7),
+        number: 300,
+        roles: Roles { coordinator: true, agents: false },
+        since: Wall::from_ms(1_700_000_000_000),
+        capacity: 16,
+        running: 3,
+        led: 5,
+        version: "0.1.0".into(),
+        reads: Reads { record: 2, events: 1 },
+        staying,
+    };
+    let all = [Staying::Stays, Staying::Draining, Staying::Leaving];
+    ["stays", "draining", "leaving"].into_iter().zip(all.map(beat)).collect()
+}
+
 /// Compares with the bytes that a released version wrote, one line a variant: `name hex`.
 fn check_kept<W: Wire + PartialEq + Debug>(said: &[(&str, W)]) {
     let file = format!("{}.v{}.txt", W::KIND.name, W::KIND.version);
@@ -171,6 +190,11 @@ fn what_is_said_to_an_agent_is_spelled_as_it_always_was() {
 #[test]
 fn what_an_agent_says_is_spelled_as_it_always_was() {
     check_kept(&from_agent());
+}
+
+#[test]
+fn what_nodes_say_of_themselves_is_spelled_as_it_always_was() {
+    check_kept(&beats());
 }
 
 #[test]

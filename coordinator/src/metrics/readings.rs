@@ -158,7 +158,7 @@ impl Readings {
         ];
         page.each(TASKS_OPEN, "state", open)?;
         let mut waiting: BTreeMap<&str, u64> = REASONS.map(|reason| (reason, 0)).into();
-        waiting.extend(gauges.blocked.iter().map(|(reason, count)| (*reason, *count)));
+        waiting.extend(gauges.blocked.iter().map(|(reason, count)| (&**reason, *count)));
         page.each(TASKS_WAITING, "reason", waiting)?;
         page.each(QUEUE_DEPTH, "priority", PRIORITIES.into_iter().zip(gauges.ready))?;
         let age = gauges.oldest_ready.map_or(Duration::ZERO, |since| gauges.at.since(since));

@@ -72,6 +72,17 @@ impl TaskMachine {
         }
     }
 
+    /// Remembers that these are gone with their node: what they held is lost, and nobody is blamed.
+    pub(super) fn hear_node_lost(&mut self, now: Now, gone: &[(AgentId, Incarnation)]) {
+        for (agent, incarnation) in gone {
+            let Some(no) = self.current(agent, *incarnation) else { continue };
+            self.live.joined.remove(&no);
+            self.live.leaving.remove(&no);
+            let of_it = |_, lease: &Lease| lease.incarnation == Some(*incarnation);
+            self.lose(now, no, of_it, Loss::WithNode);
+        }
+    }
+
     fn renew(
         &mut self,
         now: Now,

@@ -80,6 +80,7 @@ impl TaskMachine {
             TaskCommand::Unfollow { .. } => {}
             TaskCommand::Sensitive(command) => self.decide_sensitive(command, out),
             TaskCommand::Heard(news) => self.decide_heard(round, news),
+            TaskCommand::NodeLost(_) => out.then.push(TaskCommand::Sweep),
             TaskCommand::Heal { to } => self.decide_heal(*to, round),
             TaskCommand::Decide { to, run, task, word } => {
                 self.decide_word(*to, (run, task), word, round);
@@ -122,6 +123,7 @@ impl TaskMachine {
                 });
             }
             TaskCommand::Heard(news) => self.hear_agent(now, news),
+            TaskCommand::NodeLost(gone) => self.hear_node_lost(now, gone),
             TaskCommand::Schedule => {
                 self.live.settled = true;
                 self.live.given = 0;

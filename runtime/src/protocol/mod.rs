@@ -7,7 +7,9 @@
 pub mod agent;
 pub mod ask;
 pub mod check;
+pub mod desk;
 mod failure;
+pub mod node;
 pub mod payload;
 pub mod task;
 pub mod understanding;

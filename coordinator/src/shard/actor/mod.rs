@@ -16,6 +16,6 @@ mod runner;
 mod tests;
 mod window;
 
-pub use handle::{Read, ShardError, ShardHandle};
+pub use handle::{Read, Reigns, ShardError, ShardHandle};
 pub use hands::{Ports, ShardHands};
 pub use runner::{Runner, Settings, ShardParts, shard};
