@@ -309,6 +309,25 @@ fn one_file_knows_the_frames_between_nodes() {
 }
 
 #[test]
+fn one_folder_knows_the_servers_of_many_machines() {
+    let (mut wrong, mut known) = (Vec::new(), 0);
+    for file in sources() {
+        let code = file.code();
+        if !file.path.starts_with("runtime/src/fabric/nats/") {
+            wrong.extend(places(
+                &file,
+                &code,
+                &["async_nats", "use backoff::", "ExponentialBackoff"],
+            ));
+        } else if code.contains("use backoff::") {
+            known += 1;
+        }
+    }
+    none(&wrong);
+    assert_eq!(known, 1, "the pauses between attempts to connect belong to one file");
+}
+
+#[test]
 fn nothing_is_skipped_and_nothing_is_left_open() {
     let mut wrong = Vec::new();
     for file in all_rust() {
