@@ -1,5 +1,6 @@
 //! Keeps order: tasks, the shard that orders them, the supervision tree, and the `orkestra` command.
 
+pub mod access;
 pub mod audit;
 pub mod bench;
 pub mod cli;

@@ -384,6 +384,21 @@ fn the_configuration_file_says_what_holds_anyway() {
 }
 
 #[test]
+fn the_server_configuration_is_made_from_the_table_of_access() {
+    let plan = orkestra_coordinator::access::Plan::new("main", 16, &["example"]).unwrap();
+    let mut wrong = Vec::new();
+    for (name, expected) in plan.files() {
+        let place = format!("config/nats/{name}");
+        if fs::read_to_string(root().join(&place)).unwrap_or_default() != expected {
+            let anew = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+            fs::write(&anew, &expected).unwrap();
+            wrong.push(format!("{place} is out of date: copy {} over it", anew.display()));
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
 fn links_of_documents_lead_somewhere() {
     let names = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"];
     let mut wrong = Vec::new();
