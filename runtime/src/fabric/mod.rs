@@ -16,6 +16,7 @@ mod header;
 mod keeper;
 mod log;
 mod message;
+pub mod nats;
 mod register;
 mod sealed;
 mod told;
