@@ -12,8 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{
     PublicShard, Shards,
     answer::{Trouble, list, told},
-    events,
-    kept_namespace, request,
+    events, kept_namespace, request,
     request::Ask,
     submit::{check_namespace, found_run, seal},
     task_view::{PublicRun, PublicTask, merged},
@@ -88,8 +87,7 @@ impl Desk {
             }
             Ask::RunRedact(change) => {
                 let (tasks, _) = self.run(change.namespace.as_deref(), &change.run).await?;
-                let deleted =
-                    tasks.redact(&change.run, None, &by(change.r#as.as_ref())).await?;
+                let deleted = tasks.redact(&change.run, None, &by(change.r#as.as_ref())).await?;
                 redacted(change.run, None, deleted)
             }
             ask => self.carry_out_more(ask).await,

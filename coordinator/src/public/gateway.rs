@@ -120,7 +120,9 @@ impl Gateway {
         match asked.await {
             Ok(answer) => return Ok(answer.into()),
             Err(AskError::NoOne | AskError::NoAnswer | AskError::Unreadable) => {}
-            Err(error @ AskError::TooLarge) => return Err(Trouble::new(Code::TooLarge, error.to_string())),
+            Err(error @ AskError::TooLarge) => {
+                return Err(Trouble::new(Code::TooLarge, error.to_string()));
+            }
         }
         self.host(join, serving).await
     }
@@ -190,8 +192,7 @@ impl Gateway {
 
     /// What an agent is told that has joined.
     fn welcome(&self, join: &Join) -> Result<Vec<u8>, Trouble> {
-        let (Parts { node, prefix, pace, .. }, subjects) =
-            (&self.parts, Subjects::of(&join.name)?);
+        let (Parts { node, prefix, pace, .. }, subjects) = (&self.parts, Subjects::of(&join.name)?);
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let answer = json!({
             "ok": true,
@@ -210,12 +211,10 @@ impl Gateway {
 
     /// A line has ended: the agent was away for so long that it is forgotten, or nobody could
     /// listen any more.
-    async fn ended(
-        self: &Arc<Self>,
-        ended: Result<Ended, tokio::task::JoinError>,
-    ) -> Result<()> {
+    async fn ended(self: &Arc<Self>, ended: Result<Ended, tokio::task::JoinError>) -> Result<()> {
         let (agent, ended) = ended.map_err(|error| {
-            Error::new(ErrorKind::Fault, "whoever served an agent from elsewhere ended").because(error)
+            Error::new(ErrorKind::Fault, "whoever served an agent from elsewhere ended")
+                .because(error)
         })?;
         // The door opens anew, and listens to all of them.
         ended?;

@@ -58,8 +58,7 @@ impl Service {
     async fn answer(self, outside: Arc<dyn Messages>) -> Result<()> {
         let mut asked = Vec::new();
         for verb in ["PING", "INFO", "STATS"] {
-            let places =
-                [format!("$SRV.{verb}"), format!("$SRV.{verb}.{SERVICE}"), self.own(verb)];
+            let places = [format!("$SRV.{verb}"), format!("$SRV.{verb}.{SERVICE}"), self.own(verb)];
             for place in places {
                 let pattern = Pattern::outside(&place)?;
                 asked.push(outside.subscribe(&pattern, None, WAITING_MAX).await?);

@@ -228,8 +228,10 @@ impl Ask {
     /// Reads what was sent to a subject. An empty body is an empty object.
     pub(super) fn read(subject: &str, body: &[u8]) -> Result<Self, Trouble> {
         if body.len() > WORD_BYTES_MAX {
-            let message =
-                format!("the request has {} bytes, and at most {WORD_BYTES_MAX} are read", body.len());
+            let message = format!(
+                "the request has {} bytes, and at most {WORD_BYTES_MAX} are read",
+                body.len()
+            );
             return Err(Trouble::new(Code::TooLong, message));
         }
         let body = if body.trim_ascii().is_empty() { b"{}" } else { body };

@@ -60,11 +60,7 @@ impl Figures {
 }
 
 /// Whoever answers public requests, as a child.
-pub(super) fn child(
-    parts: &Parts,
-    shards: &Arc<dyn Shards>,
-    figures: &Arc<Figures>,
-) -> ChildSpec {
+pub(super) fn child(parts: &Parts, shards: &Arc<dyn Shards>, figures: &Arc<Figures>) -> ChildSpec {
     let (messages, clock) = (Arc::clone(&parts.messages), Arc::clone(&parts.clock));
     let (shards, figures) = (Arc::clone(shards), Arc::clone(figures));
     ChildSpec::worker("public", move |starting: Starting| {

@@ -191,7 +191,8 @@ pub(super) fn check_namespace(found: &RunView, namespace: &str) -> Result<(), Tr
 fn own_run(namespace: &str, key: Option<&str>) -> Result<RunId, Trouble> {
     let name = match key {
         Some(key) if key.is_empty() || key.len() > KEY_BYTES_MAX => {
-            let message = format!("a key has 1 to {KEY_BYTES_MAX} bytes, and this has {}", key.len());
+            let message =
+                format!("a key has 1 to {KEY_BYTES_MAX} bytes, and this has {}", key.len());
             return Err(Trouble::new(Code::Invalid, message));
         }
         Some(key) => {

@@ -62,9 +62,9 @@ impl PublicTask {
         let input = Some(payload(&view.input));
         let output = view.output.as_ref().map(payload);
         let artifacts = view.artifacts.iter();
-        let artifacts = artifacts.map(|kept| {
-            json!({ "name": kept.name, "blob": kept.blob.to_string(), "bytes": kept.bytes })
-        });
+        let artifacts = artifacts.map(
+            |kept| json!({ "name": kept.name, "blob": kept.blob.to_string(), "bytes": kept.bytes }),
+        );
         let artifacts = artifacts.collect();
         Self { input, output, artifacts, ..Self::short(view) }
     }

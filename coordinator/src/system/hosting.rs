@@ -52,10 +52,9 @@ impl Hosting {
 
 /// Lets a worker go that was taken in earlier, if there is one.
 async fn gone(agents: &SupervisorHandle, agent: &AgentId) -> Result<()> {
-    for done in [
-        agents.terminate_child(agent.as_str()).await,
-        agents.delete_child(agent.as_str()).await,
-    ] {
+    for done in
+        [agents.terminate_child(agent.as_str()).await, agents.delete_child(agent.as_str()).await]
+    {
         match done {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             done => done?,

@@ -76,7 +76,8 @@ async fn what_a_dead_session_held_is_tried_again_by_the_next_one() {
 #[tokio::test]
 async fn a_join_that_is_not_allowed_is_refused_and_says_why() {
     let stage = Stage::alone(vec![adder()]).await;
-    let refused = async |subject: &str, join: Value| stage.ask(subject, &join).await["code"].clone();
+    let refused =
+        async |subject: &str, join: Value| stage.ask(subject, &join).await["code"].clone();
     let named = |name: &str| json!({ "name": name, "session": "s1" });
     assert_eq!(refused("agent.adder.join", named("adder")).await, json!("CONFLICT"));
     assert_eq!(refused("agent.ann.join", named("bob")).await, json!("INVALID"));

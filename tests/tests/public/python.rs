@@ -133,8 +133,9 @@ async fn an_agent_in_python_works_through_a_restart_of_the_server_and_dies_witho
     let pace = Pace { lost_after: Duration::from_secs(50), ..Pace::default() };
     let stage = Stage::over(Arc::new(nats), Vec::new(), pace).await;
     let client = async_nats::connect(&url).await.unwrap();
-    let submit =
-        async |task: Value| ask(&client, "task.submit", json!({ "run": "words", "task": task })).await;
+    let submit = async |task: Value| {
+        ask(&client, "task.submit", json!({ "run": "words", "task": task })).await
+    };
     let submitted = submit(task("first", "one two three", 0.0)).await;
     assert_eq!(submitted["ok"], json!(true), "{submitted}");
 

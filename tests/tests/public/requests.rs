@@ -96,17 +96,16 @@ async fn what_cannot_be_done_now_waits_and_can_be_changed() {
 #[tokio::test]
 async fn whatever_is_wrong_with_a_request_is_said() {
     let stage = Stage::alone(vec![adder()]).await;
-    let refused = async |subject: &str, body: &[u8]| {
-        stage.ask_raw(subject, Headers::new(), body).await.1
-    };
+    let refused =
+        async |subject: &str, body: &[u8]| stage.ask_raw(subject, Headers::new(), body).await.1;
     let unknown = refused("task.submti", b"{}").await;
     assert_eq!(unknown["code"], json!("UNKNOWN_COMMAND"));
     assert_eq!(unknown["advice"], json!("did you mean \"task.submit\"?"));
     let mistyped = refused("run.get", br#"{"rnu":"x"}"#).await;
-    assert_eq!((&mistyped["code"], &mistyped["advice"]), (
-        &json!("INVALID"),
-        &json!("did you mean \"run\"?")
-    ));
+    assert_eq!(
+        (&mistyped["code"], &mistyped["advice"]),
+        (&json!("INVALID"), &json!("did you mean \"run\"?"))
+    );
     assert_eq!(refused("run.get", b"{").await["code"], json!("UNREADABLE"));
     assert_eq!(refused("run.get", b"\xff").await["code"], json!("UNREADABLE"));
     assert_eq!(refused("task.submit", b"").await["code"], json!("INVALID"));

@@ -20,7 +20,6 @@ use crate::{
     task::{Answer, Query, Scope, TaskEvent},
 };
 
-
 /// How many records are read before anybody looks at what they hold.
 const STRIDE: u64 = 16;
 

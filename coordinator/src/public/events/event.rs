@@ -177,7 +177,10 @@ mod tests {
         assert_eq!(headers.get("ce-subject"), Some("r/t"));
         assert_eq!(headers.get("ce-namespace"), Some("default"));
         let read = event.structured();
-        assert_eq!((&read["id"], &read["time"]), (&json!("3:7"), &json!("1970-01-01T00:00:01.000Z")));
+        assert_eq!(
+            (&read["id"], &read["time"]),
+            (&json!("3:7"), &json!("1970-01-01T00:00:01.000Z"))
+        );
         assert_eq!(read["data"]["details"]["output"], json!({ "sum": 6 }));
         assert_eq!(event.kind, "task-completed");
     }

@@ -63,9 +63,7 @@ impl Live {
                 count += match self.tell(at.shard, &at.journal).await {
                     Ok(count) => count,
                     // It was trimmed meanwhile, or cannot be read now: begin anew.
-                    Err(error)
-                        if error.is_retryable() || error.kind() == ErrorKind::NotFound =>
-                    {
+                    Err(error) if error.is_retryable() || error.kind() == ErrorKind::NotFound => {
                         self.told.remove(&at.shard);
                         0
                     }

@@ -9,8 +9,8 @@ mod live;
 mod read;
 
 pub(super) use live::child;
-pub use read::Reread;
 pub(super) use read::Reader;
+pub use read::Reread;
 
 /// How many events one answer holds at most.
 pub const EVENTS_MAX: usize = 1_000;
