@@ -6,6 +6,8 @@
 mod agents;
 #[path = "public/events.rs"]
 mod events;
+#[path = "public/page.rs"]
+mod page;
 #[path = "public/python.rs"]
 mod python;
 #[path = "public/requests.rs"]
