@@ -26,6 +26,7 @@
 //!    └─ agents        one_for_one with backoff, one child per agent
 //! ```
 
+pub mod credits;
 mod desk;
 mod ear;
 mod host;

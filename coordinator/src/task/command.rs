@@ -187,6 +187,8 @@ pub enum TaskCommand {
     /// Internal: checks a task that this step has given out, and tells its agent.
     #[serde(skip)]
     Examine(TaskNo),
+    /// Internal: asks agents for credit, at a pace.
+    Want,
     /// Internal: gives ready tasks to free agents, at a pace.
     #[serde(skip)]
     Schedule,
