@@ -16,6 +16,7 @@ pub mod node;
 pub mod ops;
 pub mod output;
 pub mod pin;
+pub mod public;
 mod reach;
 pub mod safety;
 pub mod scenario;
