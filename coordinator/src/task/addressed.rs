@@ -33,7 +33,6 @@ impl TaskCommand {
             | Self::Examine(_)
             | Self::Want
             | Self::Schedule
-            | Self::Want
             | Self::Sweep => None,
         }
     }
