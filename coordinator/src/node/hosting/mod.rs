@@ -110,6 +110,7 @@ impl Hosting {
         let mut members = self.presence.members();
         let mut offered = Known::default();
         self.look(&mut offered).await;
+        let mut look_at = tokio::time::Instant::now() + LOOK_EVERY;
         let mut circle = Circle::default();
         let mut hosted: BTreeMap<AgentId, AgentConfig> = BTreeMap::new();
         let mut failed: BTreeMap<AgentId, Moment> = BTreeMap::new();
@@ -121,7 +122,11 @@ impl Hosting {
             }
             tokio::select! {
                 _ = members.changed() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => self.look(&mut offered).await,
+                // Also while beats come more often than that.
+                () = tokio::time::sleep_until(look_at) => {
+                    look_at = tokio::time::Instant::now() + LOOK_EVERY;
+                    self.look(&mut offered).await;
+                }
             }
         }
     }
