@@ -20,6 +20,7 @@ use orkestra_runtime::{
 use tokio::sync::mpsc;
 
 use crate::{
+    reach::{Endings, Shard},
     sensitive::Keyed,
     shard::{
         actor::ShardError,
@@ -28,7 +29,7 @@ use crate::{
         sequencer::Refusal as Refused,
         step::StepFault,
     },
-    system::{Followers, Shard},
+    system::Followers,
     task::{
         Answer, Ended, Query, RefusalCode, Reply, RunOpening, RunSummary, TaskCommand, redact::told,
     },
@@ -112,6 +113,9 @@ impl Tasks {
     /// Waits until every task of a run has ended.
     pub async fn wait(&self, run: &RunId) -> Result<RunSummary> {
         loop {
+            if let Some(ended) = self.ended_elsewhere(run).await? {
+                return Ok(ended);
+            }
             let run = run.clone();
             // A new reign knows of nobody who waits, and tells so: then ask again.
             let asked = self.ask(|to| TaskCommand::AwaitRun { to, run }, Duration::MAX).await;
@@ -154,16 +158,47 @@ impl Tasks {
         }
     }
 
+    /// Waits for the end of a run of a cluster, whoever leads it; none where nobody else can lead.
+    async fn ended_elsewhere(&self, run: &RunId) -> Result<Option<RunSummary>> {
+        if self.shard.there().is_none() {
+            return Ok(None);
+        }
+        // What is not there would be waited for in vain.
+        if let Answer::Run(None) = self.query(Query::Run(run.clone())).await? {
+            return Err(Error::new(ErrorKind::NotFound, format!("there is no run {run:?}")));
+        }
+        while let Some(ended) = self.shard.ended(run).await {
+            match ended {
+                Ok(summary) => return Ok(Some(summary)),
+                Err(ShardError::NoAnswer) if !self.shard.is_closed() => {}
+                Err(error) => return Err(unanswered(&error)),
+            }
+        }
+        Ok(None)
+    }
+
     /// Follows the endings of a run's tasks from now on. The stream ends with the reign, or when
     /// whoever follows falls far behind; what was missed stands in [`Query::Tasks`].
     pub async fn follow(&self, run: &RunId) -> Result<Following> {
+        if let Some(there) = self.shard.there().filter(|_| self.shard.led_here().is_none()) {
+            let token = crate::reach::nobodys_token()?;
+            let followed = Endings::of(there.clone(), run, token).await;
+            return followed
+                .map(|endings| Following(Whence::There(endings)))
+                .map_err(|error| unanswered(&error));
+        }
+        self.follow_here(run).await
+    }
+
+    /// The same, within this process.
+    pub(crate) async fn follow_here(&self, run: &RunId) -> Result<Following> {
         let to = ReplyTo(self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
         let (sender, ended) = mpsc::channel(FOLLOW_CAPACITY);
         if self.followers.enter(to, Incarnation(0), sender).is_err() {
             return Err(Error::new(ErrorKind::Fault, "a token was given twice"));
         }
         let command = Command::Task(TaskCommand::Follow { to, run: run.clone() });
-        let following = Following { tasks: self.clone(), to, ended };
+        let following = Following(Whence::Here { tasks: self.clone(), to, ended });
         self.shard
             .tell(command, Pool::Control, WITHIN)
             .await
@@ -311,24 +346,37 @@ impl fmt::Debug for Tasks {
 
 /// Endings of a run's tasks as they become durable.
 #[derive(Debug)]
-pub struct Following {
-    tasks: Tasks,
-    to: ReplyTo,
-    ended: mpsc::Receiver<Vec<Ended>>,
+pub struct Following(Whence);
+
+/// From where endings come.
+#[derive(Debug)]
+enum Whence {
+    /// From the reign in this process.
+    Here { tasks: Tasks, to: ReplyTo, ended: mpsc::Receiver<Vec<Ended>> },
+    /// From another node.
+    There(Endings),
 }
 
 impl Following {
     /// The next endings; none when there will be no more.
     pub async fn next(&mut self) -> Option<Vec<Ended>> {
-        self.ended.recv().await
+        match &mut self.0 {
+            Whence::Here { ended, .. } => ended.recv().await,
+            Whence::There(endings) => endings.next().await,
+        }
     }
 
     /// Follows no more.
     pub async fn stop(self) {
-        self.tasks.followers.leave(&self.to, Incarnation(0));
-        let command = Command::Task(TaskCommand::Unfollow { to: self.to });
-        // A reign that has ended follows nobody.
-        let _ = self.tasks.shard.tell(command, Pool::Control, WITHIN).await;
+        match self.0 {
+            Whence::Here { tasks, to, ended: _ } => {
+                tasks.followers.leave(&to, Incarnation(0));
+                let command = Command::Task(TaskCommand::Unfollow { to });
+                // A reign that has ended follows nobody.
+                let _ = tasks.shard.tell(command, Pool::Control, WITHIN).await;
+            }
+            Whence::There(endings) => endings.stop().await,
+        }
     }
 }
 

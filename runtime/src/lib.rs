@@ -5,7 +5,7 @@
 //! - **words**: [`id`], [`time`], [`chance`], [`limits`], [`error`], [`wire`], [`record`], [`protocol`].
 //! - **minds**: [`machine`], [`backoff`], [`restart`], `supervise::machine`. Pure: time, chance and
 //!   input come in, effects go out.
-//! - **hands**: [`shell`], [`supervise`], [`fabric`], [`journal`], [`leadership`],
+//! - **hands**: [`shell`], [`supervise`], [`fabric`], [`names`], [`journal`], [`leadership`],
 //!   [`presence`], [`directory`].
 //!
 //! Nothing here is global: a node owns its clock, its fabric and its chance, and ten nodes live in
@@ -23,6 +23,7 @@ pub mod journal;
 pub mod leadership;
 pub mod limits;
 pub mod machine;
+pub mod names;
 pub mod presence;
 pub mod protocol;
 pub mod record;

@@ -6,10 +6,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::{Moment, Now};
 
 /// Stands for somebody who waits for an answer; the shell knows who.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
 pub struct ReplyTo(pub u64);
 
 /// A mind without a journal: what it knows it learns again after a restart.

@@ -16,7 +16,7 @@ use orkestra_runtime::{
     Result,
     fabric::{
         AppendError, BlobName, Blobs, Durability, Entry, Fabric, Follow, Key, LogName, Logs,
-        Messages, Registers, Revision, Sequence, SetError, Value, Watch,
+        Messages, Registers, Revision, Sequence, SetError, Value, Watch, WatchUnder,
     },
 };
 
@@ -119,6 +119,10 @@ impl Fabric for Crooked {
 
     fn messages(&self) -> Arc<dyn Messages> {
         self.inner.messages()
+    }
+
+    fn outside(&self) -> Option<Arc<dyn Messages>> {
+        self.inner.outside()
     }
 
     fn logs(&self) -> Arc<dyn Logs> {
@@ -234,6 +238,14 @@ impl Registers for Crooked {
 
     fn watch(&self, key: &Key) -> Watch {
         self.inner.registers().watch(key)
+    }
+
+    fn list(&self, prefix: &Key) -> BoxFuture<'static, Result<Vec<(Key, Value)>>> {
+        self.inner.registers().list(prefix)
+    }
+
+    fn watch_under(&self, prefix: &Key) -> WatchUnder {
+        self.inner.registers().watch_under(prefix)
     }
 }
 

@@ -88,6 +88,10 @@ impl Fabric for Faulty {
         self.inner.messages()
     }
 
+    fn outside(&self) -> Option<Arc<dyn Messages>> {
+        self.inner.outside()
+    }
+
     fn logs(&self) -> Arc<dyn Logs> {
         Arc::new(FaultyLogs { inner: self.inner.logs(), faulty: self.clone() })
     }

@@ -17,6 +17,8 @@
 mod answers;
 #[path = "fuzz/bend.rs"]
 mod bend;
+#[path = "fuzz/doors.rs"]
+mod doors;
 #[path = "fuzz/events.rs"]
 mod events;
 #[path = "fuzz/folders.rs"]

@@ -13,7 +13,7 @@ use crate::{
     cli::{args::HealthArgs, look::Looking, run::SUPERVISION_LOG},
     health::{AgentHealth, Health, Incident, Report, RunProgress, Standing, SystemHealth},
     output::{self, Exit, Table},
-    task::{Answer, Query},
+    task::{Answer, Label, Query},
 };
 
 /// A run, with where its tasks stand.
@@ -23,7 +23,7 @@ struct Run {
     progress: RunProgress,
     completion_percent: f64,
     /// How many tasks stand where; states in which there is none are left out.
-    phases: BTreeMap<&'static str, u64>,
+    phases: BTreeMap<Label, u64>,
 }
 
 /// What is shown.

@@ -22,8 +22,8 @@ pub(super) fn tasks(tasks: &[TaskView], now: Now) -> Table {
     for task in tasks {
         table.row([
             task.id.to_string(),
-            task.state.to_owned(),
-            task.priority.to_owned(),
+            task.state.to_string(),
+            task.priority.to_string(),
             task.attempt.to_string(),
             task.agent.as_ref().map(ToString::to_string).unwrap_or_default(),
             output::age(task.ended.unwrap_or(now.wall), task.submitted),
@@ -46,8 +46,8 @@ pub(super) fn task(task: &TaskView) -> String {
     line("task", task.id.as_str());
     line("run", task.run.as_str());
     line("title", &task.title);
-    line("state", task.state);
-    line("priority", task.priority);
+    line("state", &task.state);
+    line("priority", &task.priority);
     line("attempts", &task.attempt.to_string());
     line("failures", &task.failures.to_string());
     line("agent", &task.agent.as_ref().map(ToString::to_string).unwrap_or_default());
@@ -103,7 +103,7 @@ pub(super) fn agents(agents: &[AgentView]) -> Table {
         table.row([
             agent.id.to_string(),
             agent.kind.clone(),
-            agent.state.to_owned(),
+            agent.state.to_string(),
             format!("{}/{}", agent.outstanding, agent.capacity),
             agent.completed.to_string(),
             agent.failed.to_string(),
@@ -162,6 +162,10 @@ fn told(blocker: &Blocker) -> String {
         Blocker::AgentBusy { agent, outstanding, capacity } => {
             format!("{agent} is busy with {outstanding} of {capacity}")
         }
+        Blocker::NoCredit { agent, outstanding, credits, capacity } => format!(
+            "it waits for credit of agent {agent}: its capacity is used by other shards; {outstanding} \
+             of {credits} that are this shard's are at work, of {capacity} in all"
+        ),
         Blocker::RunConcurrency { limit } => {
             format!("its run has {limit} attempts at work, as many as it may")
         }

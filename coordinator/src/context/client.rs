@@ -10,12 +10,12 @@ use crate::{
         command::{ContextAnswer, ContextCommand, ContextQuery, ContextReply},
         event::{ProjectPhase, SnapshotNo},
     },
+    reach::Shard,
     shard::{
         actor::ShardError,
         machine::{Answer, Command, Query, Reply},
         pool::Pool,
     },
-    system::Shard,
 };
 
 /// How long a command or a query may take.

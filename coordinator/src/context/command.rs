@@ -16,9 +16,11 @@ use crate::context::{
 };
 
 /// A command. What carries a [`ReplyTo`] is answered once, when its effects are durable.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ContextCommand {
     /// An agent says what it understands; the same again changes nothing.
+    #[serde(skip)]
     Understood {
         /// Who.
         agent: AgentId,
@@ -57,7 +59,20 @@ pub enum ContextCommand {
     /// The node is about to stop: when the last agent has gone, a snapshot is taken.
     Stopping,
     /// Does what is due by itself.
+    #[serde(skip)]
     Tend,
+}
+
+impl ContextCommand {
+    /// The token of whoever asks; none in what nobody asks for.
+    pub const fn asker(&mut self) -> Option<&mut ReplyTo> {
+        match self {
+            Self::Snapshot { to, .. } | Self::Restore { to, .. } | Self::SetPhase { to, .. } => {
+                Some(to)
+            }
+            Self::Understood { .. } | Self::Stopping | Self::Tend => None,
+        }
+    }
 }
 
 /// What a command is answered.
@@ -170,7 +185,8 @@ pub enum ContextQuery {
 }
 
 /// An answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ContextAnswer {
     /// The context; none if there is no such snapshot or agent.
     Context(Option<Box<ContextView>>),

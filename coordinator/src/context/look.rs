@@ -87,7 +87,7 @@ impl Look<'_> {
         Some(ContextView {
             standing: Standing {
                 context_version: found.version,
-                phase: phase_name(found.phase, self.tasks),
+                phase: phase_name(found.phase, self.tasks).into(),
                 completion_percent: found.tally.completion_percent(),
                 tasks: found.tally,
             },
@@ -105,7 +105,7 @@ impl Look<'_> {
         let tasks = Tally::of(self.tasks);
         Standing {
             context_version: self.context.durable.version,
-            phase: phase_name(self.context.durable.phase, self.tasks),
+            phase: phase_name(self.context.durable.phase, self.tasks).into(),
             completion_percent: tasks.completion_percent(),
             tasks,
         }

@@ -240,6 +240,10 @@ impl ContextMachine {
             {
                 self.live.news.left.insert(agent.clone());
             }
+            TaskCommand::NodeLost(gone) => {
+                let gone = gone.iter().filter(|(agent, life)| tasks.is_there(agent, *life));
+                self.live.news.left.extend(gone.map(|(agent, _)| agent.clone()));
+            }
             TaskCommand::Heard(FromAgent::Joined { profile, .. }) => {
                 // A person is only described by this, and neither comes nor goes.
                 let is_agent = profile.kind != PERSON;

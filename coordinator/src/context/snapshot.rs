@@ -2,12 +2,15 @@
 //!
 //! This is a part of the shard's own snapshot; the snapshots that people restore are in it.
 
-use orkestra_runtime::{Error, ErrorKind, Result};
+use orkestra_runtime::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::context::{
-    machine::{ContextMachine, ContextSettings},
-    state::Durable,
+use crate::{
+    context::{
+        machine::{ContextMachine, ContextSettings},
+        state::Durable,
+    },
+    versioned,
 };
 
 /// The version that this program writes.
@@ -24,11 +27,6 @@ struct ReadBack {
     context: Durable,
 }
 
-#[derive(Deserialize)]
-struct Version {
-    v: u32,
-}
-
 impl ContextMachine {
     /// The durable state as bytes: the same for the same events, wherever they were applied.
     pub fn snapshot(&self) -> Vec<u8> {
@@ -37,22 +35,10 @@ impl ContextMachine {
         rmp_serde::to_vec_named(&written).unwrap_or_default()
     }
 
-    /// The context of a snapshot.
+    /// The context of a snapshot. An error is of kind `Corrupt`, or of kind `TooNew` and says what
+    /// to do.
     pub fn restore(settings: ContextSettings, bytes: &[u8]) -> Result<Self> {
-        let corrupt = |error| {
-            Error::new(ErrorKind::Corrupt, "cannot read the snapshot of the context").because(error)
-        };
-        let Version { v } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
-        if v > VERSION {
-            return Err(Error::new(
-                ErrorKind::Corrupt,
-                format!(
-                    "the snapshot of the context has version {v}, and this program reads up to \
-                     {VERSION}: use the newer program"
-                ),
-            ));
-        }
-        let ReadBack { context: durable } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
+        let ReadBack { context: durable } = versioned::read("the context", VERSION, bytes)?;
         let mut machine = Self::new(settings);
         machine.durable = durable;
         Ok(machine)

@@ -12,16 +12,16 @@ use crate::{
         row::Kind,
         tally::Tally,
     },
-    task::people::PendingView,
+    task::{Label, people::PendingView},
 };
 
 /// How the work as a whole stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// How often the context was saved.
     pub context_version: u64,
     /// In which phase the work is: as somebody said, or as the runs let one see.
-    pub phase: &'static str,
+    pub phase: Label,
     /// completed ÷ (active + completed), in hundredths; none if there are neither.
     pub completion_percent: Option<u64>,
     /// How many tasks stand where.
@@ -29,7 +29,7 @@ pub struct Standing {
 }
 
 /// What one agent understands, and what it is at.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentUnderstanding {
     /// Who.
     pub agent_name: AgentId,
@@ -56,7 +56,7 @@ pub struct AgentUnderstanding {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventView {
     /// The number of the event in the journal.
     pub number: Number,
@@ -75,7 +75,7 @@ pub struct EventView {
 }
 
 /// A decision of a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionView {
     /// The number of the event in the journal.
     pub number: Number,
@@ -115,7 +115,7 @@ pub struct SnapshotView {
 }
 
 /// The context as it is, or as it was at a snapshot.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ContextView {
     /// How the work stands, or stood.
     #[serde(flatten)]
@@ -131,7 +131,7 @@ pub struct ContextView {
 }
 
 /// What one who comes back wants to know.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// How the work stands.
     #[serde(flatten)]

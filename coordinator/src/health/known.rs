@@ -54,7 +54,7 @@ impl Vitals {
                 let agent = vitals.agents.entry(view.id).or_default();
                 (agent.completed, agent.failed) = (view.completed, view.failed);
                 agent.is_person = view.kind == PERSON;
-                match view.state {
+                match &*view.state {
                     "drained" => agent.drained = view.reason,
                     "unavailable" => agent.unavailable = view.reason,
                     _ => {}

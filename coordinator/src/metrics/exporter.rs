@@ -18,8 +18,11 @@ use super::{
 };
 use crate::{
     health::{Monitor, SystemHealth},
-    shard::machine::{Answer as ShardAnswer, Query as ShardQuery},
-    system::Shard,
+    reach::Shard,
+    shard::{
+        actor::ShardHandle,
+        machine::{Answer as ShardAnswer, Query as ShardQuery},
+    },
     task::{Answer, Gauges, Query},
 };
 
@@ -88,7 +91,7 @@ impl Exporter {
         let (gauges, snapshot_age) = tokio::join!(self.gauges(), self.snapshot_age());
         Readings {
             gauges,
-            permits: shard.permits_left(),
+            permits: shard.handle().and_then(ShardHandle::permits_left),
             is_parked: monitor.journal_is_full(),
             snapshot_age,
             report: Some(monitor.report(clock.now().wall)),

@@ -39,7 +39,7 @@ pub const OTHER: &str = "other";
 const PRIORITIES: [&str; 4] = ["low", "medium", "high", "critical"];
 
 /// Reasons that are shown even when nothing waits for them.
-const REASONS: [&str; 12] = [
+const REASONS: [&str; 13] = [
     "run_not_sealed",
     "dependency",
     "retry",
@@ -48,6 +48,7 @@ const REASONS: [&str; 12] = [
     "agent_drained",
     "breaker_open",
     "agent_busy",
+    "no_credit",
     "run_concurrency",
     "paused",
     "people",
@@ -158,7 +159,7 @@ impl Readings {
         ];
         page.each(TASKS_OPEN, "state", open)?;
         let mut waiting: BTreeMap<&str, u64> = REASONS.map(|reason| (reason, 0)).into();
-        waiting.extend(gauges.blocked.iter().map(|(reason, count)| (*reason, *count)));
+        waiting.extend(gauges.blocked.iter().map(|(reason, count)| (&**reason, *count)));
         page.each(TASKS_WAITING, "reason", waiting)?;
         page.each(QUEUE_DEPTH, "priority", PRIORITIES.into_iter().zip(gauges.ready))?;
         let age = gauges.oldest_ready.map_or(Duration::ZERO, |since| gauges.at.since(since));

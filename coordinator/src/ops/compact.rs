@@ -59,7 +59,11 @@ pub(crate) async fn compact(means: &Means, records_kept: Option<u64>) -> Result<
         Error::new(ErrorKind::Invalid, "cannot compact what this node keeps: it has no folder")
     })?;
     let (before, first) = (keeper.sizes().await?, journal.first().await?);
-    let position = shard.snapshot(records_kept).await?;
+    let Some(here) = shard.handle() else {
+        let why = "this node does not lead the shard: ask the one that does";
+        return Err(Error::new(ErrorKind::Unavailable, why));
+    };
+    let position = here.snapshot(records_kept).await?;
     // While nothing could be written, agents may have held what they had put for any length of time.
     let now = clock.now();
     let kept_since = standing.full_within(now.moment, BLOBS_KEPT_FOR).then(|| {

@@ -3,13 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::Path,
+    path::{Component, Path},
     sync::Arc,
 };
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::{BlobName, Fabric as _, Sequence, embedded::Embedded},
+    fabric::{BlobName, Fabric as _, LogName, Logs, Sequence, embedded::Embedded},
     id::{Epoch, Number, ShardId},
     journal::{Journal, READ_BYTES, blobs_named},
 };
@@ -120,16 +120,7 @@ async fn look_into(fabric: &Embedded, folder: &Path) -> Result<Looked> {
     let journal = Journal::of(fabric, ShardId(0))?;
     journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
     let (first, last) = (journal.first().await?, journal.end().await?);
-    let mut named = BTreeSet::new();
-    let mut next = first;
-    while next <= last {
-        for entry in fabric.logs().read(journal.log(), next, READ_BYTES).await? {
-            blobs_named(&entry.record, &mut |name| {
-                named.insert(name);
-            })?;
-            next = Sequence(entry.sequence.0 + 1);
-        }
-    }
+    let mut named = named_between(fabric.logs().as_ref(), journal.log(), first, last).await?;
     for mark in journal.snapshots().await? {
         let snapshot = journal.load(&mark).await?;
         blobs_named(&snapshot.bytes, &mut |name| {
@@ -168,6 +159,36 @@ async fn look_into(fabric: &Embedded, folder: &Path) -> Result<Looked> {
     })
 }
 
+/// The blobs that the records of a log name, from the first to the last.
+async fn named_between(
+    logs: &dyn Logs,
+    log: &LogName,
+    first: Sequence,
+    last: Sequence,
+) -> Result<BTreeSet<BlobName>> {
+    let mut named = BTreeSet::new();
+    let mut next = first;
+    while next <= last {
+        let entries = logs.read(log, next, READ_BYTES).await?;
+        let Some(read) = entries.last().map(|entry| entry.sequence).filter(|at| *at >= next) else {
+            // Asking again would be answered the same, for ever.
+            let message = format!(
+                "the journal is damaged: it says that it ends at record {}, and has none from {} \
+                 on; use a backup",
+                last.0, next.0
+            );
+            return Err(Error::new(ErrorKind::Corrupt, message));
+        };
+        for entry in entries {
+            blobs_named(&entry.record, &mut |name| {
+                named.insert(name);
+            })?;
+        }
+        next = Sequence(read.0 + 1);
+    }
+    Ok(named)
+}
+
 /// The path of a blob from its folder.
 fn place_of(name: &BlobName) -> String {
     let name = name.as_str();
@@ -177,18 +198,22 @@ fn place_of(name: &BlobName) -> String {
 impl Manifest {
     /// Reads what a backup says of itself.
     pub(super) fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(MANIFEST);
+        let text = fs::read(&path).map_err(|error| failed("find the backup's", &path, error))?;
+        Self::parse(&text, &path)
+    }
+
+    fn parse(text: &[u8], path: &Path) -> Result<Self> {
         #[derive(Deserialize)]
         struct Version {
             v: u32,
         }
-        let path = folder.join(MANIFEST);
-        let text = fs::read(&path).map_err(|error| failed("find the backup's", &path, error))?;
         let corrupt = |error| {
             let message =
                 format!("{} is damaged: it cannot be read; use another backup", path.display());
             Error::new(ErrorKind::Corrupt, message).because(error)
         };
-        let Version { v } = serde_json::from_slice(&text).map_err(corrupt)?;
+        let Version { v } = serde_json::from_slice(text).map_err(corrupt)?;
         if v > MANIFEST_VERSION {
             let message = format!(
                 "{} has version {v}, and this program reads up to {MANIFEST_VERSION}: a newer \
@@ -197,6 +222,85 @@ impl Manifest {
             );
             return Err(Error::new(ErrorKind::TooNew, message));
         }
-        serde_json::from_slice(&text).map_err(corrupt)
+        let manifest: Self = serde_json::from_slice(text).map_err(corrupt)?;
+        // Before the first byte of it is copied anywhere.
+        manifest.files.keys().try_for_each(|path| check_path(path))?;
+        Ok(manifest)
+    }
+}
+
+/// Refuses a path that leads elsewhere.
+fn check_path(path: &str) -> Result<()> {
+    let mut parts = Path::new(path).components();
+    if !path.is_empty() && parts.all(|part| matches!(part, Component::Normal(_))) {
+        return Ok(());
+    }
+    let shown: String = path.chars().take(200).collect();
+    let message = format!("the backup is not one: it lists {shown:?}, which leads out of it");
+    Err(Error::new(ErrorKind::Corrupt, message))
+}
+
+/// What the bytes of a backup's list say, as [`restore`](super::restore) takes them; never fails
+/// otherwise than by saying why not, whatever the bytes are.
+pub fn read_manifest(text: &[u8]) -> Result<Manifest> {
+    Manifest::parse(text, Path::new(MANIFEST))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures::{FutureExt as _, future::BoxFuture};
+    use orkestra_runtime::fabric::{AppendError, Entry, Follow};
+
+    use super::*;
+
+    /// A log that says where it ends and answers with something else.
+    #[derive(Debug)]
+    struct Crooked(Vec<Entry>);
+
+    impl Logs for Crooked {
+        fn append(
+            &self,
+            _: &LogName,
+            end: Sequence,
+            _: Bytes,
+        ) -> BoxFuture<'static, Result<Sequence, AppendError>> {
+            std::future::ready(Ok(end)).boxed()
+        }
+
+        fn end(&self, _: &LogName) -> BoxFuture<'static, Result<Sequence>> {
+            std::future::ready(Ok(Sequence(9))).boxed()
+        }
+
+        fn read(
+            &self,
+            _: &LogName,
+            _: Sequence,
+            _: usize,
+        ) -> BoxFuture<'static, Result<Vec<Entry>>> {
+            std::future::ready(Ok(self.0.clone())).boxed()
+        }
+
+        fn follow(&self, _: &LogName, _: Sequence) -> Follow {
+            Box::pin(futures::stream::empty())
+        }
+
+        fn trim(&self, _: &LogName, _: Sequence) -> BoxFuture<'static, Result<()>> {
+            std::future::ready(Ok(())).boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_log_that_answers_nothing_before_its_end_is_damaged_and_does_not_go_on_for_ever() {
+        let log = LogName::new("journal").unwrap();
+        let old = Entry { sequence: Sequence(2), record: Bytes::from_static(b"{}") };
+        for entries in [vec![], vec![old]] {
+            let looked = named_between(&Crooked(entries), &log, Sequence(3), Sequence(9)).await;
+            let error = looked.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+            assert!(error.to_string().contains("ends at record 9, and has none from 3"), "{error}");
+        }
+        let nothing = named_between(&Crooked(Vec::new()), &log, Sequence(1), Sequence(0)).await;
+        assert_eq!(nothing.unwrap(), BTreeSet::new());
     }
 }

@@ -15,7 +15,7 @@ mod restore;
 pub use backup::back_up;
 pub(crate) use compact::compact;
 pub use compact::{BLOBS_KEPT_FOR, Compaction, compact_folder};
-pub use manifest::{Counts, FileEntry, MANIFEST, MANIFEST_VERSION, Manifest, Place};
+pub use manifest::{Counts, FileEntry, MANIFEST, MANIFEST_VERSION, Manifest, Place, read_manifest};
 pub use restore::restore;
 
 #[cfg(test)]

@@ -5,9 +5,10 @@
 //! added as variants at the end.
 
 use orkestra_runtime::{
-    Error, ErrorKind, Result,
+    Result,
     chance::Chance,
     id::Number,
+    machine::ReplyTo,
     time::{Moment, Now, Wall},
 };
 use serde::{Deserialize, Serialize};
@@ -22,15 +23,32 @@ use crate::{
         Answer as TaskAnswer, Decision, Query as TaskQuery, Reply as TaskReply, TaskCommand,
         TaskEffect, TaskEvent, TaskMachine, TaskSettings,
     },
+    versioned,
 };
 
 /// What a shard can be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Something about tasks.
     Task(TaskCommand),
     /// Something about the context.
     Context(ContextCommand),
+}
+
+impl Command {
+    /// The same from another asker: tokens mean nothing to another process.
+    #[must_use]
+    pub fn addressed(mut self, to: ReplyTo) -> Self {
+        let asker = match &mut self {
+            Self::Task(command) => command.asker(),
+            Self::Context(command) => command.asker(),
+        };
+        if let Some(asker) = asker {
+            *asker = to;
+        }
+        self
+    }
 }
 
 /// What happened in a shard: stored for ever.
@@ -53,7 +71,8 @@ pub enum Effect {
 }
 
 /// What a shard can be asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Query {
     /// Something about tasks.
     Task(TaskQuery),
@@ -62,7 +81,8 @@ pub enum Query {
 }
 
 /// What a shard answers to a query.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// Something about tasks.
     Task(TaskAnswer),
@@ -71,7 +91,8 @@ pub enum Answer {
 }
 
 /// What a shard answers to a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// Something about tasks.
     Task(TaskReply),
@@ -116,12 +137,6 @@ impl ShardMachine {
 /// The version of snapshots that this program writes, raised with that of any sub-machine. Version 1
 /// held tasks alone.
 const SNAPSHOT_VERSION: u32 = 2;
-
-/// What every version of a snapshot says of itself.
-#[derive(Deserialize)]
-struct Version {
-    v: u32,
-}
 
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
@@ -234,20 +249,8 @@ impl Mind for ShardMachine {
     }
 
     fn restore(bytes: &[u8]) -> Result<Self> {
-        let corrupt = |error| {
-            Error::new(ErrorKind::Corrupt, "cannot read the snapshot of a shard").because(error)
-        };
-        let Version { v } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
-        if v > SNAPSHOT_VERSION {
-            return Err(Error::new(
-                ErrorKind::TooNew,
-                format!(
-                    "the snapshot of this shard has version {v}, and this program reads up to \
-                     {SNAPSHOT_VERSION}: use the newer program"
-                ),
-            ));
-        }
-        let Snapshot { tasks, context, .. } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
+        let Snapshot { tasks, context, .. } =
+            versioned::read("this shard", SNAPSHOT_VERSION, bytes)?;
         let tasks = TaskMachine::restore(TaskSettings::default(), &tasks)?;
         let context = match &context[..] {
             [] => ContextMachine::default(),

@@ -14,7 +14,10 @@ pub const CONTROL_PERMITS: usize = 1_024;
 pub const QUERIES_PERMITS: usize = 4_096;
 
 /// Whose permit a command is sent with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Pool {
     /// Whoever asks from outside; refused when there are too many.
     Outside,

@@ -9,6 +9,7 @@ use orkestra_runtime::{
     record::encode_event,
     time::{Now, Wall},
 };
+use serde::{Deserialize, Serialize};
 
 use super::mind::Mind;
 
@@ -45,7 +46,8 @@ pub struct Step<M: Mind> {
 }
 
 /// Why a step was not taken, or not to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StepFault {
     /// Its events take more bytes than one record holds.
     TooLarge {

@@ -5,6 +5,7 @@ use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{Key, Registers, SetError, Value},
     id::NodeId,
+    names,
 };
 
 /// The register that counts the starts of a node.
@@ -28,14 +29,23 @@ fn counted(value: Option<&Value>) -> u64 {
 
 /// Counts the starts of a node, so that the lives of its workers rise across them.
 pub(super) async fn next_boot(registers: &dyn Registers, node: &NodeId) -> Result<u64> {
-    let key = boots_key(node)?;
+    next(registers, &boots_key(node)?).await
+}
+
+/// Counts the starts of all nodes of a cluster together, so that a life that begins later anywhere
+/// has the higher number: an agent that moves to another node is known by it.
+pub(crate) async fn next_life(registers: &dyn Registers) -> Result<u64> {
+    next(registers, &names::lives_key()?).await
+}
+
+async fn next(registers: &dyn Registers, key: &Key) -> Result<u64> {
     loop {
-        let now = registers.get(&key).await?;
+        let now = registers.get(key).await?;
         let boot = counted(now.as_ref()) + 1;
         let bytes = Bytes::from(boot.to_string());
         let set = match now {
-            Some(value) => registers.compare_and_set(&key, value.revision, bytes).await,
-            None => registers.create(&key, bytes).await,
+            Some(value) => registers.compare_and_set(key, value.revision, bytes).await,
+            None => registers.create(key, bytes).await,
         };
         match set {
             Ok(_) => return Ok(boot),

@@ -24,17 +24,47 @@ use crate::{
 };
 
 /// Where the workers of this node are.
-pub(super) type Workers = Arc<Directory<AgentId, Ref<ToAgent>>>;
+pub(crate) type Workers = Arc<Directory<AgentId, Ref<ToAgent>>>;
+
+/// The workers whom a reign can speak to, wherever they are. Nothing here waits.
+pub(crate) trait Team: Send + Sync {
+    /// Tells a worker. Where its worker is surely gone, answers which life of it went.
+    fn tell(&self, agent: &AgentId, message: ToAgent) -> Option<Incarnation>;
+
+    /// Asks all workers who is there.
+    fn ask_who_is_there(&self);
+}
+
+/// The workers of this process.
+#[derive(Debug)]
+pub(super) struct Near(pub(super) Workers);
+
+impl Team for Near {
+    fn tell(&self, agent: &AgentId, message: ToAgent) -> Option<Incarnation> {
+        let worker = self.0.find(agent)?;
+        let incarnation = self.0.incarnation(agent);
+        worker.tell(message).err().and(incarnation)
+    }
+
+    fn ask_who_is_there(&self) {
+        for name in self.0.names() {
+            if let Some(worker) = self.0.find(&name) {
+                // A worker that is gone will say `Joined` when its successor starts.
+                let _ = worker.tell(ToAgent::WhoIsThere);
+            }
+        }
+    }
+}
 
 /// Who follows runs: streams of what ended, by token.
 pub(crate) type Followers = Arc<Directory<ReplyTo, mpsc::Sender<Vec<Ended>>>>;
 
 /// Who is told that nothing can be written, and by which clock.
-pub(super) type Told = (Arc<Standing>, Arc<dyn Clock>);
+pub(crate) type Told = (Arc<Standing>, Arc<dyn Clock>);
 
 /// Carries out what a shard decides.
 pub struct TeamHands {
-    workers: Workers,
+    team: Arc<dyn Team>,
     followers: Followers,
     sink: Sink,
     told: Told,
@@ -48,7 +78,10 @@ impl fmt::Debug for TeamHands {
 
 impl TeamHands {
     /// The hands of a new reign; asks every worker who is there.
-    pub(super) fn new((workers, followers, sink): (Workers, Followers, Sink), told: Told) -> Self {
+    pub(crate) fn new(
+        (team, followers, sink): (Arc<dyn Team>, Followers, Sink),
+        told: Told,
+    ) -> Self {
         // Nobody is followed by a new reign: who followed the old one sees the stream end.
         for follower in followers.names() {
             followers.leave(&follower, Incarnation(0));
@@ -57,18 +90,8 @@ impl TeamHands {
         if told.0.is_full() {
             told.0.set_full(false, told.1.now().moment);
         }
-        let hands = Self { workers, followers, sink, told };
-        hands.ask_who_is_there();
-        hands
-    }
-
-    fn ask_who_is_there(&self) {
-        for name in self.workers.names() {
-            if let Some(worker) = self.workers.find(&name) {
-                // A worker that is gone will say `Joined` when its successor starts.
-                let _ = worker.tell(ToAgent::WhoIsThere);
-            }
-        }
+        team.ask_who_is_there();
+        Self { team, followers, sink, told }
     }
 }
 
@@ -100,11 +123,7 @@ impl ShardHands<ShardMachine> for TeamHands {
                 }
             }
             TaskEffect::Tell { agent, message } => {
-                let Some(worker) = self.workers.find(&agent) else { return };
-                let incarnation = self.workers.incarnation(&agent);
-                if worker.tell(message).is_err()
-                    && let Some(incarnation) = incarnation
-                {
+                if let Some(incarnation) = self.team.tell(&agent, message) {
                     // It went without a word; said for it, so that it is given nothing more and
                     // what it held goes on elsewhere.
                     (self.sink)(FromAgent::Left { agent, incarnation });
@@ -124,7 +143,7 @@ impl ShardHands<ShardMachine> for TeamHands {
         } else {
             tracing::warn!("the disk has room again: going on");
             // What workers said meanwhile and would have been written was refused.
-            self.ask_who_is_there();
+            self.team.ask_who_is_there();
         }
     }
 }

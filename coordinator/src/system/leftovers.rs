@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 /// Removes what attempts of earlier boots left below the folder of a node.
-pub(super) async fn sweep(folder: &Path, boot: u64) {
+pub(crate) async fn sweep(folder: &Path, boot: u64) {
     let attempts = folder.join("attempts");
     // What could not be removed was told of, and does no harm.
     let _ = tokio::task::spawn_blocking(move || remove_dead_attempts(&attempts, boot)).await;

@@ -83,15 +83,15 @@ impl fmt::Debug for Member {
 }
 
 /// What all workers of a node share.
-pub(super) struct Common {
-    pub(super) blobs: Arc<dyn Blobs>,
-    pub(super) sink: Sink,
-    pub(super) workers: Workers,
-    pub(super) folder: PathBuf,
-    pub(super) clock: Arc<dyn Clock>,
+pub(crate) struct Common {
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) sink: Sink,
+    pub(crate) workers: Workers,
+    pub(crate) folder: PathBuf,
+    pub(crate) clock: Arc<dyn Clock>,
     /// How often this node was started: lives of workers rise across its restarts.
-    pub(super) boot: u64,
-    pub(super) drain_within: Duration,
+    pub(crate) boot: u64,
+    pub(crate) drain_within: Duration,
 }
 
 /// What each life of a worker begins with.
@@ -126,7 +126,7 @@ impl Lives {
 }
 
 /// A member as a child of its supervisor. There may be very many: what they share is kept once.
-pub(super) fn child(member: Member, common: &Arc<Common>) -> ChildSpec {
+pub(crate) fn child(member: Member, common: &Arc<Common>) -> ChildSpec {
     let Member { profile, factory, terms, secrets, care } = member;
     let drain_within = common.drain_within;
     let id = profile.id.to_string();
@@ -172,7 +172,7 @@ fn introduce(agent: &AgentId, incarnation: Incarnation, workers: &Workers) -> In
 }
 
 /// Refuses two members of one name.
-pub(super) fn check(members: &[Member]) -> Result<(), Error> {
+pub(crate) fn check(members: &[Member]) -> Result<(), Error> {
     let mut names = std::collections::BTreeSet::new();
     for member in members {
         if !names.insert(&member.profile.id) {

@@ -20,7 +20,6 @@ mod standing;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use orkestra_agents::worker::Sink;
 use orkestra_runtime::{
     Result,
     chance::Chance,
@@ -34,13 +33,16 @@ use orkestra_runtime::{
     },
     time::{Clock, SystemClock},
 };
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::Mutex;
 
-pub(crate) use boots::boots;
+pub(crate) use boots::{boots, next_life};
 pub use builder::{Builder, FunctionOf};
-pub(crate) use hands::Followers;
 pub use hands::TeamHands;
+pub(crate) use hands::{Followers, Team, Workers};
+pub(crate) use leftovers::sweep as leftovers_swept;
 pub use member::{Care, Member};
+pub(crate) use member::{Common, child as member_child};
+pub(crate) use porter::{Sayer, porter_of};
 pub use standing::Standing;
 
 use crate::{
@@ -49,7 +51,9 @@ use crate::{
     door::{self, Clerk, Identity},
     health::Monitor,
     metrics::Metrics,
-    ops, sensitive,
+    ops,
+    reach::Shard,
+    sensitive,
     shard::{
         Mind as _,
         actor::{Settings as ShardPace, ShardHandle, ShardParts, shard},
@@ -60,9 +64,6 @@ use crate::{
 
 /// How long a part has to end in order, beyond the draining of agents.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
-
-/// The way to the shard of a node.
-pub(crate) type Shard = ShardHandle<ShardMachine, TeamHands>;
 
 /// What a node is made of.
 #[derive(Clone, Debug)]
@@ -163,35 +164,37 @@ impl System {
         let boot = boots::next_boot(spec.fabric.registers().as_ref(), &spec.node).await?;
         leftovers::sweep(&spec.folder, boot).await;
         let standing = Arc::new(Standing::default());
-        let (workers, followers): (hands::Workers, Followers) = Default::default();
-        let (words, inbox) = way_to_porter();
-        introduce(&spec.people, boot, &words);
-        let sink = told_to(words.clone());
+        let (workers, followers): (Workers, Followers) = Default::default();
+        let (porter, inbox) = porter_of();
+        introduce(&spec.people, boot, &porter);
+        let sink = porter.sink();
         let settings = spec.settings.clone();
         let (journal, monitor) = looks::watched(&spec, journal).await?;
         let parts = ShardParts {
             journal: journal.clone(),
             genesis: Arc::new(move || ShardMachine::new(settings.clone())),
             hands: {
-                let of = (Arc::clone(&workers), Arc::clone(&followers), Arc::clone(&sink));
+                let team: Arc<dyn Team> = Arc::new(hands::Near(Arc::clone(&workers)));
+                let of = (team, Arc::clone(&followers), Arc::clone(&sink));
                 let told: hands::Told = (Arc::clone(&standing), Arc::clone(&spec.clock));
-                Arc::new(move || TeamHands::new(of.clone(), told.clone()))
+                Arc::new(move |_| TeamHands::new(of.clone(), told.clone()))
             },
             clock: Arc::clone(&spec.clock),
             chance: Chance::from_seed(spec.seed),
             settings: spec.pace,
         };
         let (handle, runner) = shard(parts);
-        let tasks = Tasks::new(handle.clone(), followers, spec.fabric.blobs());
+        let shard = Shard::here(handle.clone());
+        let tasks = Tasks::new(shard.clone(), followers, spec.fabric.blobs());
         let means = Means {
-            shard: handle.clone(),
+            shard,
             journal,
             keeper: spec.fabric.keeper(),
             standing,
             clock: Arc::clone(&spec.clock),
         };
         let clerk = clerk(&spec, boot, (tasks.clone(), means.clone()));
-        let common = Arc::new(member::Common {
+        let common = Arc::new(Common {
             blobs: spec.fabric.blobs(),
             sink,
             workers,
@@ -205,7 +208,7 @@ impl System {
         let parts = tree::Parts {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
-            porter: porter_child((words, inbox), handle, Arc::clone(&spec.clock)),
+            porter: porter.child(inbox, handle, Arc::clone(&spec.clock)),
             doors,
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
@@ -289,24 +292,10 @@ impl System {
     }
 }
 
-/// Where the porter is written to, and where it reads.
-fn way_to_porter() -> (mpsc::UnboundedSender<porter::Word>, porter::Inbox) {
-    let (words, inbox) = mpsc::unbounded_channel();
-    (words, Arc::new(Mutex::new(inbox)))
-}
-
 impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("System").field("tree", &self.tree).finish_non_exhaustive()
     }
-}
-
-/// What workers say is carried by the porter.
-fn told_to(porter: mpsc::UnboundedSender<porter::Word>) -> Sink {
-    Arc::new(move |news| {
-        // The porter goes after the agents; what is said after it is for nobody.
-        let _ = porter.send(porter::Word::Said(news));
-    })
 }
 
 fn clerk(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Clerk> {
@@ -340,8 +329,8 @@ fn fabric_child(clock: Arc<dyn Clock>) -> ChildSpec {
 
 /// The reigns of the shard. They restart by themselves; once they are given up, this node cannot
 /// lead the shard in this process any more, and its tree comes down.
-fn reigns_child(
-    handle: Shard,
+pub(crate) fn reigns_child(
+    handle: ShardHandle<ShardMachine, TeamHands>,
     runner: crate::shard::actor::Runner<ShardMachine, TeamHands>,
     clock: Arc<dyn Clock>,
 ) -> ChildSpec {
@@ -359,30 +348,11 @@ fn reigns_child(
     })
 }
 
-fn porter_child(
-    (words, inbox): (mpsc::UnboundedSender<porter::Word>, porter::Inbox),
-    shard: Shard,
-    clock: Arc<dyn Clock>,
-) -> ChildSpec {
-    ChildSpec::worker("porter", move |starting: Starting| {
-        let (inbox, shard, clock) = (Arc::clone(&inbox), shard.clone(), Arc::clone(&clock));
-        let words = words.clone();
-        async move {
-            let duty = porter::carry(inbox, shard);
-            let cell = duty::spawn_linked(duty, clock, starting.supervisor).await?;
-            Ok(Started::from(Running::new(cell).stopped_by(move || {
-                // One that has ended already carries nothing more.
-                let _ = words.send(porter::Word::End);
-            })))
-        }
-    })
-}
-
 /// Lets the porter say who the people are, once it is there: a person is described, and joins
 /// nothing.
-fn introduce(people: &[AgentProfile], boot: u64, to: &mpsc::UnboundedSender<porter::Word>) {
+fn introduce(people: &[AgentProfile], boot: u64, to: &Sayer) {
     for profile in people.iter().cloned() {
         let incarnation = Incarnation(boot << 32);
-        let _ = to.send(porter::Word::Said(FromAgent::Joined { profile, incarnation }));
+        to.say(FromAgent::Joined { profile, incarnation });
     }
 }

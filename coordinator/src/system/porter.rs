@@ -5,13 +5,16 @@
 
 use std::{sync::Arc, time::Duration};
 
+use orkestra_agents::worker::Sink;
 use orkestra_runtime::{
-    Result,
+    Result, duty,
     protocol::{
         agent::{FromAgent, Report},
         payload::Payload,
         task::Outcome,
     },
+    supervise::{ChildSpec, Running, Started, Starting},
+    time::Clock,
 };
 use tokio::sync::{Mutex, mpsc};
 
@@ -37,7 +40,7 @@ const WITHIN: Duration = Duration::from_secs(5);
 
 /// What queues for the porter.
 #[derive(Debug)]
-pub(super) enum Word {
+pub(crate) enum Word {
     /// What a worker says.
     Said(FromAgent),
     /// What was said before this is the last.
@@ -45,10 +48,56 @@ pub(super) enum Word {
 }
 
 /// Where words queue; survives a restart of the porter.
-pub(super) type Inbox = Arc<Mutex<mpsc::UnboundedReceiver<Word>>>;
+pub(crate) type Inbox = Arc<Mutex<mpsc::UnboundedReceiver<Word>>>;
+
+/// The way to a porter. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Sayer(mpsc::UnboundedSender<Word>);
+
+/// A way to a porter that is not there yet, and where it will read.
+pub(crate) fn porter_of() -> (Sayer, Inbox) {
+    let (words, inbox) = mpsc::unbounded_channel();
+    (Sayer(words), Arc::new(Mutex::new(inbox)))
+}
+
+impl Sayer {
+    /// Says what a worker says. The porter goes after the agents; what is said after it is for
+    /// nobody.
+    pub(crate) fn say(&self, news: FromAgent) {
+        let _ = self.0.send(Word::Said(news));
+    }
+
+    /// The same, as workers speak.
+    pub(crate) fn sink(&self) -> Sink {
+        let this = self.clone();
+        Arc::new(move |news| this.say(news))
+    }
+
+    /// The porter, as a child of its supervisor.
+    pub(crate) fn child(
+        &self,
+        inbox: Inbox,
+        shard: ShardHandle<ShardMachine, TeamHands>,
+        clock: Arc<dyn Clock>,
+    ) -> ChildSpec {
+        let words = self.0.clone();
+        ChildSpec::worker("porter", move |starting: Starting| {
+            let (inbox, shard, clock) = (Arc::clone(&inbox), shard.clone(), Arc::clone(&clock));
+            let words = words.clone();
+            async move {
+                let duty = carry(inbox, shard);
+                let cell = duty::spawn_linked(duty, clock, starting.supervisor).await?;
+                Ok(Started::from(Running::new(cell).stopped_by(move || {
+                    // One that has ended already carries nothing more.
+                    let _ = words.send(Word::End);
+                })))
+            }
+        })
+    }
+}
 
 /// Carries words until the last.
-pub(super) async fn carry(inbox: Inbox, shard: ShardHandle<ShardMachine, TeamHands>) -> Result<()> {
+async fn carry(inbox: Inbox, shard: ShardHandle<ShardMachine, TeamHands>) -> Result<()> {
     let mut inbox = inbox.lock().await;
     while let Some(Word::Said(news)) = inbox.recv().await {
         match news {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use orkestra_runtime::{
     fabric::BlobName,
-    id::{AgentId, RunId, TaskId, TaskNo},
+    id::{AgentId, Incarnation, RunId, TaskId, TaskNo},
     machine::ReplyTo,
     protocol::{
         agent::{FromAgent, ToAgent},
@@ -30,7 +30,8 @@ use crate::task::{
 };
 
 /// A command. What carries a [`ReplyTo`] is answered once, when its effects are durable.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TaskCommand {
     /// Opens a run, or finds it open: the run's name is the idempotency key.
     Open {
@@ -172,21 +173,34 @@ pub enum TaskCommand {
     /// Deletes or shows what is sensitive.
     Sensitive(SensitiveCommand),
     /// An agent's worker says something.
+    #[serde(skip)]
     Heard(FromAgent),
+    /// These lives of workers are gone with their node.
+    #[serde(skip)]
+    NodeLost(Vec<(AgentId, Incarnation)>),
     /// Internal: moves an agent's breaker by what it did.
+    #[serde(skip)]
     Guard(AgentNo),
     /// Internal: answers a submission with the numbers that its tasks were given.
+    #[serde(skip)]
     Confirm(Submitted),
     /// Internal: checks a task that this step has given out, and tells its agent.
+    #[serde(skip)]
     Examine(TaskNo),
+    /// Internal: asks agents for credit, at a pace.
+    #[serde(skip)]
+    Want,
     /// Internal: gives ready tasks to free agents, at a pace.
+    #[serde(skip)]
     Schedule,
     /// Internal: does what time has made due, at a pace.
+    #[serde(skip)]
     Sweep,
 }
 
 /// What a command is answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// The run is open; `existed` if it was before.
     Opened {
@@ -309,7 +323,8 @@ pub enum TaskEffect {
 }
 
 /// A question that changes nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Query {
     /// All runs, latest first.
     Runs,
@@ -337,7 +352,8 @@ pub enum Query {
 }
 
 /// An answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// Runs.
     Runs(Vec<RunView>),

@@ -10,9 +10,10 @@ use orkestra_runtime::{
     protocol::agent::Availability,
     time::{Now, Wall},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::task::{
+    Label,
     machine::TaskMachine,
     queue::Class,
     roster::{AgentNo, AgentRecord, PERSON},
@@ -22,7 +23,7 @@ use crate::task::{
 const LOOKS_MAX: usize = 100_000;
 
 /// The figures of one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gauges {
     /// The shard time.
     pub at: Wall,
@@ -41,13 +42,13 @@ pub struct Gauges {
     /// Tasks that wait for people.
     pub asked: u64,
     /// Why tasks that have not ended are not at work, by the kinds of [`Blocker`](super::Blocker).
-    pub blocked: BTreeMap<&'static str, u64>,
+    pub blocked: BTreeMap<Label, u64>,
     /// All agents.
     pub agents: Vec<AgentGauge>,
 }
 
 /// One agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentGauge {
     /// Who.
     pub agent: AgentId,
@@ -66,6 +67,8 @@ enum Able {
     Drained,
     Broken,
     Busy,
+    /// It has room, and none of it is this shard's.
+    Lent,
     Free,
 }
 
@@ -73,9 +76,9 @@ impl TaskMachine {
     pub(super) fn gauges(&self, now: Now) -> Gauges {
         let tally = &self.durable.tally;
         let mut blocked = BTreeMap::new();
-        let mut count = |reason, many: u64| {
+        let mut count = |reason: &'static str, many: u64| {
             if many > 0 {
-                *blocked.entry(reason).or_insert(0) += many;
+                *blocked.entry(Label::Borrowed(reason)).or_insert(0) += many;
             }
         };
         count("run_not_sealed", tally.held);
@@ -124,6 +127,8 @@ impl TaskMachine {
             Able::Broken
         } else if record.outstanding >= record.breaker.room(record.profile.capacity, now.wall) {
             Able::Busy
+        } else if record.outstanding >= self.credit_of(no, now.moment) {
+            Able::Lent
         } else {
             Able::Free
         }
@@ -151,6 +156,7 @@ impl<'a> Looks<'a> {
             Some(Able::Drained) => "agent_drained",
             Some(Able::Broken) => "breaker_open",
             Some(Able::Busy) => "agent_busy",
+            Some(Able::Lent) => "no_credit",
             Some(Able::Free) if self.machine.room_of(class.run) == 0 => "run_concurrency",
             Some(Able::Free) => "queue",
         }

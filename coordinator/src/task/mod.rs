@@ -17,6 +17,7 @@
 //! `machine.rs` decides, `apply.rs` folds, `live.rs` holds what is not durable (who is there, which
 //! leases run), `assign.rs` chooses, `why.rs` explains.
 
+mod addressed;
 mod agent_news;
 mod apply;
 mod assign;
@@ -24,6 +25,7 @@ mod breaker;
 mod checks;
 mod command;
 mod consistency;
+mod credits;
 mod decision;
 mod endings;
 mod event;
@@ -72,4 +74,5 @@ pub use standing::Scope;
 pub use state::{Counts, Ending, Phase, Run, RunNo, Task};
 pub use submit::Submitted;
 pub use summary::{Ended, RunSummary};
+pub use view::Label;
 pub use why::{Blocker, Why};

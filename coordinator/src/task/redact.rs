@@ -61,7 +61,8 @@ pub struct Redaction {
 }
 
 /// What can be done with what is sensitive.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SensitiveCommand {
     /// Deletes it, of one task or of a whole run; a part at a time where that is much.
     Redact {
@@ -88,7 +89,8 @@ pub enum SensitiveCommand {
 }
 
 /// What is answered, once it is durable.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SensitiveReply {
     /// On the record these are deleted: now they can be.
     Redacted {

@@ -4,13 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use orkestra_runtime::{Error, ErrorKind, Result, id::TaskNo};
+use orkestra_runtime::{Result, id::TaskNo};
 use serde::{Deserialize, Serialize};
 
-use crate::task::{
-    roster::Roster,
-    standing::{Pause, Scope},
-    state::{Doom, Durable, Run, RunNo, Task},
+use crate::{
+    task::{
+        roster::Roster,
+        standing::{Pause, Scope},
+        state::{Doom, Durable, Run, RunNo, Task},
+    },
+    versioned,
 };
 
 /// The version that this program writes.
@@ -26,11 +29,6 @@ struct Written<'a> {
     // A list, since a scope is no text and so no key of a map that other programs can read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     paused: Vec<(&'a Scope, &'a Pause)>,
-}
-
-#[derive(Deserialize)]
-struct Version {
-    v: u32,
 }
 
 #[derive(Deserialize)]
@@ -56,22 +54,8 @@ pub(super) fn write(durable: &Durable) -> Vec<u8> {
 }
 
 pub(super) fn read(bytes: &[u8]) -> Result<Durable> {
-    let corrupt = |error| {
-        Error::new(ErrorKind::Corrupt, "cannot read the snapshot of the task machine")
-            .because(error)
-    };
-    let Version { v } = rmp_serde::from_slice(bytes).map_err(corrupt)?;
-    if v > VERSION {
-        return Err(Error::new(
-            ErrorKind::TooNew,
-            format!(
-                "the snapshot of the task machine has version {v}, and this program reads up to \
-                 {VERSION}: use the newer program"
-            ),
-        ));
-    }
     let ReadBack { runs, tasks, roster, doomed, paused } =
-        rmp_serde::from_slice(bytes).map_err(corrupt)?;
+        versioned::read("the task machine", VERSION, bytes)?;
     let paused = paused.into_iter().collect();
     let mut durable = Durable { runs, tasks, roster, doomed, paused, ..Durable::default() };
     durable.derive();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::task::state::{Counts, Ending};
 
 /// How one task ended, for who follows its run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
     /// The task.
     pub task: TaskNo,

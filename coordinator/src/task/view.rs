@@ -1,5 +1,7 @@
 //! How runs, tasks and agents look to a person or a program.
 
+use std::borrow::Cow;
+
 use orkestra_runtime::{
     id::{AgentId, Attempt, RunId, TaskId, TaskNo},
     protocol::{
@@ -10,7 +12,7 @@ use orkestra_runtime::{
     },
     time::Wall,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::task::{
     breaker::Open,
@@ -24,8 +26,11 @@ use crate::task::{
     summary::RunSummary,
 };
 
+/// A word of a small vocabulary, as programs read it; owned where it came from another node.
+pub type Label = Cow<'static, str>;
+
 /// A run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunView {
     /// How it stands.
     #[serde(flatten)]
@@ -45,7 +50,7 @@ pub struct RunView {
 }
 
 /// An attempt at work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
     /// The task.
     pub task: TaskId,
@@ -60,7 +65,7 @@ pub struct Running {
 }
 
 /// A task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskView {
     /// Its run.
     pub run: RunId,
@@ -71,10 +76,10 @@ pub struct TaskView {
     /// One line for people.
     pub title: String,
     /// How much it matters.
-    pub priority: &'static str,
+    pub priority: Label,
     /// Where it stands: `held`, `waiting`, `ready`, `retrying`, `running`, `asked`, `completed`,
     /// `failed`, `cancelled`.
-    pub state: &'static str,
+    pub state: Label,
     /// Its latest attempt.
     pub attempt: Attempt,
     /// How many attempts failed.
@@ -109,7 +114,7 @@ pub struct TaskView {
 }
 
 /// An agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentView {
     /// Its name.
     pub id: AgentId,
@@ -119,7 +124,7 @@ pub struct AgentView {
     pub description: String,
     /// `available`, `unavailable`, `drained`, `open` while its breaker is open, `person`, or `away`
     /// when its worker is not there.
-    pub state: &'static str,
+    pub state: Label,
     /// Why it is unavailable.
     pub reason: Option<String>,
     /// How many attempts it can hold.
@@ -243,8 +248,8 @@ fn task_view(machine: &TaskMachine, run: &Run, no: u64, task: &Task) -> TaskView
         id: spec.id.clone(),
         no,
         title: spec.title.clone(),
-        priority: spec.priority.as_str(),
-        state: state_name(&task.phase),
+        priority: spec.priority.as_str().into(),
+        state: state_name(&task.phase).into(),
         attempt: task.attempt,
         failures: task.failures,
         agent: task.agent.and_then(|no| Some(machine.durable.roster.get(no)?.profile.id.clone())),
@@ -287,7 +292,7 @@ pub(super) fn agents(machine: &TaskMachine) -> Vec<AgentView> {
                 id: profile.id.clone(),
                 kind: profile.kind.clone(),
                 description: profile.description.clone(),
-                state,
+                state: state.into(),
                 reason,
                 capacity: profile.capacity,
                 outstanding: record.outstanding,

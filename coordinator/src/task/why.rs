@@ -9,10 +9,11 @@ use orkestra_runtime::{
     protocol::ask::AskKind,
     time::{Now, Wall},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::ready::ready;
 use crate::task::{
+    Label,
     graph::{self, Verdict},
     machine::TaskMachine,
     people::PendingView,
@@ -24,12 +25,12 @@ use crate::task::{
 const ROOTS_MAX: usize = 20;
 
 /// An explanation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Why {
     /// The task.
     pub task: TaskId,
     /// Where it stands.
-    pub state: &'static str,
+    pub state: Label,
     /// What keeps it there, most important first; empty when nothing does.
     pub blockers: Vec<Blocker>,
     /// What happens next, in one sentence.
@@ -37,7 +38,7 @@ pub struct Why {
 }
 
 /// One thing that keeps a task where it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Blocker {
     /// Its run is not sealed: its tasks are still being submitted.
@@ -47,14 +48,14 @@ pub enum Blocker {
         /// Which.
         on: TaskId,
         /// Where that stands.
-        state: &'static str,
+        state: Label,
     },
     /// At the end of the chain of dependencies: a task that waits for something else.
     Root {
         /// Which.
         task: TaskId,
         /// Where that stands.
-        state: &'static str,
+        state: Label,
         /// Why it stands there.
         because: String,
     },
@@ -86,6 +87,17 @@ pub enum Blocker {
         /// What it holds.
         outstanding: u32,
         /// What it can hold.
+        capacity: u32,
+    },
+    /// An agent that may work on it has room, and none of it is for this shard: others use it.
+    NoCredit {
+        /// Who.
+        agent: AgentId,
+        /// What it holds of this shard.
+        outstanding: u32,
+        /// What it may hold of this shard.
+        credits: u32,
+        /// What it can hold in all.
         capacity: u32,
     },
     /// Its run has as many attempts outstanding as it may.
@@ -123,7 +135,7 @@ pub enum Blocker {
     /// It asks people.
     People {
         /// How many of them it takes: `any`, `all` or `majority`.
-        rule: &'static str,
+        rule: Label,
         /// Who has not decided; empty means anybody.
         undecided: Vec<AgentId>,
         /// Who has.
@@ -131,7 +143,7 @@ pub enum Blocker {
         /// Until when.
         due: Option<Wall>,
         /// What happens then.
-        on_timeout: &'static str,
+        on_timeout: Label,
     },
     /// Others of the same kind are before it.
     Queue {
@@ -174,7 +186,7 @@ pub(super) fn explain(machine: &TaskMachine, now: Now, run: &RunId, id: &TaskId)
         Phase::Asked { .. } => asked(machine, no, task),
         Phase::Ended { at, .. } => ended(task, *at),
     };
-    Some(Why { task: id.clone(), state: state_name(&task.phase), blockers, next })
+    Some(Why { task: id.clone(), state: state_name(&task.phase).into(), blockers, next })
 }
 
 fn waiting(
@@ -187,7 +199,7 @@ fn waiting(
     let mut blockers = Vec::new();
     for (on, found) in unmet(machine, run, task) {
         let on = on.clone();
-        blockers.push(Blocker::Dependency { on, state: state_name(&found.phase) });
+        blockers.push(Blocker::Dependency { on, state: state_name(&found.phase).into() });
     }
     if machine.durable.doomed.contains_key(&no) {
         return (blockers, "it ends shortly, since what it needs did not come about".to_owned());
@@ -206,7 +218,7 @@ fn waiting(
         };
         names.push(root.spec.id.to_string());
         let task = root.spec.id.clone();
-        blockers.push(Blocker::Root { task, state: state_name(&root.phase), because });
+        blockers.push(Blocker::Root { task, state: state_name(&root.phase).into(), because });
     }
     let count = unmet(machine, run, task).count();
     let next = format!(

@@ -12,7 +12,7 @@ use futures::{FutureExt as _, future::BoxFuture};
 
 use super::{
     AppendError, BlobName, Blobs, Entry, Follow, Key, LogName, Logs, Registers, Revision, Sequence,
-    SetError, Value, Watch,
+    SetError, Value, Watch, WatchUnder,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -113,6 +113,14 @@ impl Registers for Limited<dyn Registers> {
 
     fn watch(&self, key: &Key) -> Watch {
         self.inner.watch(key)
+    }
+
+    fn list(&self, prefix: &Key) -> BoxFuture<'static, Result<Vec<(Key, Value)>>> {
+        self.limit(self.inner.list(prefix), unavailable)
+    }
+
+    fn watch_under(&self, prefix: &Key) -> WatchUnder {
+        self.inner.watch_under(prefix)
     }
 }
 

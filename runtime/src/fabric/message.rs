@@ -3,8 +3,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures::{future::BoxFuture, stream::BoxStream};
+use futures::{FutureExt as _, future::BoxFuture, stream::BoxStream};
 
+use super::Headers;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Where a message goes: tokens of `A-Z a-z 0-9 _ -` with dots between, 256 bytes at most.
@@ -16,11 +17,12 @@ pub struct Subject(Arc<str>);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pattern(Arc<str>);
 
-fn check_tokens(what: &str, text: &str, wild: bool) -> Result<()> {
+fn check_tokens(what: &str, text: &str, wild: bool, dollar: bool) -> Result<()> {
+    let byte_fits =
+        |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-' || (dollar && b == b'$');
     let token_fits = |token: &str, last: bool| {
         (wild && (token == "*" || (last && token == ">")))
-            || (!token.is_empty()
-                && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'))
+            || (!token.is_empty() && token.bytes().all(byte_fits))
     };
     let count = text.split('.').count();
     let fits = text.len() <= 256
@@ -40,7 +42,14 @@ fn check_tokens(what: &str, text: &str, wild: bool) -> Result<()> {
 impl Subject {
     /// Checks and keeps a subject.
     pub fn new(text: &str) -> Result<Self> {
-        check_tokens("subject", text, false)?;
+        check_tokens("subject", text, false, false)?;
+        Ok(Self(text.into()))
+    }
+
+    /// Checks and keeps a subject for [`Fabric::outside`](super::Fabric::outside), where others
+    /// speak too: `$` is allowed beside the rest.
+    pub fn outside(text: &str) -> Result<Self> {
+        check_tokens("subject", text, false, true)?;
         Ok(Self(text.into()))
     }
 
@@ -53,7 +62,14 @@ impl Subject {
 impl Pattern {
     /// Checks and keeps a pattern.
     pub fn new(text: &str) -> Result<Self> {
-        check_tokens("pattern", text, true)?;
+        check_tokens("pattern", text, true, false)?;
+        Ok(Self(text.into()))
+    }
+
+    /// Checks and keeps a pattern for [`Fabric::outside`](super::Fabric::outside), where others
+    /// speak too: `$` is allowed beside the rest.
+    pub fn outside(text: &str) -> Result<Self> {
+        check_tokens("pattern", text, true, true)?;
         Ok(Self(text.into()))
     }
 
@@ -81,10 +97,48 @@ impl Pattern {
 pub struct Message {
     /// Where it was sent to.
     pub subject: Subject,
+    /// What was said beside the body.
+    pub headers: Headers,
     /// What was sent.
     pub body: Bytes,
-    /// Answers whoever asked; none if nobody waits. Answering twice, or too late, does nothing.
-    pub reply: Option<Box<dyn FnOnce(Bytes) + Send>>,
+    /// Answers whoever asked; none if nobody waits.
+    pub reply: Option<Reply>,
+}
+
+/// The way back to whoever asked. Cheap to clone; clones lead to the same asker.
+///
+/// An [`ask`](Messages::ask) takes the first answer, and a second one, or one that comes too late,
+/// does nothing. A [`gather`](Messages::gather) takes them all. An answer is sent at most once and
+/// never waits: what cannot be sent at once is lost, and the asker's time runs out.
+#[derive(Clone)]
+pub struct Reply(Arc<dyn Fn(Headers, Bytes) + Send + Sync>);
+
+impl Reply {
+    /// A way back that calls a function, which must not block.
+    pub fn new(send: impl Fn(Headers, Bytes) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(send))
+    }
+
+    /// Answers.
+    pub fn answer(self, body: Bytes) {
+        self.answer_with(Headers::default(), body);
+    }
+
+    /// Answers with headers.
+    pub fn answer_with(self, headers: Headers, body: Bytes) {
+        self.part(headers, body);
+    }
+
+    /// Sends one of several answers.
+    pub fn part(&self, headers: Headers, body: Bytes) {
+        (self.0)(headers, body);
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reply")
+    }
 }
 
 impl fmt::Debug for Message {
@@ -141,7 +195,17 @@ impl std::error::Error for AskError {}
 pub trait Messages: Send + Sync + fmt::Debug + 'static {
     /// Sends to every subscription that listens, and to one of each queue group. Done means sent,
     /// not received.
-    fn publish(&self, subject: &Subject, body: Bytes) -> BoxFuture<'static, Result<()>>;
+    fn publish(&self, subject: &Subject, body: Bytes) -> BoxFuture<'static, Result<()>> {
+        self.publish_with(subject, Headers::default(), body)
+    }
+
+    /// Sends with headers.
+    fn publish_with(
+        &self,
+        subject: &Subject,
+        headers: Headers,
+        body: Bytes,
+    ) -> BoxFuture<'static, Result<()>>;
 
     /// Listens. With `queue`, shares the messages with all others of the same pattern and queue.
     /// `capacity` is how many messages may wait.
@@ -158,7 +222,29 @@ pub trait Messages: Send + Sync + fmt::Debug + 'static {
         subject: &Subject,
         body: Bytes,
         within: Duration,
-    ) -> BoxFuture<'static, Result<Bytes, AskError>>;
+    ) -> BoxFuture<'static, Result<Bytes, AskError>> {
+        let asked = self.ask_with(subject, Headers::default(), body, within);
+        asked.map(|answer| answer.map(|(_, body)| body)).boxed()
+    }
+
+    /// Asks with headers, and answers those of the answer too.
+    fn ask_with(
+        &self,
+        subject: &Subject,
+        headers: Headers,
+        body: Bytes,
+        within: Duration,
+    ) -> BoxFuture<'static, Result<(Headers, Bytes), AskError>>;
+
+    /// Asks everybody who listens, and answers all that came within a time, in the order in which
+    /// it came; sooner when `max` have come or no more can come. Empty when nobody listens.
+    fn gather(
+        &self,
+        subject: &Subject,
+        body: Bytes,
+        within: Duration,
+        max: usize,
+    ) -> BoxFuture<'static, Result<Vec<Bytes>, AskError>>;
 }
 
 #[cfg(test)]
@@ -185,5 +271,13 @@ mod tests {
         assert!(Subject::new("a.*").is_err());
         assert!(Subject::new("a b").is_err());
         assert!(Pattern::new("a.>.b").is_err());
+    }
+
+    #[test]
+    fn a_dollar_belongs_to_what_is_outside() {
+        assert!(Subject::new("$SRV.PING").is_err());
+        assert!(Subject::outside("$SRV.PING").is_ok());
+        assert!(Pattern::outside("$SRV.PING.>").is_ok());
+        assert!(Subject::outside("$SRV.*").is_err());
     }
 }

@@ -12,24 +12,31 @@
 
 mod blob;
 pub mod embedded;
+mod header;
 mod keeper;
 mod limited;
 mod log;
 mod message;
+pub mod nats;
 mod register;
 mod sealed;
+mod told;
 
 use std::{fmt, sync::Arc};
 
 use futures::future::BoxFuture;
 
 pub use blob::{BlobName, Blobs};
+pub use header::{HEADERS_BYTES_MAX, HEADERS_MAX, Headers};
 pub use keeper::{Keeper, Shrunk, Sizes, Swept};
 pub use limited::{limited_blobs, limited_logs, limited_registers};
 pub use log::{AppendError, Entry, Follow, LogName, Logs, Sequence};
-pub use message::{AskError, Message, Messages, Pattern, Subject, Subscription};
-pub use register::{Key, REGISTER_BYTES_MAX, Registers, Revision, SetError, Value, Watch};
+pub use message::{AskError, Message, Messages, Pattern, Reply, Subject, Subscription};
+pub use register::{
+    Key, REGISTER_BYTES_MAX, Registers, Revision, SetError, Value, Watch, WatchUnder,
+};
 pub use sealed::{SEAL_BYTES, is_sealed, keep_sealed, seal, unseal};
+use told::Told;
 
 /// What survives which failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,9 +44,11 @@ pub use sealed::{SEAL_BYTES, is_sealed, keep_sealed, seal, unseal};
 pub enum Durability {
     /// Nothing is kept: for tests.
     Memory,
-    /// On this machine's disk before it is acknowledged.
+    /// On one server, which writes to disk later, or does not say when.
+    Lazy,
+    /// On one disk before it is acknowledged.
     Fsync,
-    /// On several servers, each of which writes to disk later.
+    /// On several servers, each of which writes to disk later, or does not say when.
     ReplicatedLazy,
     /// On several servers' disks before it is acknowledged.
     ReplicatedSync,
@@ -50,6 +59,7 @@ impl Durability {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Memory => "memory",
+            Self::Lazy => "lazy",
             Self::Fsync => "fsync",
             Self::ReplicatedLazy => "replicated-lazy",
             Self::ReplicatedSync => "replicated-sync",
@@ -69,6 +79,12 @@ pub trait Fabric: Send + Sync + fmt::Debug + 'static {
     fn durability(&self) -> Durability;
     /// Messages between nodes.
     fn messages(&self) -> Arc<dyn Messages>;
+    /// The same bus without the cluster's prefix, for what others speak there too: subjects and
+    /// patterns are made by [`Subject::outside`] and [`Pattern::outside`]. None where nobody else
+    /// can speak.
+    fn outside(&self) -> Option<Arc<dyn Messages>> {
+        None
+    }
     /// Journals.
     fn logs(&self) -> Arc<dyn Logs>;
     /// Small values with revisions.

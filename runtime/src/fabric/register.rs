@@ -35,6 +35,11 @@ impl Key {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is `prefix` with more tokens behind it.
+    pub fn is_under(&self, prefix: &Self) -> bool {
+        self.0.strip_prefix(&*prefix.0).is_some_and(|rest| rest.starts_with('.'))
+    }
 }
 
 /// The revision of a value. Only rises, over all keys of a fabric, across deletes and restarts.
@@ -83,6 +88,11 @@ impl std::error::Error for SetError {}
 /// after each change. Changes in quick succession may show as one.
 pub type Watch = BoxStream<'static, Result<Option<Value>>>;
 
+/// Values of all keys under a prefix as they change: all present ones first, then each key with its
+/// latest value after a change, none when it was removed. Changes in quick succession may show as
+/// one. Never tells the same revision of a key twice.
+pub type WatchUnder = BoxStream<'static, Result<(Key, Option<Value>)>>;
+
 /// Small values with revisions.
 pub trait Registers: Send + Sync + fmt::Debug + 'static {
     /// What the register holds.
@@ -104,4 +114,26 @@ pub trait Registers: Send + Sync + fmt::Debug + 'static {
 
     /// Follows a register.
     fn watch(&self, key: &Key) -> Watch;
+
+    /// All registers whose keys have more tokens behind `prefix` (any number of them), by key.
+    fn list(&self, prefix: &Key) -> BoxFuture<'static, Result<Vec<(Key, Value)>>>;
+
+    /// Follows all registers whose keys have more tokens behind `prefix` (any number of them).
+    fn watch_under(&self, prefix: &Key) -> WatchUnder;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_under_a_prefix_only_by_whole_tokens() {
+        let under =
+            |key: &str, prefix: &str| Key::new(key).unwrap().is_under(&Key::new(prefix).unwrap());
+        assert!(under("node.a", "node"));
+        assert!(under("node.a.b", "node"));
+        assert!(!under("node", "node"));
+        assert!(!under("nodes.a", "node"));
+        assert!(!under("node-a", "node"));
+    }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _};
 use orkestra_runtime::{
     ErrorKind,
-    fabric::{AskError, Fabric, Message, Messages, Pattern, Subject, Subscription},
+    fabric::{AskError, Fabric, Headers, Message, Messages, Pattern, Subject, Subscription},
     limits::FRAME_BYTES_MAX,
 };
 
@@ -26,6 +26,11 @@ promises! {
     what_is_too_large_is_refused,
     a_slow_listener_loses_messages_and_is_told_so,
     a_listener_without_room_is_refused,
+    headers_go_along_both_ways,
+    an_asker_takes_the_first_of_several_answers,
+    everybody_who_answers_in_time_is_gathered,
+    nobody_is_gathered_where_nobody_listens,
+    what_is_outside_and_what_is_inside_do_not_mix,
 }
 
 /// Shorter than anything here takes, when nothing is waited for.
@@ -52,7 +57,7 @@ async fn hear(subscription: &mut Subscription) -> Message {
 }
 
 fn answer(message: Message, with: &str) {
-    message.reply.unwrap()(body(with));
+    message.reply.unwrap().answer(body(with));
 }
 
 async fn everyone_who_listens_gets_what_is_published(fabric: Arc<dyn Fabric>) {
@@ -247,4 +252,104 @@ async fn a_listener_without_room_is_refused(fabric: Arc<dyn Fabric>) {
     let pattern = Pattern::new("x").unwrap();
     let refused = fabric.messages().subscribe(&pattern, None, 0).await;
     assert_eq!(refused.err().map(|error| error.kind()), Some(ErrorKind::Invalid));
+}
+
+async fn headers_go_along_both_ways(fabric: Arc<dyn Fabric>) {
+    let messages = fabric.messages();
+    let mut listener = listen(&*messages, "sum", None).await;
+    let asked = Headers::new().with("Ork-Kind", "sum of two").unwrap();
+    let asked = asked.with("Ork-Deadline", "1").unwrap().with("Ork-Kind", "again").unwrap();
+    messages.publish_with(&subject("sum"), asked.clone(), body("told")).await.unwrap();
+    assert_eq!(hear(&mut listener).await.headers, asked);
+    let ask = messages.ask_with(&subject("sum"), asked.clone(), body("1+1"), SOON);
+    let given = Headers::new().with("Ork-Kind", "it is").unwrap();
+    let serve = async {
+        let question = hear(&mut listener).await;
+        assert_eq!((&question.headers, &question.body), (&asked, &body("1+1")));
+        question.reply.unwrap().answer_with(given.clone(), body("2"));
+    };
+    let (answered, ()) = futures::join!(ask, serve);
+    assert_eq!(answered, Ok((given, body("2"))));
+    send(&*messages, "sum", "plain").await;
+    assert!(hear(&mut listener).await.headers.is_empty());
+}
+
+async fn an_asker_takes_the_first_of_several_answers(fabric: Arc<dyn Fabric>) {
+    let messages = fabric.messages();
+    let mut listener = listen(&*messages, "sum", None).await;
+    let ask = messages.ask(&subject("sum"), body("?"), SOON);
+    let serve = async {
+        let reply = hear(&mut listener).await.reply.unwrap();
+        for part in ["one", "two", "three"] {
+            reply.part(Headers::new(), body(part));
+        }
+        reply.clone().answer(body("four"));
+    };
+    let (answered, ()) = futures::join!(ask, serve);
+    assert_eq!(answered, Ok(body("one")));
+}
+
+async fn everybody_who_answers_in_time_is_gathered(fabric: Arc<dyn Fabric>) {
+    let messages = fabric.messages();
+    let mut listeners = Vec::new();
+    for _ in 0..3 {
+        listeners.push(listen(&*messages, "roll", None).await);
+    }
+    let serve = async {
+        let mut silent = None;
+        for (number, listener) in listeners.iter_mut().enumerate() {
+            let question = hear(listener).await;
+            if number == 1 {
+                // Holds the question, and says nothing.
+                silent = question.reply;
+            } else {
+                answer(question, &format!("n{number}"));
+            }
+        }
+        silent
+    };
+    let ask = messages.gather(&subject("roll"), body("who is there?"), 5 * BRIEF, 10);
+    let (gathered, _silent) = futures::join!(ask, serve);
+    let mut gathered = gathered.unwrap();
+    gathered.sort();
+    assert_eq!(gathered, [body("n0"), body("n2")]);
+    // As many as are wanted end it at once.
+    let ask = messages.gather(&subject("roll"), body("who is there?"), 100 * SOON, 2);
+    let serve = async {
+        for listener in &mut listeners {
+            answer(hear(listener).await, "here");
+        }
+    };
+    let (gathered, ()) = futures::join!(ask, serve);
+    assert_eq!(gathered.unwrap(), [body("here"), body("here")]);
+}
+
+async fn nobody_is_gathered_where_nobody_listens(fabric: Arc<dyn Fabric>) {
+    let messages = fabric.messages();
+    let gathered = messages.gather(&subject("nobody"), body("?"), SOON, 10).await;
+    assert_eq!(gathered.unwrap(), [] as [Bytes; 0]);
+    let larger = Bytes::from(vec![0; FRAME_BYTES_MAX + 1]);
+    let refused = messages.gather(&subject("nobody"), larger, SOON, 10).await;
+    assert_eq!(refused, Err(AskError::TooLarge));
+}
+
+async fn what_is_outside_and_what_is_inside_do_not_mix(fabric: Arc<dyn Fabric>) {
+    let (inside, outside) = (fabric.messages(), fabric.outside().unwrap());
+    let mut all_inside = listen(&*inside, "agents.>", None).await;
+    let pattern = Pattern::outside("$SRV.PING.>").unwrap();
+    let mut services = outside.subscribe(&pattern, None, 8).await.unwrap();
+    let mut all_outside = listen(&*outside, "agents.>", None).await;
+    send(&*outside, "agents.prompt", "outside").await;
+    send(&*inside, "agents.prompt", "inside").await;
+    assert_eq!(hear(&mut all_outside).await.body, body("outside"));
+    assert_eq!(hear(&mut all_inside).await.body, body("inside"));
+    let ping = Subject::outside("$SRV.PING.orkestra").unwrap();
+    let ask = outside.ask(&ping, Bytes::new(), SOON);
+    let serve = async {
+        let question = hear(&mut services).await;
+        assert_eq!(question.subject, ping);
+        answer(question, "pong");
+    };
+    let (answered, ()) = futures::join!(ask, serve);
+    assert_eq!(answered, Ok(body("pong")));
 }

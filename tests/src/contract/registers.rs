@@ -1,6 +1,6 @@
 //! What registers promise.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use futures::future::join_all;
@@ -20,6 +20,9 @@ promises! {
     a_value_of_the_largest_size_is_kept_and_a_larger_one_refused,
     a_watcher_sees_the_present_value_first_and_then_the_latest,
     a_watcher_of_an_absent_register_sees_it_come_and_go,
+    a_list_has_all_registers_under_a_prefix_and_no_others,
+    a_watcher_of_many_sees_all_present_ones_first_and_then_each_change,
+    a_watcher_of_many_is_told_each_revision_once_and_of_the_last_one_surely,
 }
 
 fn key(text: &str) -> Key {
@@ -146,4 +149,64 @@ async fn a_watcher_of_an_absent_register_sees_it_come_and_go(fabric: Arc<dyn Fab
     assert_eq!(next(&mut watch).await.unwrap(), Some(value(revision, "here")));
     registers.delete(&lease, revision).await.unwrap();
     assert_eq!(next(&mut watch).await.unwrap(), None);
+}
+
+async fn a_list_has_all_registers_under_a_prefix_and_no_others(fabric: Arc<dyn Fabric>) {
+    let registers = fabric.registers();
+    assert_eq!(registers.list(&key("node")).await.unwrap(), []);
+    for name in ["node", "node-a", "nodes.a", "other.node.a"] {
+        create(&*registers, name, "no").await;
+    }
+    let gone = create(&*registers, "node.gone", "gone").await;
+    let b = create(&*registers, "node.b.deep.er", "b").await;
+    let a = create(&*registers, "node.a", "a").await;
+    registers.delete(&key("node.gone"), gone).await.unwrap();
+    let expected = [(key("node.a"), value(a, "a")), (key("node.b.deep.er"), value(b, "b"))];
+    assert_eq!(registers.list(&key("node")).await.unwrap(), expected);
+    assert_eq!(registers.list(&key("node.b.deep")).await.unwrap(), expected[1..]);
+}
+
+async fn a_watcher_of_many_sees_all_present_ones_first_and_then_each_change(
+    fabric: Arc<dyn Fabric>,
+) {
+    let registers = fabric.registers();
+    let a = create(&*registers, "node.a", "1").await;
+    let b = create(&*registers, "node.b.c", "1").await;
+    create(&*registers, "nodes.x", "not under it").await;
+    let mut watch = registers.watch_under(&key("node"));
+    let mut present = [next(&mut watch).await.unwrap(), next(&mut watch).await.unwrap()];
+    present.sort_by(|one, other| one.0.cmp(&other.0));
+    let expected = [(key("node.a"), Some(value(a, "1"))), (key("node.b.c"), Some(value(b, "1")))];
+    assert_eq!(present, expected);
+    let a = registers.compare_and_set(&key("node.a"), a, bytes("2")).await.unwrap();
+    assert_eq!(next(&mut watch).await.unwrap(), (key("node.a"), Some(value(a, "2"))));
+    registers.delete(&key("node.b.c"), b).await.unwrap();
+    assert_eq!(next(&mut watch).await.unwrap(), (key("node.b.c"), None));
+    create(&*registers, "nodes.y", "not under it").await;
+    let c = create(&*registers, "node.c", "1").await;
+    assert_eq!(next(&mut watch).await.unwrap(), (key("node.c"), Some(value(c, "1"))));
+}
+
+async fn a_watcher_of_many_is_told_each_revision_once_and_of_the_last_one_surely(
+    fabric: Arc<dyn Fabric>,
+) {
+    let registers = fabric.registers();
+    let mut watch = registers.watch_under(&key("node"));
+    let mut last = BTreeMap::new();
+    for name in ["node.a", "node.b", "node.c"] {
+        last.insert(key(name), create(&*registers, name, "0").await);
+    }
+    for turn in 1..=20 {
+        for (key, revision) in &mut last {
+            let text = bytes(&turn.to_string());
+            *revision = registers.compare_and_set(key, *revision, text).await.unwrap();
+        }
+    }
+    let mut told = BTreeMap::new();
+    while told != last {
+        let (key, value) = next(&mut watch).await.unwrap();
+        let revision = value.unwrap().revision;
+        let before = told.insert(key, revision);
+        assert!(before.is_none_or(|before| before < revision), "told twice, or out of order");
+    }
 }

@@ -12,7 +12,7 @@ use orkestra_runtime::{
     chance::Chance,
     fabric::{
         AppendError, BlobName, Blobs, Entry, Follow, Key, LogName, Logs, Registers, Revision,
-        Sequence, SetError, Value, Watch, is_sealed,
+        Sequence, SetError, Value, Watch, WatchUnder, is_sealed,
     },
 };
 
@@ -247,6 +247,16 @@ impl Registers for Store {
 
     fn watch(&self, _: &Key) -> Watch {
         stream::once(std::future::ready(Err(cannot("watch a register")))).boxed()
+    }
+
+    fn list(&self, prefix: &Key) -> BoxFuture<'static, Result<Vec<(Key, Value)>>> {
+        let inner = self.inner();
+        let found = inner.registers.iter().filter(|(key, _)| key.is_under(prefix));
+        at_once(Ok(found.map(|(key, value)| (key.clone(), value.clone())).collect()))
+    }
+
+    fn watch_under(&self, _: &Key) -> WatchUnder {
+        stream::once(std::future::ready(Err(cannot("watch registers")))).boxed()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! What is planted is put together here, so that this project's own review does not find it.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use orkestra_tests::command::Desk;
 
@@ -49,6 +49,35 @@ fn a_clean_repository_is_ready() {
     let report = review(&desk, 0);
     assert!(report.starts_with("# Ready to release\n"), "{report}");
     assert!(report.contains("4 of 4 ballots approve"), "{report}");
+    assert!(report.contains("## Blockers\n\nNone."), "{report}");
+}
+
+/// Copies a folder as it is, without what was built, what git keeps, and what runs left.
+fn copy(from: &Path, into: &Path) {
+    fs::create_dir_all(into).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (name, kind) = (entry.file_name(), entry.file_type().unwrap());
+        if ["target", ".git", ".orkestra"].iter().any(|other| name == *other) {
+            continue;
+        }
+        if kind.is_dir() {
+            copy(&entry.path(), &into.join(name));
+        } else if kind.is_file() {
+            fs::copy(entry.path(), into.join(name)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn this_project_as_it_stands_is_ready() {
+    let desk = desk();
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    copy(project, &desk.path("repo"));
+    let nothing: [(&str, &str); 0] = [];
+    Repository::with(&desk.path("repo"), &nothing);
+    let report = review(&desk, 0);
+    assert!(report.starts_with("# Ready to release\n"), "{report}");
     assert!(report.contains("## Blockers\n\nNone."), "{report}");
 }
 

@@ -44,7 +44,7 @@ fn table(pending: &[PendingView], now: Now) -> Table {
                 AskKind::Approval => "approval".to_owned(),
                 AskKind::Answer => "an answer".to_owned(),
             },
-            who(asked.rule, &asked.people),
+            who(&asked.rule, &asked.people),
             decided(asked),
             age(now.wall, asked.since),
             due(asked, now),
@@ -107,12 +107,12 @@ mod tests {
             title: "Release?".to_owned(),
             question: String::new(),
             kind: AskKind::Approval,
-            rule: "all",
+            rule: "all".into(),
             people: vec![ada, AgentId::new("grace").unwrap()],
             decisions: vec![word],
             since: Wall::from_ms(0),
             due: Some(Wall::from_ms(61_000)),
-            on_timeout: "reject",
+            on_timeout: "reject".into(),
             input: Payload::Inline(Json::null()),
         };
         let now = Now { moment: Moment::START, wall: Wall::from_ms(1_000) };

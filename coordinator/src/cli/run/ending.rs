@@ -162,7 +162,7 @@ mod tests {
             "journal in .orkestra: `orkestra task list` shows what became of each task, \
              `orkestra supervision log` who was restarted and why"
         );
-        let typed = whereabouts(Path::new("/tmp/d"), true);
-        assert!(typed.contains("`orkestra supervision log --data-dir /tmp/d`"), "{typed}");
+        let typed = whereabouts(Path::new("/data/d"), true);
+        assert!(typed.contains("`orkestra supervision log --data-dir /data/d`"), "{typed}");
     }
 }

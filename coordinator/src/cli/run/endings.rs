@@ -75,7 +75,7 @@ impl<'a> Endings<'a> {
         let all = Query::Tasks { run: self.run.clone(), limit: None };
         let Answer::Tasks(all) = self.tasks.query(all).await? else { return Ok(()) };
         for task in all.iter().filter(|task| task.ended.is_some()) {
-            self.tell_one(&task.id, (task.state, true), task.reason.as_deref(), console)?;
+            self.tell_one(&task.id, (&task.state, true), task.reason.as_deref(), console)?;
         }
         Ok(())
     }

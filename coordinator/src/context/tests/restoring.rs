@@ -46,7 +46,7 @@ fn a136_what_is_restored_is_the_present_again_tasks_stay_and_the_version_only_ri
     assert_eq!(script.show(None, Some(before)).unwrap().standing.phase, "testing");
     script.restore(before);
     assert_eq!(script.understood(None), ["ann: it is late", "bob: so it is"]);
-    assert_eq!((script.summary().standing.phase, script.version()), ("testing", 9));
+    assert_eq!((&*script.summary().standing.phase, script.version()), ("testing", 9));
     assert_eq!(script.reasons(), ["requested", "restore", "restore"]);
     script.check_replay();
 }

@@ -157,7 +157,7 @@ fn a137_one_who_comes_back_is_told_ten_events_ten_tasks_five_decisions_and_all_a
     assert_eq!((summary.active_tasks.len(), summary.decisions.len()), (10, 5));
     assert_eq!(summary.decisions[4].task.as_ref().unwrap().as_str(), "t28");
     let standing = &summary.standing;
-    assert_eq!((standing.phase, standing.completion_percent), ("development", Some(0)));
+    assert_eq!((&*standing.phase, standing.completion_percent), ("development", Some(0)));
     assert_eq!((standing.tasks.total, standing.tasks.active()), (30, 23));
     assert_eq!(summary.latest_snapshot.unwrap().context_version, 2);
     script.check_replay();

@@ -180,6 +180,9 @@ pub(super) async fn record(dir: &Path, inspection: &Inspection, findings: &mut V
 fn durability(class: Durability) -> Finding {
     let means = match class {
         Durability::Memory => "nothing outlives the process",
+        Durability::Lazy => {
+            "one server has it, and may lose the latest of it when its machine loses power"
+        }
         Durability::Fsync => "what was acknowledged is on this disk, and as safe as this disk",
         Durability::ReplicatedLazy => "several servers have it, and write it to disk later",
         Durability::ReplicatedSync => "it is on the disks of several servers",

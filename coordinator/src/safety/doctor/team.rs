@@ -36,7 +36,7 @@ pub(super) fn known(inspection: &Inspection, now: Now, findings: &mut Vec<Findin
         let message = format!("{}: {reason}", agent.state);
         let name = format!("Agent {}", agent.id);
         findings.push(finding(Category::Resources, &name, Level::Warning, message).advise(
-            match agent.state {
+            match &*agent.state {
                 "drained" => "return it when it may work again",
                 "open" => "see why its tasks failed: `orkestra audit list --type task_retry`",
                 _ => "give it what it lacks; it is asked again at each start",

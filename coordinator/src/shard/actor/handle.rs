@@ -12,13 +12,15 @@ use std::{
 use orkestra_runtime::{
     Error, ErrorKind, journal::Position, machine::ReplyTo, shell::Address, time::Moment,
 };
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::hands::{Mail, Permits, SequencerHands, ShardHands};
 use crate::shard::{mind::Mind, pool::Pool, sequencer::Refusal};
 
 /// Why a shard gave no answer, and whether the thing may have been done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ShardError {
     /// Nobody leads the shard now: surely not done; ask again later.
     NoOne,
@@ -87,9 +89,44 @@ pub struct ShardHandle<M: Mind, H: ShardHands<M>> {
     pub(super) closing: Arc<watch::Sender<bool>>,
     pub(super) tokens: Arc<AtomicU64>,
     pub(super) snapshots: mpsc::Sender<SnapshotAsk>,
+    /// Whether others may lead: then nobody waits here for a reign that may begin elsewhere.
+    pub(super) others_lead: bool,
+}
+
+/// Tells when reigns of a shard begin and end in this process.
+pub struct Reigns<M: Mind, H: ShardHands<M>>(watch::Receiver<Option<Open<M, H>>>);
+
+impl<M: Mind, H: ShardHands<M>> Reigns<M, H> {
+    /// Waits until a reign is open, or until none is. False when the shard is closed, and there will
+    /// be no more.
+    pub async fn until_open_is(&mut self, is_open: bool) -> bool {
+        self.0.wait_for(|open| open.is_some() == is_open).await.is_ok()
+    }
+}
+
+impl<M: Mind, H: ShardHands<M>> Clone for Reigns<M, H> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<M: Mind, H: ShardHands<M>> fmt::Debug for Reigns<M, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reigns").field(&self.0.borrow().is_some()).finish()
+    }
 }
 
 impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
+    /// Whether a reign is open here now.
+    pub fn is_open(&self) -> bool {
+        self.door.borrow().is_some()
+    }
+
+    /// When reigns begin and end here.
+    pub fn reigns(&self) -> Reigns<M, H> {
+        Reigns(self.door.clone())
+    }
+
     /// Asks for something to be done and waits for its answer for at most `within`. `make` is given
     /// the token under which the answer is awaited.
     ///
@@ -209,6 +246,9 @@ impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
             let open = self.take_permit(pool).await?;
             let Err(unsent) = open.address.send(mail) else { return Ok(()) };
             mail = unsent;
+            if self.others_lead {
+                return Err(ShardError::NoOne);
+            }
             // The door of a reign that has ended is shut a moment later.
             let ended = open.address.cell().get_id();
             let is_other = |now: &Option<Open<M, H>>| {
@@ -222,7 +262,11 @@ impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
     /// Waits for a reign, and takes a permit of it, which comes back through the sequencer.
     async fn take_permit(&self, pool: Pool) -> Result<Open<M, H>, ShardError> {
         let mut door = self.door.clone();
-        let open = door.wait_for(Option::is_some).await.map_err(|_| ShardError::NoOne)?.clone();
+        let open = if self.others_lead {
+            door.borrow_and_update().clone()
+        } else {
+            door.wait_for(Option::is_some).await.map_err(|_| ShardError::NoOne)?.clone()
+        };
         let open = open.ok_or(ShardError::NoOne)?;
         let permits = open.permits.of(pool);
         let permit = match pool {
@@ -239,7 +283,8 @@ impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
 impl<M: Mind, H: ShardHands<M>> Clone for ShardHandle<M, H> {
     fn clone(&self) -> Self {
         let (closing, tokens) = (Arc::clone(&self.closing), Arc::clone(&self.tokens));
-        Self { door: self.door.clone(), closing, tokens, snapshots: self.snapshots.clone() }
+        let (door, snapshots) = (self.door.clone(), self.snapshots.clone());
+        Self { door, closing, tokens, snapshots, others_lead: self.others_lead }
     }
 }
 

@@ -13,7 +13,10 @@ use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use orkestra_runtime::{
     Result,
     chance::Chance,
-    fabric::{Fabric as _, Key, Registers, Revision, SetError, Value, Watch, embedded::Embedded},
+    fabric::{
+        Fabric as _, Key, Registers, Revision, SetError, Value, Watch, WatchUnder,
+        embedded::Embedded,
+    },
     id::{Incarnation, NodeId, ShardId},
     journal::Journal,
     leadership::{LeaseSettings, Role, Seat, StewardParts, Wish, steward},
@@ -70,6 +73,16 @@ impl Registers for Cut {
         let seen = self.inner.watch(key);
         seen.filter(move |_| std::future::ready(!off.load(Ordering::SeqCst))).boxed()
     }
+
+    fn list(&self, prefix: &Key) -> BoxFuture<'static, Result<Vec<(Key, Value)>>> {
+        self.pass(self.inner.list(prefix))
+    }
+
+    fn watch_under(&self, prefix: &Key) -> WatchUnder {
+        let off = Arc::clone(&self.off);
+        let seen = self.inner.watch_under(prefix);
+        seen.filter(move |_| std::future::ready(!off.load(Ordering::SeqCst))).boxed()
+    }
 }
 
 /// A node that may lead the shard.
@@ -109,7 +122,7 @@ impl Stage {
         let (shard, runner) = shard(ShardParts {
             journal: Journal::of(&self.fabric, ShardId(0)).unwrap(),
             genesis: Arc::new(Toy::default),
-            hands: Arc::new(|| ToyHands),
+            hands: Arc::new(|_| ToyHands),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             chance: Chance::from_seed(self.boots),
             settings: Settings { snapshot_every: 50, records_kept: 5, ..Settings::default() },

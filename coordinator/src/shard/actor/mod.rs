@@ -26,7 +26,7 @@ mod tenure;
 mod tests;
 mod window;
 
-pub use handle::{Read, ShardError, ShardHandle};
+pub use handle::{Read, Reigns, ShardError, ShardHandle};
 pub use hands::{Ports, ShardHands};
 pub use runner::{Runner, ShardParts, shard};
 pub use settings::Settings;

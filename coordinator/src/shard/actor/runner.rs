@@ -10,6 +10,7 @@ use orkestra_runtime::{
     Error, ErrorKind, Result,
     chance::Chance,
     fabric::Sequence,
+    id::Epoch,
     journal::{Journal, Position},
     leadership::{Role, Seat},
     shell::{self, Address, Parts},
@@ -59,7 +60,7 @@ pub struct ShardParts<M: Mind, H: ShardHands<M>> {
     /// The state before its first event.
     pub genesis: Genesis<M>,
     /// Makes the hands of each reign.
-    pub hands: Arc<dyn Fn() -> H + Send + Sync>,
+    pub hands: Arc<dyn Fn(Epoch) -> H + Send + Sync>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where chance comes from.
@@ -95,7 +96,8 @@ pub fn shard<M: Mind, H: ShardHands<M>>(
     let (door, visitors) = watch::channel(None);
     let (closing, hears_closing) = watch::channel(false);
     let tokens = Arc::new(AtomicU64::new(1));
-    let handle = ShardHandle { door: visitors, closing: Arc::new(closing), tokens, snapshots };
+    let (closing, others_lead) = (Arc::new(closing), parts.settings.needs_lease);
+    let handle = ShardHandle { door: visitors, closing, tokens, snapshots, others_lead };
     let asked = Arc::new(Mutex::new(asked));
     let (seat, warm) = (None, None);
     (handle, Runner { parts, door, closing: hears_closing, asked, seat, warm })
@@ -269,7 +271,7 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
         let (ended, ending) = oneshot::channel();
         let permits = Permits::new();
         let journal = (self.parts.journal.clone(), settings.append_within);
-        let hands = (self.parts.hands)();
+        let hands = (self.parts.hands)(epoch);
         let hands = SequencerHands::new(journal, hands, permits.clone(), durable, ended);
         let now = clock.now();
         let mut machine = Sequencer::new(shard, position, mind, chance, now);

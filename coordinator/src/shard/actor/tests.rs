@@ -118,7 +118,7 @@ fn open_with(fabric: &Embedded, settings: Settings) -> Script {
     let parts = ShardParts {
         journal: journal.clone(),
         genesis: Arc::new(Toy::default),
-        hands: Arc::new(|| ToyHands),
+        hands: Arc::new(|_| ToyHands),
         clock: SystemClock::following_tokio(),
         chance: Chance::from_seed(1),
         settings,

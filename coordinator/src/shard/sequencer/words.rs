@@ -10,6 +10,8 @@ use orkestra_runtime::{
     time::Moment,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::shard::{mind::Mind, pool::Pool, step::StepFault};
 
 /// What can happen to the sequencer of a mind.
@@ -97,7 +99,8 @@ pub enum Effect<F, A> {
 }
 
 /// Why a command was not done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// What it asks for cannot be written.
     Step(StepFault),

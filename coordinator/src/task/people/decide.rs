@@ -11,6 +11,7 @@ use orkestra_runtime::{
     },
     time::Wall,
 };
+use serde::{Deserialize, Serialize};
 
 use super::{
     PersonDecision, Said,
@@ -36,7 +37,7 @@ const ASKS_BYTES_MAX: usize = 32 * 1024;
 const OTHERS_MAX: usize = 100;
 
 /// What a person says about a task that asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Word {
     /// Who.
     pub by: AgentId,

@@ -5,10 +5,11 @@ use orkestra_runtime::{
     protocol::{ask::AskKind, payload::Payload},
     time::Wall,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{PersonDecision, settle};
 use crate::task::{
+    Label,
     machine::TaskMachine,
     state::{Phase, RunNo, Task},
 };
@@ -17,7 +18,7 @@ use crate::task::{
 const WATCHED_MAX: usize = 100;
 
 /// A question that is open.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingView {
     /// The run.
     pub run: RunId,
@@ -30,7 +31,7 @@ pub struct PendingView {
     /// Yes or no, or any answer.
     pub kind: AskKind,
     /// `any`, `all` or `majority`.
-    pub rule: &'static str,
+    pub rule: Label,
     /// Whom it asks; empty means anybody.
     pub people: Vec<AgentId>,
     /// What was said so far.
@@ -40,7 +41,7 @@ pub struct PendingView {
     /// Until when.
     pub due: Option<Wall>,
     /// What happens then: `approve`, `reject` or `escalate`.
-    pub on_timeout: &'static str,
+    pub on_timeout: Label,
     /// What the question is about.
     pub input: Payload,
 }
@@ -83,12 +84,12 @@ fn view(machine: &TaskMachine, task: &Task) -> Option<PendingView> {
         title: task.spec.title.clone(),
         question: task.spec.instructions.clone(),
         kind: ask.kind,
-        rule: rule.as_str(),
+        rule: rule.as_str().into(),
         people: people.to_vec(),
         decisions: task.decisions.clone(),
         since: *since,
         due: *due,
-        on_timeout: if *escalated { "reject" } else { ask.on_timeout.as_str() },
+        on_timeout: if *escalated { "reject" } else { ask.on_timeout.as_str() }.into(),
         input: task.spec.input.clone(),
     })
 }

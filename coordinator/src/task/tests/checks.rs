@@ -88,7 +88,7 @@ fn a139_what_is_blocked_before_fails_and_its_agent_is_never_told() {
     assert_eq!(script.sent(), ["ann<a#1"]);
     assert_eq!(on_record(&script), ["pre#1 7 agent_available fail"]);
     let view = script.view("b");
-    assert_eq!((view.state, view.failures), ("retrying", 1));
+    assert_eq!((&*view.state, view.failures), ("retrying", 1));
     let failure = view.last_failure.unwrap();
     let told = "blocked by pre-task checks: Agent Available (fail): agent ann works on 1 other";
     assert!(failure.message.starts_with(told), "{failure}");

@@ -235,7 +235,7 @@ fn a_question_stands_across_a_restart_with_what_was_said_and_its_time() {
     let Answer::Pending(pending) = script.machine.answer(script.now, &Query::Pending(None)) else {
         panic!("no list")
     };
-    assert_eq!((pending.len(), pending[0].rule, pending[0].on_timeout), (1, "all", "reject"));
+    assert_eq!((pending.len(), &*pending[0].rule, &*pending[0].on_timeout), (1, "all", "reject"));
     let snapshot = script.machine.snapshot();
     let back = crate::task::TaskMachine::restore(script.machine.settings.clone(), &snapshot);
     assert_eq!(back.unwrap().durable, script.machine.durable);

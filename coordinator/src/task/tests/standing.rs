@@ -10,8 +10,8 @@ use orkestra_runtime::{
 
 use super::script::{Script, profile, run_id, task};
 use crate::task::{
-    Answer, Blocker, Query, RefusalCode, Reply, RunOpening, TaskCommand, TaskEvent, TaskSettings,
-    standing::ScopeName,
+    Answer, Blocker, Label, Query, RefusalCode, Reply, RunOpening, TaskCommand, TaskEvent,
+    TaskSettings, standing::ScopeName,
 };
 
 fn ann() -> AgentId {
@@ -28,11 +28,11 @@ impl Script {
         self.tell(TaskCommand::Resume { to: ReplyTo(1), scope, by: "me".to_owned() })
     }
 
-    fn agent_state(&self, name: &str) -> &'static str {
+    fn agent_state(&self, name: &str) -> Label {
         let Answer::Agents(agents) = self.machine.answer(self.now, &Query::Agents) else {
             panic!("no agents")
         };
-        agents.iter().find(|agent| agent.id.as_str() == name).unwrap().state
+        agents.iter().find(|agent| agent.id.as_str() == name).unwrap().state.clone()
     }
 
     /// Fails these tasks, one after another, each in its first attempt on `ann`.
@@ -97,7 +97,7 @@ fn a_drained_agent_finishes_what_it_holds_and_is_given_nothing_more_even_after_a
     script.restart().join(profile("ann", 1), 2);
     assert_eq!(
         (script.states(&["a", "b"]).as_str(), script.agent_state("ann")),
-        ("a:completed b:ready", "drained")
+        ("a:completed b:ready", "drained".into())
     );
     script.tell(TaskCommand::Return { to: ReplyTo(1), agent: ann(), by });
     assert_eq!(script.states(&["b"]), "b:running");

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::{
     inbox::{Inbox, Listening},
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    fabric::{AskError, Message, Messages, Pattern, Subject, Subscription},
+    fabric::{AskError, Headers, Message, Messages, Pattern, Reply, Subject, Subscription},
     limits::FRAME_BYTES_MAX,
 };
 
@@ -74,7 +74,8 @@ struct Shared {
 #[derive(Clone, Debug)]
 pub(super) struct Bus(Arc<Shared>);
 
-type Port = Arc<Mutex<Option<oneshot::Sender<Bytes>>>>;
+/// The way back to an asker, who takes as many answers as fit; ended when all who hold it let go.
+type Port = mpsc::Sender<(Headers, Bytes)>;
 
 impl Bus {
     /// A bus without listeners. A strict one hands out copies.
@@ -100,7 +101,13 @@ impl Bus {
     }
 
     /// Gives a message to all who listen; false when nobody does.
-    fn deliver(&self, subject: &Subject, body: &Bytes, port: Option<&Port>) -> bool {
+    fn deliver(
+        &self,
+        subject: &Subject,
+        headers: &Headers,
+        body: &Bytes,
+        port: Option<&Port>,
+    ) -> bool {
         let routes = self.routes();
         let exact = routes.exact.get(subject.as_str()).into_iter().flat_map(BTreeMap::values);
         let wild = routes
@@ -114,8 +121,9 @@ impl Bus {
             let body = if self.0.strict { Bytes::copy_from_slice(body) } else { body.clone() };
             group.deliver(Message {
                 subject: subject.clone(),
+                headers: headers.clone(),
                 body,
-                reply: port.map(|port| answer_through(Arc::clone(port))),
+                reply: port.cloned().map(answer_through),
             });
         }
         heard
@@ -187,19 +195,62 @@ fn is_wild(pattern: &Pattern) -> bool {
     pattern.as_str().contains(['*', '>'])
 }
 
-/// The first answer counts; a port that is dropped by all who hold it says "no answer".
-fn answer_through(port: Port) -> Box<dyn FnOnce(Bytes) + Send> {
-    Box::new(move |answer| {
-        let sender = port.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(sender) = sender {
-            // Who asked may have given up meanwhile.
-            let _ = sender.send(answer);
+/// What does not fit comes too late, or its asker has given up.
+fn answer_through(port: Port) -> Reply {
+    Reply::new(move |headers, body| drop(port.try_send((headers, body))))
+}
+
+/// Answers until there are `max`, the time is out, or nobody can answer any more.
+struct Asked {
+    answers: mpsc::Receiver<(Headers, Bytes)>,
+    closing: watch::Receiver<bool>,
+}
+
+impl Bus {
+    /// Sends a question whose asker takes `max` answers.
+    fn question(
+        &self,
+        subject: &Subject,
+        headers: &Headers,
+        body: &Bytes,
+        max: usize,
+    ) -> Result<Asked, AskError> {
+        if body.len() > FRAME_BYTES_MAX {
+            return Err(AskError::TooLarge);
         }
-    })
+        let closing = self.0.closed.subscribe();
+        let (port, answers) = mpsc::channel(max.max(1));
+        // After this only the listeners hold the port: when all have let go, no answer comes.
+        if !self.deliver(subject, headers, body, Some(&port)) {
+            return Err(AskError::NoOne);
+        }
+        Ok(Asked { answers, closing })
+    }
+
+    /// The next answer; none when no more can come.
+    async fn answer(&self, asked: &mut Asked) -> Result<Option<(Headers, Bytes)>, AskError> {
+        let heard = tokio::select! {
+            biased;
+            heard = asked.answers.recv() => heard,
+            _ = asked.closing.wait_for(|closed| *closed) => return Err(AskError::NoAnswer),
+        };
+        match heard {
+            Some((_, body)) if body.len() > FRAME_BYTES_MAX => Err(AskError::Unreadable),
+            Some((headers, body)) if self.0.strict => {
+                Ok(Some((headers, Bytes::copy_from_slice(&body))))
+            }
+            other => Ok(other),
+        }
+    }
 }
 
 impl Messages for Bus {
-    fn publish(&self, subject: &Subject, body: Bytes) -> BoxFuture<'static, Result<()>> {
+    fn publish_with(
+        &self,
+        subject: &Subject,
+        headers: Headers,
+        body: Bytes,
+    ) -> BoxFuture<'static, Result<()>> {
         let (this, subject) = (self.clone(), subject.clone());
         async move {
             if body.len() > FRAME_BYTES_MAX {
@@ -215,7 +266,7 @@ impl Messages for Bus {
             if this.routes().closed {
                 return Err(closed());
             }
-            this.deliver(&subject, &body, None);
+            this.deliver(&subject, &headers, &body, None);
             Ok(())
         }
         .boxed()
@@ -244,36 +295,51 @@ impl Messages for Bus {
         .boxed()
     }
 
-    fn ask(
+    fn ask_with(
+        &self,
+        subject: &Subject,
+        headers: Headers,
+        body: Bytes,
+        within: Duration,
+    ) -> BoxFuture<'static, Result<(Headers, Bytes), AskError>> {
+        let (this, subject) = (self.clone(), subject.clone());
+        async move {
+            let mut asked = this.question(&subject, &headers, &body, 1)?;
+            match tokio::time::timeout(within, this.answer(&mut asked)).await {
+                Ok(answer) => answer?.ok_or(AskError::NoAnswer),
+                Err(_) => Err(AskError::NoAnswer),
+            }
+        }
+        .boxed()
+    }
+
+    fn gather(
         &self,
         subject: &Subject,
         body: Bytes,
         within: Duration,
-    ) -> BoxFuture<'static, Result<Bytes, AskError>> {
+        max: usize,
+    ) -> BoxFuture<'static, Result<Vec<Bytes>, AskError>> {
         let (this, subject) = (self.clone(), subject.clone());
         async move {
-            if body.len() > FRAME_BYTES_MAX {
-                return Err(AskError::TooLarge);
-            }
-            let mut closing = this.0.closed.subscribe();
-            let (sender, answer) = oneshot::channel();
-            let port: Port = Arc::new(Mutex::new(Some(sender)));
-            if !this.deliver(&subject, &body, Some(&port)) {
-                return Err(AskError::NoOne);
-            }
-            // From here on only the listeners hold the port: when all have let go, no answer comes.
-            drop(port);
-            let heard = tokio::select! {
-                biased;
-                answer = tokio::time::timeout(within, answer) => answer,
-                _ = closing.wait_for(|closed| *closed) => return Err(AskError::NoAnswer),
+            let max = max.min(SUBSCRIPTIONS_MAX);
+            let mut asked = match this.question(&subject, &Headers::new(), &body, max) {
+                Ok(asked) => asked,
+                Err(AskError::NoOne) => return Ok(Vec::new()),
+                Err(error) => return Err(error),
             };
-            match heard {
-                Ok(Ok(answer)) if answer.len() > FRAME_BYTES_MAX => Err(AskError::Unreadable),
-                Ok(Ok(answer)) if this.0.strict => Ok(Bytes::copy_from_slice(&answer)),
-                Ok(Ok(answer)) => Ok(answer),
-                Ok(Err(_)) | Err(_) => Err(AskError::NoAnswer),
-            }
+            let mut gathered = Vec::new();
+            let all = async {
+                while gathered.len() < max
+                    && let Some((_, body)) = this.answer(&mut asked).await?
+                {
+                    gathered.push(body);
+                }
+                Ok(())
+            };
+            // The time being out is not a fault: what has come is the answer.
+            tokio::time::timeout(within, all).await.unwrap_or(Ok(()))?;
+            Ok(gathered)
         }
         .boxed()
     }

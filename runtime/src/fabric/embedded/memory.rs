@@ -13,7 +13,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     fabric::{
         AppendError, BlobName, Blobs, Entry, Follow, Key, LogName, Logs, REGISTER_BYTES_MAX,
-        Registers, Revision, Sequence, SetError, Value, Watch, is_sealed,
+        Registers, Revision, Sequence, SetError, Value, Watch, WatchUnder, is_sealed,
     },
     limits::{BLOB_BYTES_MAX, RECORD_BYTES_MAX},
 };
@@ -225,6 +225,22 @@ impl Registers for Memory {
     fn watch(&self, key: &Key) -> Watch {
         let ear = Ear { signal: self.0.registers.listen(key.as_str()), poll: None };
         signals::watch(Arc::new(self.clone()), key.clone(), ear)
+    }
+
+    fn list(&self, prefix: &Key) -> BoxFuture<'static, Result<Vec<(Key, Value)>>> {
+        let (this, prefix) = (self.clone(), prefix.clone());
+        async move {
+            let kept = this.open()?;
+            let found =
+                kept.registers.range(prefix.clone()..).filter(|(key, _)| key.is_under(&prefix));
+            Ok(found.map(|(key, value)| (key.clone(), value.clone())).collect())
+        }
+        .boxed()
+    }
+
+    fn watch_under(&self, prefix: &Key) -> WatchUnder {
+        let ear = Ear { signal: self.0.registers.listen_under(prefix.as_str()), poll: None };
+        signals::watch_under(Arc::new(self.clone()), prefix.clone(), ear)
     }
 }
 

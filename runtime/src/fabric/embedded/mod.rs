@@ -54,6 +54,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Embedded {
     bus: Bus,
+    outside: Bus,
     kept: Kept,
 }
 
@@ -66,12 +67,16 @@ enum Kept {
 impl Embedded {
     /// A fabric that keeps nothing.
     pub fn memory() -> Self {
-        Self { bus: Bus::new(false), kept: Kept::InMemory(Memory::new(false)) }
+        Self::over(false, Kept::InMemory(Memory::new(false)))
     }
 
     /// A fabric that keeps nothing and shares nothing: whatever is handed out is a copy.
     pub fn strict() -> Self {
-        Self { bus: Bus::new(true), kept: Kept::InMemory(Memory::new(true)) }
+        Self::over(true, Kept::InMemory(Memory::new(true)))
+    }
+
+    fn over(strict: bool, kept: Kept) -> Self {
+        Self { bus: Bus::new(strict), outside: Bus::new(strict), kept }
     }
 
     /// Opens a directory, and makes a store in it if it has none. Blocks while it does so.
@@ -87,7 +92,7 @@ impl Embedded {
         let dir = dir.as_ref();
         let store = Store::open(dir, settings)?;
         let kept = Kept::InDirectory(store, FileBlobs::beside(dir, true));
-        Ok(Self { bus: Bus::new(false), kept })
+        Ok(Self::over(false, kept))
     }
 
     /// Opens a store to look at it, whether or not a process writes there ([`holder`] says which).
@@ -96,7 +101,7 @@ impl Embedded {
         let dir = dir.as_ref();
         let store = Store::open_read_only(dir)?;
         let kept = Kept::InDirectory(store, FileBlobs::beside(dir, false));
-        Ok(Self { bus: Bus::new(false), kept })
+        Ok(Self::over(false, kept))
     }
 }
 
@@ -110,6 +115,10 @@ impl Fabric for Embedded {
 
     fn messages(&self) -> Arc<dyn Messages> {
         Arc::new(self.bus.clone())
+    }
+
+    fn outside(&self) -> Option<Arc<dyn Messages>> {
+        Some(Arc::new(self.outside.clone()))
     }
 
     fn logs(&self) -> Arc<dyn Logs> {
@@ -144,6 +153,7 @@ impl Fabric for Embedded {
     fn close(&self) -> BoxFuture<'_, ()> {
         async move {
             self.bus.close();
+            self.outside.close();
             match &self.kept {
                 Kept::InMemory(memory) => memory.close(),
                 Kept::InDirectory(store, blobs) => {

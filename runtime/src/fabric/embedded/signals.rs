@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    fabric::{Entry, Follow, Key, LogName, Logs, Registers, Sequence, Watch},
+    fabric::{Entry, Follow, Key, LogName, Logs, Registers, Sequence, Told, Watch, WatchUnder},
 };
 
 /// How much a follower reads at once.
@@ -48,14 +48,25 @@ impl Signals {
         })
     }
 
+    /// A receiver that hears of changes of all names that have more tokens behind `prefix`.
+    pub(super) fn listen_under(&self, prefix: &str) -> watch::Receiver<()> {
+        self.listen(&under(prefix))
+    }
+
     /// Wakes whoever waits for this name.
     pub(super) fn changed(&self, name: &str) {
         self.with(|open| {
             let Some(waiting) = open else { return };
-            if let Some(sender) = waiting.get(name)
-                && sender.send(()).is_err()
-            {
-                waiting.remove(name);
+            let mut wake = |name: &str| {
+                if let Some(sender) = waiting.get(name)
+                    && sender.send(()).is_err()
+                {
+                    waiting.remove(name);
+                }
+            };
+            wake(name);
+            for (dot, _) in name.match_indices('.') {
+                wake(&under(&name[..dot]));
             }
         });
     }
@@ -64,6 +75,11 @@ impl Signals {
     pub(super) fn close(&self) {
         self.with(Option::take);
     }
+}
+
+/// What waits for all names under a prefix; no name is like it.
+fn under(prefix: &str) -> String {
+    format!("{prefix}.>")
 }
 
 /// What is told to whoever is cut off by the end of the fabric.
@@ -177,6 +193,36 @@ pub(super) fn watch(registers: Arc<dyn Registers>, key: Key, ear: Ear) -> Watch 
             };
             if let Some(error) = fault {
                 return Some((Err(error), (registers, key, ear, last, true)));
+            }
+        }
+    })
+    .boxed()
+}
+
+/// The values of all registers under a prefix now, and after each change.
+pub(super) fn watch_under(registers: Arc<dyn Registers>, prefix: Key, ear: Ear) -> WatchUnder {
+    let first = (registers, prefix, ear, Told::default(), false);
+    stream::unfold(first, |(registers, prefix, mut ear, mut told, ended)| async move {
+        if ended {
+            return None;
+        }
+        loop {
+            tokio::task::coop::consume_budget().await;
+            if let Some(news) = told.next() {
+                return Some((Ok(news), (registers, prefix, ear, told, false)));
+            }
+            ear.reset();
+            let fault = match registers.list(&prefix).await {
+                Ok(present) => {
+                    if told.all_are(present) {
+                        continue;
+                    }
+                    ear.wait().await.err()
+                }
+                Err(error) => Some(error),
+            };
+            if let Some(error) = fault {
+                return Some((Err(error), (registers, prefix, ear, told, true)));
             }
         }
     })

@@ -127,7 +127,7 @@ impl AskBooks {
         let expected = question.expected();
         // What it needs may have failed before it could ask.
         let unasked = question.words.is_empty() && view.reason.as_deref().is_some_and(depends);
-        if !unasked && !expected.contains(&view.state) {
+        if !unasked && !expected.contains(&&*view.state) {
             return Err(format!("{} is {}, not {expected:?}", view.id, view.state));
         }
         let Some(Payload::Inline(output)) = &view.output else { return Ok(()) };

@@ -130,7 +130,7 @@ impl TeamBooks {
             return Err(format!("{} tasks of {} are there", views.len(), self.specs.len()));
         }
         for view in views {
-            if self.told.get(&view.id) != Some(&view.state) {
+            if self.told.get(&view.id) != Some(&&*view.state) {
                 let told = self.told.get(&view.id);
                 return Err(format!("{} is {}, and was told as {told:?}", view.id, view.state));
             }

@@ -37,7 +37,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use backup::{BackedUp, CopiedFile, Copying, back_up, copy_file};
 pub(super) use blobs::FileBlobs;
@@ -55,7 +55,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     fabric::{
         AppendError, Entry, Follow, Keeper, Key, LogName, Logs, REGISTER_BYTES_MAX, Registers,
-        Revision, Sequence, SetError, Value, Watch,
+        Revision, Sequence, SetError, Value, Watch, WatchUnder,
     },
     limits::RECORD_BYTES_MAX,
 };
@@ -151,9 +151,9 @@ impl Store {
         answer.await.map_err(|_| closed())?
     }
 
-    fn ear(&self, signals: &Signals, name: &str) -> Ear {
+    fn ear(&self, signal: watch::Receiver<()>) -> Ear {
         let poll = if self.0.writer.is_none() { Some(POLL) } else { None };
-        Ear { signal: signals.listen(name), poll }
+        Ear { signal, poll }
     }
 
     fn set(
@@ -210,7 +210,7 @@ impl Logs for Store {
     }
 
     fn follow(&self, log: &LogName, from: Sequence) -> Follow {
-        let ear = self.ear(&self.0.logs, log.as_str());
+        let ear = self.ear(self.0.logs.listen(log.as_str()));
         signals::follow(Arc::new(self.clone()), log.clone(), from, ear)
     }
 
@@ -252,8 +252,18 @@ impl Registers for Store {
     }
 
     fn watch(&self, key: &Key) -> Watch {
-        let ear = self.ear(&self.0.registers, key.as_str());
+        let ear = self.ear(self.0.registers.listen(key.as_str()));
         signals::watch(Arc::new(self.clone()), key.clone(), ear)
+    }
+
+    fn list(&self, prefix: &Key) -> BoxFuture<'static, Result<Vec<(Key, Value)>>> {
+        let (this, prefix) = (self.clone(), prefix.clone());
+        async move { this.ask(|reply| ReadJob::List { prefix, reply }).await }.boxed()
+    }
+
+    fn watch_under(&self, prefix: &Key) -> WatchUnder {
+        let ear = self.ear(self.0.registers.listen_under(prefix.as_str()));
+        signals::watch_under(Arc::new(self.clone()), prefix.clone(), ear)
     }
 }
 

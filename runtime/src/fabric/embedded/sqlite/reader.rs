@@ -35,6 +35,10 @@ pub(super) enum ReadJob {
         key: Key,
         reply: oneshot::Sender<Result<Option<Value>>>,
     },
+    List {
+        prefix: Key,
+        reply: oneshot::Sender<Result<Vec<(Key, Value)>>>,
+    },
     Close {
         reply: oneshot::Sender<()>,
     },
@@ -58,6 +62,7 @@ pub(super) fn start(dir: &Path, access: Access) -> Result<mpsc::Sender<ReadJob>>
                     drop(reply.send(reader.read(&log, from, bytes_max)));
                 }
                 ReadJob::Get { key, reply } => drop(reply.send(reader.get(&key))),
+                ReadJob::List { prefix, reply } => drop(reply.send(reader.list(&prefix))),
                 ReadJob::Close { reply } => {
                     drop(reader);
                     let _ = reply.send(());
@@ -156,13 +161,36 @@ impl Reader {
         let found = RegisterRow::load(&self.db, key).map_err(|error| {
             explain(&self.file, &format!("read register {}", key.as_str()), error)
         })?;
+        found.map(|found| self.sound(key.as_str(), found)).transpose()
+    }
+
+    /// All registers whose keys have more tokens behind `prefix`.
+    fn list(&self, prefix: &Key) -> Result<Vec<(Key, Value)>> {
+        let prefix = prefix.as_str();
+        let attempt =
+            |error| explain(&self.file, &format!("list the registers under {prefix}"), error);
+        // The dot, and the character that follows it: between them lies every such key.
+        let (first, behind) = (format!("{prefix}."), format!("{prefix}/"));
+        let mut query = self
+            .db
+            .prepare_cached(
+                "SELECT key, revision, checksum, bytes FROM register WHERE key > ? AND key < ? ORDER BY key",
+            )
+            .map_err(attempt)?;
+        let rows = query.query_map([&first, &behind], RegisterRow::read).map_err(attempt)?;
+        let mut listed = Vec::new();
+        for row in rows {
+            let (text, found) = row.map_err(attempt)?;
+            listed.push((Key::new(&text)?, self.sound(&text, found)?));
+        }
+        Ok(listed)
+    }
+
+    fn sound(&self, key: &str, found: Found<RegisterRow>) -> Result<Value> {
         match found {
-            None => Ok(None),
-            Some(Found::Sound(row)) => {
-                Ok(Some(Value { revision: row.revision, bytes: row.bytes.into() }))
-            }
-            Some(Found::Damaged) => {
-                let fault = format!("register {} does not match its checksum", key.as_str());
+            Found::Sound(row) => Ok(Value { revision: row.revision, bytes: row.bytes.into() }),
+            Found::Damaged => {
+                let fault = format!("register {key} does not match its checksum");
                 Err(damaged(&self.file, &fault))
             }
         }

@@ -1,0 +1,298 @@
+//! A node's desk: what stands between its workers and all shards. Pure.
+//!
+//! Promises:
+//! - words of a reign that is over are refused: the latest reign of each shard is remembered;
+//! - what workers say goes to the shards that it concerns, and to no other;
+//! - a leader that asks for the roll learns of every worker, of what each holds of its shard, and of
+//!   outcomes that were not acknowledged;
+//! - now and then each shard is told in short who is there, so that a word that was lost is missed.
+//!
+//! It does not promise that a word arrives: what needs an answer is said again by who needs it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use orkestra_runtime::{
+    id::{AgentId, Epoch, Incarnation, ShardId, TaskNo},
+    machine::Machine,
+    protocol::{
+        agent::{AgentProfile, FromAgent, ToAgent},
+        desk::{Muster, Said, ToDesk, untagged},
+    },
+    time::{Moment, Now},
+};
+
+/// How often each shard is told in short who is there.
+const MUSTER_EVERY: Duration = Duration::from_secs(2);
+
+/// What can happen to a desk.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A worker of this node says something.
+    Worker(FromAgent),
+    /// The leader of a shard says something.
+    Leader(ToDesk),
+    /// What was said lately may have been lost: the connection was.
+    Reconnected,
+}
+
+/// What a desk asks of the world.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Tell a worker of this node.
+    Tell(AgentId, ToAgent),
+    /// Say this to the leader of a shard.
+    Say(ShardId, Said),
+    /// Words of a reign that is over were refused.
+    Refused(ShardId, Epoch),
+}
+
+/// One worker, as the desk knows it.
+#[derive(Debug)]
+struct Seat {
+    profile: AgentProfile,
+    incarnation: Incarnation,
+    /// Which attempts of which shard were passed on and not acknowledged: how many.
+    open: BTreeMap<ShardId, BTreeSet<TaskNo>>,
+    /// Shards that want to know what it holds.
+    asked_by: BTreeSet<ShardId>,
+}
+
+/// Pure; see the module.
+#[derive(Debug)]
+pub(crate) struct DeskMachine {
+    shards: u16,
+    seats: BTreeMap<AgentId, Seat>,
+    reigns: BTreeMap<ShardId, Epoch>,
+    muster_at: Moment,
+}
+
+impl DeskMachine {
+    /// The desk of a node in a cluster of so many shards.
+    pub(crate) const fn new(shards: u16) -> Self {
+        Self { shards, seats: BTreeMap::new(), reigns: BTreeMap::new(), muster_at: Moment::START }
+    }
+
+    fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {
+        (0..self.shards).map(ShardId)
+    }
+
+    /// Who is there, in short.
+    pub(crate) fn muster(&self) -> Muster {
+        let mut muster = Muster::default();
+        for (agent, seat) in &self.seats {
+            muster.add(agent, seat.incarnation);
+        }
+        muster
+    }
+
+    /// How many attempts its workers hold, as far as it knows.
+    pub(crate) fn held(&self) -> usize {
+        let open = self.seats.values().flat_map(|seat| seat.open.values());
+        open.map(BTreeSet::len).sum()
+    }
+
+    fn to_all(&self, word: &FromAgent, effects: &mut Vec<Effect>) {
+        for shard in self.shards() {
+            effects.push(say(shard, word.clone()));
+        }
+    }
+
+    fn worker(&mut self, word: FromAgent, effects: &mut Vec<Effect>) {
+        match word {
+            FromAgent::Joined { profile, incarnation } => {
+                self.joined(profile, incarnation, effects);
+            }
+            FromAgent::Beat { agent, incarnation, held } => {
+                self.beat((agent, incarnation), held, effects);
+            }
+            FromAgent::Progressed { task, .. } | FromAgent::Kept { task, .. } => {
+                effects.push(say(untagged(task).0, word));
+            }
+            FromAgent::Ended { agent, incarnation, reports } => {
+                let mut by_shard: BTreeMap<ShardId, Vec<_>> = BTreeMap::new();
+                for report in reports {
+                    by_shard.entry(untagged(report.task).0).or_default().push(report);
+                }
+                for (shard, reports) in by_shard {
+                    let agent = agent.clone();
+                    effects.push(say(shard, FromAgent::Ended { agent, incarnation, reports }));
+                }
+            }
+            FromAgent::Left { ref agent, incarnation } => {
+                self.to_all(&word, effects);
+                if self.seats.get(agent).is_some_and(|seat| seat.incarnation <= incarnation) {
+                    self.seats.remove(agent);
+                }
+            }
+            FromAgent::Leaving { .. } => self.to_all(&word, effects),
+            // Credit is given at this desk, and no worker speaks of it.
+            FromAgent::Granted { .. } => {}
+            FromAgent::Understood { ref agent, .. } => {
+                // Only those for whom it works want to know what it understands.
+                let Some(seat) = self.seats.get(agent) else { return };
+                let shards: Vec<ShardId> = seat.open.keys().copied().collect();
+                effects.extend(shards.into_iter().map(|shard| say(shard, word.clone())));
+            }
+        }
+    }
+
+    fn joined(
+        &mut self,
+        profile: AgentProfile,
+        incarnation: Incarnation,
+        effects: &mut Vec<Effect>,
+    ) {
+        let word = FromAgent::Joined { profile: profile.clone(), incarnation };
+        match self.seats.get_mut(&profile.id) {
+            Some(seat) if seat.incarnation == incarnation && seat.profile == profile => {
+                // Said because it was asked: only those who asked need to hear it.
+                for shard in seat.asked_by.clone() {
+                    effects.push(say(shard, word.clone()));
+                }
+                return;
+            }
+            Some(seat) if seat.incarnation == incarnation => seat.profile = profile,
+            Some(_) | None => {
+                let (open, asked_by) = (BTreeMap::new(), BTreeSet::new());
+                let seat = Seat { profile: profile.clone(), incarnation, open, asked_by };
+                self.seats.insert(profile.id, seat);
+            }
+        }
+        self.to_all(&word, effects);
+    }
+
+    fn beat(
+        &mut self,
+        (agent, incarnation): (AgentId, Incarnation),
+        held: Vec<(TaskNo, orkestra_runtime::id::Attempt)>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut by_shard: BTreeMap<ShardId, Vec<_>> = BTreeMap::new();
+        if let Some(seat) = self.seats.get_mut(&agent) {
+            for shard in std::mem::take(&mut seat.asked_by) {
+                by_shard.entry(shard).or_default();
+            }
+        }
+        for (task, attempt) in held {
+            by_shard.entry(untagged(task).0).or_default().push((task, attempt));
+        }
+        for (shard, held) in by_shard {
+            let agent = agent.clone();
+            effects.push(say(shard, FromAgent::Beat { agent, incarnation, held }));
+        }
+    }
+
+    fn leader(&mut self, said: ToDesk, effects: &mut Vec<Effect>) {
+        match said {
+            ToDesk::Words { shard, epoch, words } => {
+                if !self.is_current(shard, epoch, effects) {
+                    return;
+                }
+                for (agent, word) in words {
+                    self.pass_on(shard, agent, word, effects);
+                }
+            }
+            ToDesk::Roll { shard, epoch } => {
+                if self.is_current(shard, epoch, effects) {
+                    self.call_roll(shard, effects);
+                }
+            }
+        }
+    }
+
+    /// Whether the reign that speaks is the latest one that was heard of.
+    fn is_current(&mut self, shard: ShardId, epoch: Epoch, effects: &mut Vec<Effect>) -> bool {
+        let latest = self.reigns.entry(shard).or_insert(epoch);
+        if epoch < *latest || shard.0 >= self.shards {
+            effects.push(Effect::Refused(shard, epoch));
+            return false;
+        }
+        *latest = epoch;
+        true
+    }
+
+    fn pass_on(
+        &mut self,
+        shard: ShardId,
+        agent: AgentId,
+        word: ToAgent,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(seat) = self.seats.get_mut(&agent) else { return };
+        match &word {
+            ToAgent::Assign(assignments) => {
+                let open = seat.open.entry(shard).or_default();
+                open.extend(assignments.iter().map(|assignment| assignment.task));
+            }
+            ToAgent::Acknowledged(heard) => {
+                if let Some(open) = seat.open.get_mut(&shard) {
+                    for (task, _) in heard {
+                        open.remove(task);
+                    }
+                }
+            }
+            ToAgent::Cancel { .. } | ToAgent::Want { .. } => {}
+            ToAgent::WhoIsThere => drop(seat.asked_by.insert(shard)),
+        }
+        effects.push(Effect::Tell(agent, word));
+    }
+
+    fn call_roll(&mut self, shard: ShardId, effects: &mut Vec<Effect>) {
+        for (agent, seat) in &mut self.seats {
+            let holds = seat.open.get(&shard).is_some_and(|open| !open.is_empty());
+            if holds {
+                // Only its worker knows what it holds and what was not acknowledged.
+                seat.asked_by.insert(shard);
+                effects.push(Effect::Tell(agent.clone(), ToAgent::WhoIsThere));
+                continue;
+            }
+            let (profile, incarnation) = (seat.profile.clone(), seat.incarnation);
+            effects.push(say(shard, FromAgent::Joined { profile, incarnation }));
+            let (agent, held) = (agent.clone(), Vec::new());
+            effects.push(say(shard, FromAgent::Beat { agent, incarnation, held }));
+        }
+        effects.push(Effect::Say(shard, Said::Muster(self.muster())));
+    }
+
+    /// Says again whatever may have been lost.
+    fn say_again(&mut self, effects: &mut Vec<Effect>) {
+        for shard in self.shards() {
+            self.call_roll(shard, effects);
+        }
+    }
+}
+
+fn say(shard: ShardId, word: FromAgent) -> Effect {
+    Effect::Say(shard, Said::Words(vec![word]))
+}
+
+impl Machine for DeskMachine {
+    type Event = Event;
+    type Effect = Effect;
+
+    fn step(&mut self, _: Now, event: Event, effects: &mut Vec<Effect>) {
+        match event {
+            Event::Worker(word) => self.worker(word, effects),
+            Event::Leader(said) => self.leader(said, effects),
+            Event::Reconnected => self.say_again(effects),
+        }
+    }
+
+    fn tick(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if now.moment < self.muster_at {
+            return;
+        }
+        self.muster_at = now.moment + MUSTER_EVERY;
+        let muster = self.muster();
+        for shard in self.shards() {
+            effects.push(Effect::Say(shard, Said::Muster(muster)));
+        }
+    }
+
+    fn wakeup(&self) -> Option<Moment> {
+        Some(self.muster_at)
+    }
+}

@@ -1,0 +1,125 @@
+//! One shard on one node: led here, followed here, or only reached from here.
+
+use std::sync::{Arc, atomic::AtomicU64};
+
+use orkestra_runtime::{
+    Result,
+    chance::Chance,
+    id::{Incarnation, ShardId},
+    journal::Journal,
+    leadership::{StewardParts, steward},
+    names,
+    presence::Presence,
+};
+
+use super::{
+    NodeSpec, Reached,
+    desk::Desk,
+    ear::{self, EarParts, Ears, Far},
+    tree::{self, ShardChildren},
+};
+use crate::{
+    client::Tasks,
+    context::Contexts,
+    reach::{Server, Shard, There},
+    shard::{
+        Mind as _,
+        actor::{Settings as ShardPace, ShardParts, shard},
+        machine::{ShardMachine, ShardSettings},
+    },
+    system::{Followers, Standing, Team, TeamHands, porter_of, reigns_child},
+};
+
+/// What a shard on a node is made of.
+pub(crate) struct LedParts<'a> {
+    pub(crate) spec: &'a NodeSpec,
+    pub(crate) shard: ShardId,
+    pub(crate) boot: Incarnation,
+    pub(crate) desk: Option<Desk>,
+    pub(crate) ears: Arc<Ears>,
+    pub(crate) presence: Presence,
+    pub(crate) refused: Arc<AtomicU64>,
+}
+
+/// A shard as this node reaches it, and its children where this node may lead it.
+pub(crate) async fn led(
+    parts: &LedParts<'_>,
+    there: There,
+) -> Result<(Reached, Option<ShardChildren>)> {
+    let LedParts { spec, shard: number, .. } = parts;
+    let (number, blobs) = (*number, spec.fabric.blobs());
+    let followers = Followers::default();
+    if !spec.roles.coordinator {
+        let way = Shard::of_cluster(None, there);
+        let tasks = Tasks::new(way.clone(), followers, blobs);
+        let contexts = Contexts::new(way.clone());
+        return Ok((Reached { shard: number, tasks, contexts, way, seat: None }, None));
+    }
+    let journal = Journal::of(spec.fabric.as_ref(), number)?;
+    journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
+    let (seat, steward) = steward(StewardParts {
+        registers: spec.fabric.registers(),
+        key: names::leader_key(number)?,
+        node: spec.name.clone(),
+        boot: parts.boot,
+        clock: Arc::clone(&spec.clock),
+        settings: spec.lease,
+    });
+    let (porter, porter_inbox) = porter_of();
+    let (words, hears) = ear::words();
+    let settings = settings_of(&spec.settings, number);
+    let clock = Arc::clone(&spec.clock);
+    let standing = Arc::new(Standing::default());
+    let (handle, runner) = shard(ShardParts {
+        journal,
+        genesis: Arc::new(move || ShardMachine::new(settings.clone())),
+        hands: {
+            let (followers, sink) = (Arc::clone(&followers), porter.sink());
+            let told = (standing, Arc::clone(&clock));
+            Arc::new(move |epoch| {
+                let team: Arc<dyn Team> = Arc::new(Far::begun(epoch, words.clone()));
+                TeamHands::new((team, Arc::clone(&followers), Arc::clone(&sink)), told.clone())
+            })
+        },
+        clock: Arc::clone(&clock),
+        chance: Chance::from_seed(spec.seed ^ u64::from(number.0)),
+        settings: ShardPace { needs_lease: true, ..spec.pace },
+    });
+    let ear = ear::ear(
+        EarParts {
+            shard: number,
+            node: spec.name.clone(),
+            here: handle.clone(),
+            porter: porter.clone(),
+            messages: spec.fabric.messages(),
+            desk: parts.desk.clone(),
+            ears: Arc::clone(&parts.ears),
+            presence: parts.presence.clone(),
+            clock: Arc::clone(&clock),
+            refused: Arc::clone(&parts.refused),
+        },
+        hears,
+    );
+    let runner = runner.led_by(seat.clone());
+    let way = Shard::of_cluster(Some(handle.clone()), there);
+    let tasks = Tasks::new(way.clone(), followers, blobs);
+    let served = (handle.clone(), tasks.clone());
+    let junk = Arc::clone(&parts.refused);
+    let server = Arc::new(Server::new(number, served, spec.fabric.messages(), junk));
+    let children = vec![
+        tree::once("steward", steward.run(), &clock),
+        reigns_child(handle.clone(), runner, Arc::clone(&clock)),
+        porter.child(porter_inbox, handle, Arc::clone(&clock)),
+        tree::again("ear", move || Arc::clone(&ear).run(), &clock),
+        tree::again("server", move || Arc::clone(&server).serve(), &clock),
+    ];
+    let children = ShardChildren { name: format!("shard-{number}"), children };
+    let contexts = Contexts::new(way.clone());
+    Ok((Reached { shard: number, tasks, contexts, way, seat: Some(seat) }, Some(children)))
+}
+
+fn settings_of(settings: &ShardSettings, shard: ShardId) -> ShardSettings {
+    let mut settings = settings.clone();
+    settings.tasks.shard = shard;
+    settings
+}

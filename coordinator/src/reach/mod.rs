@@ -1,0 +1,47 @@
+//! The way to a shard, wherever it is led: in this process, or on another node of the cluster.
+//!
+//! Promises: what is asked reaches whoever leads now, or the answer says that it did not; while
+//! nobody leads, it is tried again until its time is over; an answer of a reign that is over is
+//! never taken for one of the present.
+//!
+//! | the asker sees | may it have been done | what to do |
+//! |---|---|---|
+//! | `NoOne` | surely not | ask again later |
+//! | `Full`, `Refused` | surely not | ask again later, or differently |
+//! | `NoAnswer` | perhaps | the same again under the same idempotency key is safe |
+//!
+//! It does not promise that what takes longer than [`TRIP`] is answered: whoever waits for the end
+//! of a run asks again and again.
+//!
+//! Frames are bincode around MessagePack: what is asked and answered has named fields, so that two
+//! versions of the program that differ in a field still understand each other.
+
+mod follow;
+mod message;
+mod serve;
+mod shard;
+mod there;
+
+use std::time::Duration;
+
+use orkestra_runtime::{Error, ErrorKind, Result};
+
+pub(crate) use follow::Endings;
+pub(crate) use serve::Server;
+pub(crate) use shard::{Here, Shard};
+pub(crate) use there::There;
+
+/// The longest that one question to another node waits for its answer: long enough for an append
+/// while the servers elect, and short enough to find out that whoever was asked is gone.
+pub(crate) const TRIP: Duration = Duration::from_secs(8);
+
+/// How long is waited before nobody is asked again, at first and at most.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
+
+/// A number that nobody else in the cluster uses.
+pub(crate) fn nobodys_token() -> Result<u64> {
+    getrandom::u64().map_err(|error| {
+        let message = format!("the system gives no random numbers: {error}");
+        Error::new(ErrorKind::Unavailable, message)
+    })
+}

@@ -1,0 +1,133 @@
+//! The way to one shard.
+
+use std::time::Duration;
+
+use orkestra_runtime::{id::RunId, machine::ReplyTo};
+
+use super::there::There;
+use crate::{
+    shard::{
+        Pool,
+        actor::{Read, ShardError, ShardHandle},
+        machine::{Answer, Command, Query, Reply, ShardMachine},
+    },
+    system::TeamHands,
+    task::RunSummary,
+};
+
+/// The way to a shard of this process.
+pub(crate) type Here = ShardHandle<ShardMachine, TeamHands>;
+
+/// The way to a shard, wherever it is led. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Shard {
+    here: Option<Here>,
+    there: Option<There>,
+}
+
+impl Shard {
+    /// A shard that nobody else can lead.
+    pub(crate) const fn here(handle: Here) -> Self {
+        Self { here: Some(handle), there: None }
+    }
+
+    /// A shard of a cluster; `here` where this node may lead it.
+    pub(crate) const fn of_cluster(here: Option<Here>, there: There) -> Self {
+        Self { here, there: Some(there) }
+    }
+
+    /// The way to it within this process, if this process may lead it.
+    pub(crate) const fn handle(&self) -> Option<&Here> {
+        self.here.as_ref()
+    }
+
+    /// The same as [`ShardHandle::command`].
+    pub(crate) async fn command(
+        &self,
+        make: impl FnOnce(ReplyTo) -> Command + Send,
+        pool: Pool,
+        within: Duration,
+    ) -> Result<Reply, ShardError> {
+        let Some(there) = &self.there else {
+            let Some(here) = &self.here else { return Err(ShardError::NoOne) };
+            return here.command(make, pool, within).await;
+        };
+        let command = make(ReplyTo::default());
+        let here = |left: Duration| {
+            let (command, here) = (command.clone(), self.led_here());
+            async move {
+                let here = here?;
+                Some(here.command(|to| command.addressed(to), pool, left).await)
+            }
+        };
+        let remote = |left: Duration| there.command(command.clone(), pool, left);
+        there.again(within, here, remote).await
+    }
+
+    /// The same as [`ShardHandle::tell`].
+    pub(crate) async fn tell(
+        &self,
+        command: Command,
+        pool: Pool,
+        within: Duration,
+    ) -> Result<(), ShardError> {
+        let Some(there) = &self.there else {
+            let Some(here) = &self.here else { return Err(ShardError::NoOne) };
+            return here.tell(command, pool, within).await;
+        };
+        let here = |left: Duration| {
+            let (command, here) = (command.clone(), self.led_here());
+            async move { Some(here?.tell(command, pool, left).await) }
+        };
+        let remote = |left: Duration| there.tell(command.clone(), pool, left);
+        there.again(within, here, remote).await
+    }
+
+    /// The same as [`ShardHandle::query`].
+    pub(crate) async fn query(
+        &self,
+        query: Query,
+        within: Duration,
+    ) -> Result<Read<Answer>, ShardError> {
+        let Some(there) = &self.there else {
+            let Some(here) = &self.here else { return Err(ShardError::NoOne) };
+            return here.query(query, within).await;
+        };
+        let here = |left: Duration| {
+            let (query, here) = (query.clone(), self.led_here());
+            async move { Some(here?.query(query, left).await) }
+        };
+        let remote = |left: Duration| there.query(query.clone(), left);
+        there.again(within, here, remote).await
+    }
+
+    /// Waits until a run has ended, for about [`super::TRIP`]; none where the run's end is waited for
+    /// within this process.
+    pub(crate) async fn ended(&self, run: &RunId) -> Option<Result<RunSummary, ShardError>> {
+        let there = self.there.as_ref()?;
+        Some(match self.led_here() {
+            // Whoever leads here is asked here; it may lead no longer when the run ends.
+            Some(here) => super::serve::await_run(&here, run, super::TRIP).await,
+            None => there.ended(run).await,
+        })
+    }
+
+    /// Whether it was closed, or nobody runs it any more. A shard of a cluster goes on elsewhere.
+    pub(crate) fn is_closed(&self) -> bool {
+        match (&self.there, &self.here) {
+            (Some(there), _) => there.is_closed(),
+            (None, Some(here)) => here.is_closed(),
+            (None, None) => true,
+        }
+    }
+
+    /// The way to those who lead elsewhere, if others may.
+    pub(crate) const fn there(&self) -> Option<&There> {
+        self.there.as_ref()
+    }
+
+    /// The way within this process, while it leads.
+    pub(crate) fn led_here(&self) -> Option<Here> {
+        self.here.as_ref().filter(|here| here.is_open()).cloned()
+    }
+}

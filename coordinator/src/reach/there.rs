@@ -1,0 +1,208 @@
+//! Asks the leader of a shard on another node.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use orkestra_runtime::{
+    Result,
+    fabric::{AskError, Messages, Subject},
+    id::{RunId, ShardId},
+    names, wire,
+};
+use tokio::time::Instant;
+
+use super::{
+    AGAIN, TRIP,
+    message::{Asked, Back, ShardAnswer, ShardAsk, Told},
+};
+use crate::{
+    shard::{
+        Pool,
+        actor::{Read, ShardError},
+        machine::{Answer, Command, Query, Reply},
+    },
+    task::{Ended, RunSummary},
+};
+
+/// A tenth of eternity: what is longer is no deadline, and adding it to the time now must not fail.
+const LONG: Duration = Duration::from_hours(24 * 365);
+
+/// The way to whoever leads a shard elsewhere. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct There {
+    shard: ShardId,
+    subject: Subject,
+    messages: Arc<dyn Messages>,
+    closed: Arc<AtomicBool>,
+}
+
+impl There {
+    /// The way to a shard over a fabric's messages.
+    pub(crate) fn new(shard: ShardId, messages: Arc<dyn Messages>) -> Result<Self> {
+        let subject = names::shard_ask(shard)?;
+        Ok(Self { shard, subject, messages, closed: Arc::default() })
+    }
+
+    /// Asks nobody again from now on: whoever owns this stops.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Asks here while this node leads, and elsewhere otherwise, again and again while nobody leads.
+    pub(super) async fn again<T, H, R>(
+        &self,
+        within: Duration,
+        here: impl Fn(Duration) -> H + Send,
+        there: impl Fn(Duration) -> R + Send,
+    ) -> Result<T, ShardError>
+    where
+        H: Future<Output = Option<Result<T, ShardError>>> + Send,
+        R: Future<Output = Result<T, ShardError>> + Send,
+    {
+        let until = Instant::now() + within.min(LONG);
+        let mut wait = AGAIN.0;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let answer = match here(left).await {
+                Some(answer) => answer,
+                None => there(left.min(TRIP)).await,
+            };
+            let left = until.saturating_duration_since(Instant::now());
+            match answer {
+                Err(ShardError::NoOne) if !left.is_zero() && !self.is_closed() => {
+                    tokio::time::sleep(wait.min(left)).await;
+                    wait = AGAIN.1.min(wait * 2);
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    pub(super) async fn command(
+        &self,
+        command: Command,
+        pool: Pool,
+        within: Duration,
+    ) -> Result<Reply, ShardError> {
+        match self.ask(&Asked::Command(command, pool), within).await? {
+            Told::Reply(reply) => Ok(reply),
+            told => Err(odd(&told)),
+        }
+    }
+
+    pub(super) async fn tell(
+        &self,
+        command: Command,
+        pool: Pool,
+        within: Duration,
+    ) -> Result<(), ShardError> {
+        match self.ask(&Asked::Tell(command, pool), within).await? {
+            Told::Taken => Ok(()),
+            told => Err(odd(&told)),
+        }
+    }
+
+    pub(super) async fn query(
+        &self,
+        query: Query,
+        within: Duration,
+    ) -> Result<Read<Answer>, ShardError> {
+        match self.ask(&Asked::Query(query), within).await? {
+            Told::Answer(answer, settled) => Ok(Read { answer, settled }),
+            told => Err(odd(&told)),
+        }
+    }
+
+    pub(super) async fn ended(&self, run: &RunId) -> Result<RunSummary, ShardError> {
+        match self.ask(&Asked::Await(run.clone()), TRIP).await {
+            Ok(Told::Ended(summary)) => Ok(summary),
+            Ok(told) => Err(odd(&told)),
+            Err(ShardError::NoOne) => {
+                tokio::time::sleep(AGAIN.1).await;
+                Err(ShardError::NoAnswer)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Begins to follow the endings of a run under a token.
+    pub(super) async fn follow(&self, run: &RunId, token: u64) -> Result<(), ShardError> {
+        match self.ask(&Asked::Follow(run.clone(), token), TRIP).await? {
+            Told::Taken => Ok(()),
+            told => Err(odd(&told)),
+        }
+    }
+
+    /// The next endings under a token; none when it is not known any more.
+    pub(super) async fn next(&self, token: u64) -> Result<Option<Vec<Ended>>, ShardError> {
+        match self.ask(&Asked::Next(token), TRIP).await? {
+            Told::Endings(ended) => Ok(Some(ended)),
+            Told::Unknown => Ok(None),
+            told => Err(odd(&told)),
+        }
+    }
+
+    pub(super) async fn unfollow(&self, token: u64) {
+        // Whoever is gone follows nobody.
+        let _ = self.ask(&Asked::Unfollow(token), TRIP).await;
+    }
+
+    async fn ask(&self, asked: &Asked, within: Duration) -> Result<Told, ShardError> {
+        let within = within.min(TRIP);
+        let within_ms = u32::try_from(within.as_millis()).unwrap_or(u32::MAX);
+        let Ok(body) = rmp_serde::to_vec_named(asked) else { return Err(unreadable()) };
+        let Ok(frame) = wire::encode(&ShardAsk { within_ms, body }) else {
+            return Err(too_large());
+        };
+        // The leader's own clock runs as long; what it says a moment late is an answer still.
+        let patience = within + Duration::from_millis(500);
+        let answer = match self.messages.ask(&self.subject, frame, patience).await {
+            Ok(answer) => answer,
+            Err(AskError::NoOne) => return Err(ShardError::NoOne),
+            Err(AskError::TooLarge) => return Err(too_large()),
+            Err(AskError::NoAnswer | AskError::Unreadable) => return Err(ShardError::NoAnswer),
+        };
+        let Ok(ShardAnswer { body }) = wire::decode(&answer) else {
+            return Err(ShardError::NoAnswer);
+        };
+        let back: Back = rmp_serde::from_slice(&body).map_err(|_| ShardError::NoAnswer)?;
+        back
+    }
+}
+
+/// A refusal on this side: the question was never sent.
+fn refused(why: &str) -> ShardError {
+    let fault = crate::shard::StepFault::Fault(why.to_owned());
+    ShardError::Refused(crate::shard::sequencer::Refusal::Step(fault))
+}
+
+fn too_large() -> ShardError {
+    refused("what is asked does not fit a message: send it in parts")
+}
+
+fn unreadable() -> ShardError {
+    refused("what is asked cannot be written")
+}
+
+/// Another answer than the question has cannot be: whatever was done, its answer is not known.
+fn odd(told: &Told) -> ShardError {
+    tracing::warn!(?told, "the leader of a shard answered something else");
+    ShardError::NoAnswer
+}
+
+impl fmt::Debug for There {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("There").field("shard", &self.shard).finish_non_exhaustive()
+    }
+}
