@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use orkestra_tests::sim::{MUTANTS, Plant, TEAM_MUTANTS, TeamPlant, repeat, run, run_team};
+use orkestra_tests::sim::{
+    MUTANTS, NODE_MUTANTS, NodePlant, Plant, TEAM_MUTANTS, TeamPlant, repeat, run, run_nodes,
+    run_team,
+};
 
 const SEEDS: u64 = 400;
 const TEAM_SEEDS: u64 = 200;
+const NODE_SEEDS: u64 = 60;
 
 #[test]
 fn whatever_goes_wrong_the_clients_books_hold_and_the_shard_comes_to_rest() {
@@ -102,4 +106,47 @@ fn every_bug_that_is_planted_in_a_team_is_found() {
         let found = found.unwrap_or_else(|| panic!("{plant:?} is not found: {promise}"));
         assert!(!found.starts_with("it does not come"), "{plant:?} only stops the world: {found}");
     }
+}
+
+#[test]
+fn whatever_goes_wrong_between_nodes_one_of_them_leads_and_nothing_acknowledged_is_lost() {
+    let mut total = [0; 5];
+    let mut faults = BTreeMap::new();
+    for seed in 0..NODE_SEEDS {
+        let history = run_nodes(seed, NodePlant::Nothing)
+            .unwrap_or_else(|fault| panic!("seed {seed} of nodes: {fault}"));
+        let counts =
+            [history.done, history.reads, history.reigns, history.hand_overs, history.lapsed];
+        total.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        for (kind, count) in history.faults {
+            *faults.entry(kind).or_insert(0) += count;
+        }
+    }
+    assert!(total.iter().all(|sum| *sum > NODE_SEEDS / 2), "{total:?}");
+    assert_eq!(faults.len(), 16, "{faults:?}");
+    assert!(faults.values().all(|count| *count > NODE_SEEDS / 2), "{faults:?}");
+    assert_eq!(run_nodes(3, NodePlant::Nothing), run_nodes(3, NodePlant::Nothing));
+}
+
+#[test]
+fn every_bug_that_is_planted_between_nodes_is_found() {
+    for (plant, promise) in NODE_MUTANTS {
+        let found = (0..NODE_SEEDS).find_map(|seed| run_nodes(seed, plant).err());
+        let found = found.unwrap_or_else(|| panic!("{plant:?} is not found: {promise}"));
+        let stops = found.starts_with("idle") || found.starts_with("it does not come to rest");
+        assert!(!stops, "{plant:?} only stops the world: {found}");
+    }
+}
+
+#[test]
+fn every_bug_between_nodes_is_in_the_list_once() {
+    for (index, (plant, promise)) in NODE_MUTANTS.iter().enumerate() {
+        assert!(NODE_MUTANTS.iter().skip(index + 1).all(|(other, _)| other != plant), "{plant:?}");
+        assert!(!promise.is_empty() && *plant != NodePlant::Nothing);
+    }
+    let source = include_str!("../src/sim/nodes/plants.rs");
+    let kinds = source.split_once("pub enum ").and_then(|(_, rest)| rest.split_once("\n}"));
+    let kinds = kinds.map_or("", |(kinds, _)| kinds).lines();
+    let kinds = kinds.filter(|line| line.ends_with(',') && !line.contains("///"));
+    assert_eq!(kinds.count(), NODE_MUTANTS.len() + 1, "a bug that nobody plants");
 }

@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     lease::{Held, Revision, Seen, Standing},
-    machine::{Effect, Event, LeaseMachine, LeaseSettings, SetFault},
+    machine::LeaseMachine,
+    words::{Effect, Event, LeaseSettings, SetFault},
 };
 use crate::{
     error::Result,

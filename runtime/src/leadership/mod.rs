@@ -31,7 +31,9 @@ mod machine;
 pub mod placement;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use hands::{Role, Seat, Steward, StewardParts, Wish, steward};
 pub use lease::{Held, LEASE_MS_MAX, Revision, Seen, Standing};
-pub use machine::{Effect, Event, LeaseMachine, LeaseSettings, SetFault};
+pub use machine::LeaseMachine;
+pub use words::{Effect, Event, LeaseSettings, SetFault};

@@ -10,7 +10,7 @@ use crate::{
     time::{Clock as _, Moment, Now, SystemClock, Wall},
 };
 
-const LEASE: Duration = Duration::from_millis(1_000);
+const LEASE: Duration = Duration::from_secs(1);
 
 fn node(name: &str) -> NodeId {
     NodeId::new(name).unwrap()

@@ -1,4 +1,4 @@
-//! Runs any number of seeds of the simulated shard and of the simulated team, on all cores:
+//! Runs any number of seeds of the simulated shard, team and nodes, on all cores:
 //! `simulate --seeds N [--seed FIRST] [--trace]`.
 //!
 //! How far it is goes to standard error, the figures at the end to standard output. It stops at the
@@ -22,7 +22,7 @@ use std::{
 };
 
 use orkestra_runtime::time::{Clock as _, Moment, SystemClock};
-use orkestra_tests::sim::{History, TeamHistory, repeat, run_both};
+use orkestra_tests::sim::{History, NodesHistory, TeamHistory, repeat, run_all};
 
 /// How often it says how far it is.
 const TELL_EVERY: Duration = Duration::from_secs(10);
@@ -37,13 +37,15 @@ struct Sum {
     reigns: u64,
     snapshots: u64,
     attempts: u64,
+    nodes_reigns: u64,
+    nodes_done: u64,
     faults: BTreeMap<&'static str, u64>,
     /// The lowest seed that does not hold, and why.
     failed: Option<(u64, String)>,
 }
 
 impl Sum {
-    fn add(&mut self, history: &History, team: &TeamHistory) {
+    fn add(&mut self, history: &History, team: &TeamHistory, nodes: &NodesHistory) {
         self.seeds += 1;
         self.steps += history.steps;
         self.done += history.done;
@@ -54,6 +56,12 @@ impl Sum {
             *self.faults.entry(kind).or_default() += count;
         }
         self.attempts += team.attempts;
+        self.nodes_reigns += nodes.reigns;
+        self.nodes_done += nodes.done;
+        self.steps += nodes.steps;
+        for (kind, count) in &nodes.faults {
+            *self.faults.entry(kind).or_default() += count;
+        }
         let of_team = [
             ("leaders died", team.restarts),
             ("workers died", team.deaths),
@@ -66,10 +74,12 @@ impl Sum {
 
     fn told(&self, took: Duration) -> String {
         let Self { seeds, steps, done, reads, reigns, snapshots, attempts, .. } = self;
+        let Self { nodes_reigns, nodes_done, .. } = self;
         let faults: u64 = self.faults.values().sum();
         let mut text = format!(
             "{seeds} seeds in {:.1} s: {steps} steps, {reigns} reigns, {done} transfers \
-             acknowledged, {reads} reads, {snapshots} snapshots; {attempts} attempts of a team; {faults} faults",
+             acknowledged, {reads} reads, {snapshots} snapshots; {attempts} attempts of a team; \
+             {nodes_reigns} reigns of nodes with {nodes_done} transfers; {faults} faults",
             took.as_secs_f64()
         );
         for (kind, count) in &self.faults {
@@ -100,12 +110,13 @@ impl Work {
             if seed >= self.until {
                 return;
             }
-            match run_both(seed) {
-                Ok((history, team)) => {
+            match run_all(seed) {
+                Ok((history, team, nodes)) => {
                     if self.trace {
                         println!("seed {seed}\n{}", history.trace.join("\n"));
+                        println!("nodes of seed {seed}\n{}", nodes.trace.join("\n"));
                     }
-                    self.sum().add(&history, &team);
+                    self.sum().add(&history, &team, &nodes);
                 }
                 Err(fault) => {
                     self.next.store(self.until, Ordering::SeqCst);

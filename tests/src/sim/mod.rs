@@ -13,6 +13,7 @@
 
 mod leader;
 mod mutants;
+mod nodes;
 mod oracle;
 mod store;
 mod team;
@@ -24,6 +25,7 @@ use std::{
 };
 
 pub use mutants::{MUTANTS, Plant, TEAM_MUTANTS, TeamPlant};
+pub use nodes::{NODE_MUTANTS, NodePlant, NodesHistory, run_nodes};
 pub use oracle::Books;
 pub use store::Store;
 pub use team::{TeamHistory, run_team};
@@ -69,12 +71,15 @@ pub fn run(seed: u64, plant: Plant) -> Result<History, String> {
     Ok(history)
 }
 
-/// Runs one history of the shard and one of the team.
-pub fn run_both(seed: u64) -> Result<(History, TeamHistory), String> {
+/// Runs one history of the shard, one of the team and one of several nodes.
+pub fn run_all(seed: u64) -> Result<(History, TeamHistory, NodesHistory), String> {
     let history = run(seed, Plant::Nothing)?;
     let ran = catch_unwind(AssertUnwindSafe(|| run_team(seed, TeamPlant::Nothing)));
     let team = ran.unwrap_or_else(|_| Err("a panic".into()));
-    Ok((history, team.map_err(|fault| format!("of the team: {fault}"))?))
+    let team = team.map_err(|fault| format!("of the team: {fault}"))?;
+    let ran = catch_unwind(AssertUnwindSafe(|| run_nodes(seed, NodePlant::Nothing)));
+    let nodes = ran.unwrap_or_else(|_| Err("a panic".into()));
+    Ok((history, team, nodes.map_err(|fault| format!("of nodes: {fault}"))?))
 }
 
 /// The one command that repeats a seed.
