@@ -33,6 +33,7 @@ impl TaskCommand {
             | Self::Examine(_)
             | Self::Want
             | Self::Schedule
+            | Self::Want
             | Self::Sweep => None,
         }
     }

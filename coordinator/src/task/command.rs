@@ -188,6 +188,7 @@ pub enum TaskCommand {
     #[serde(skip)]
     Examine(TaskNo),
     /// Internal: asks agents for credit, at a pace.
+    #[serde(skip)]
     Want,
     /// Internal: gives ready tasks to free agents, at a pace.
     #[serde(skip)]

@@ -41,8 +41,8 @@ impl Tongue {
             }
             word @ (ToAgent::Cancel { .. }
             | ToAgent::Acknowledged(_)
-            | ToAgent::WhoIsThere
-            | ToAgent::Want { .. }) => {
+            | ToAgent::Want { .. }
+            | ToAgent::WhoIsThere) => {
                 self.push(node, agent, word);
             }
         }
