@@ -121,6 +121,11 @@ impl TaskMachine {
         }
     }
 
+    /// The internal command that looks after credits, if that is due.
+    pub(super) fn due_want(&self, now: Now) -> Option<TaskCommand> {
+        self.live.credit_look.is_some_and(|at| at <= now.moment).then_some(TaskCommand::Want)
+    }
+
     /// Drops what an agent granted: another life of its worker knows nothing of it.
     pub(super) fn drop_credit(&mut self, no: AgentNo) {
         self.live.credits.remove(&no);
