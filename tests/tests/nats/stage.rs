@@ -98,7 +98,9 @@ pub(crate) const STREAM: &str = "ORK_JOURNAL_main_shard-0";
 
 /// A client that knows nothing of a fabric.
 pub(crate) async fn stranger(servers: &Servers) -> async_nats::Client {
-    async_nats::connect(servers.urls().join(",")).await.unwrap()
+    let urls: Vec<async_nats::ServerAddr> =
+        servers.urls().iter().map(|url| url.parse().unwrap()).collect();
+    async_nats::connect(urls).await.unwrap()
 }
 
 /// Everything that a log holds.

@@ -22,7 +22,10 @@ use super::{
     status::Status,
     wire::{Parcel, Wire},
 };
-use crate::{error::Result, fabric::Durability};
+use crate::{
+    error::Result,
+    fabric::{AskError, Durability},
+};
 
 /// How long to wait before a stream without a leader is asked again.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
@@ -222,7 +225,7 @@ impl Streams {
             }
         };
         let kept = tokio::time::timeout(self.wire.within, patiently).await;
-        kept.unwrap_or(Err(Refusal::Unclear("no answer came in time".to_owned())))
+        kept.unwrap_or_else(|_| Err(AskError::NoAnswer.into()))
     }
 
     /// Forgets messages.
