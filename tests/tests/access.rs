@@ -73,6 +73,11 @@ async fn settle(guest: &mut Guest) {
     while !guest.refusal().await.to_lowercase().contains("\"for.nobody\"") {}
 }
 
+/// The store as it is opened to those who are not its users.
+fn opened(guest: &Guest) -> Context {
+    jetstream::with_prefix(guest.client.clone(), "ork.v1.main.store")
+}
+
 async fn next(subscriber: &mut async_nats::Subscriber) -> async_nats::Message {
     tokio::time::timeout(PATIENCE, subscriber.next()).await.expect("a message in time").unwrap()
 }
@@ -148,7 +153,7 @@ async fn nobody_has_an_answer_written_where_only_coordinators_write() {
         }
         settle(&mut guest).await;
     }
-    let context = jetstream::new(wares.client.clone());
+    let context = opened(&wares);
     let blobs = context.get_stream_no_info("ORK_BLOBS_main").await.unwrap();
     let part = blobs.direct_get_last_for_subject("ork.v1.main.blob.x.0").await.unwrap();
     assert!(!part.payload.is_empty());
@@ -170,7 +175,7 @@ async fn a_node_with_workers_keeps_and_reads_blobs_and_its_own_registers() {
     let guarded = Guarded::start().await;
     let stored = Stored::begin(&guarded).await;
     let guest = guarded.enter("agents").await;
-    let context = jetstream::new(guest.client.clone());
+    let context = opened(&guest);
     let acknowledged = context.publish("ork.v1.main.blob.b.0", "blob".into()).await.unwrap();
     acknowledged.await.unwrap();
     let blobs = context.get_stream_no_info("ORK_BLOBS_main").await.unwrap();
@@ -267,7 +272,7 @@ async fn an_operator_reads_a_journal_and_cannot_change_it() {
     let guarded = Guarded::start().await;
     let stored = Stored::begin(&guarded).await;
     let guest = guarded.enter("operator").await;
-    let context = jetstream::new(guest.client.clone());
+    let context = opened(&guest);
     let journal = context.get_stream_no_info("ORK_JOURNAL_main_shard-0").await.unwrap();
     assert_eq!(journal.direct_get(1).await.unwrap().payload, "true");
     assert!(journal.purge().await.is_err());

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     Plan,
-    table::{Account, User},
+    table::{Account, Opening, User},
 };
 
 /// How many answers one question may get from one user, and for how long it may answer.
@@ -50,16 +50,16 @@ const fn name(account: Account) -> &'static str {
     }
 }
 
-fn opened(plan: &Plan) -> Vec<String> {
-    let mut subjects = plan.opened_to_agents();
-    subjects.extend(plan.opened_to_operators());
-    subjects
+fn opened(plan: &Plan) -> Vec<Opening> {
+    let mut openings = plan.opened_to_agents();
+    openings.extend(plan.opened_to_operators());
+    openings
 }
 
 /// Several answers come where several records are asked for at once.
 fn exports(text: &mut String, plan: &Plan) {
     text.push_str("    exports: [\n");
-    for subject in opened(plan) {
+    for Opening { subject, .. } in opened(plan) {
         let _ = writeln!(
             text,
             "      {{ service: \"{subject}\", response_type: stream, accounts: [BUS] }}"
@@ -70,8 +70,10 @@ fn exports(text: &mut String, plan: &Plan) {
 
 fn imports(text: &mut String, plan: &Plan) {
     text.push_str("    imports: [\n");
-    for subject in opened(plan) {
-        let _ = writeln!(text, "      {{ service: {{ account: STORE, subject: \"{subject}\" }} }}");
+    for Opening { subject, asked } in opened(plan) {
+        let to = if asked == subject { String::new() } else { format!(", to: \"{asked}\"") };
+        let _ =
+            writeln!(text, "      {{ service: {{ account: STORE, subject: \"{subject}\" }}{to} }}");
     }
     text.push_str("    ]\n");
 }

@@ -91,6 +91,15 @@ pub struct Grant {
     pub answers: bool,
 }
 
+/// A subject of the store that the account of messages may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Opening {
+    /// As it is called among the messages.
+    pub(super) asked: String,
+    /// As it is called in the store.
+    pub(super) subject: String,
+}
+
 /// A user of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -130,6 +139,8 @@ impl Plan {
             Role::Monitor => self.monitor(),
             Role::Agent => self.agent(agent.unwrap_or_default()),
         };
+        // To hear oneself is how one knows that the server has taken what was said before.
+        grant.publish.push(format!("_INBOX.{name}.>"));
         grant.subscribe.push(format!("_INBOX.{name}.>"));
         User { name, role, grant }
     }
@@ -185,25 +196,39 @@ impl Plan {
 
     /// What of the store is opened to nodes that host workers: what is kept there is read by its
     /// name, never delivered by a consumer, which could be made to deliver anywhere.
-    pub(super) fn opened_to_agents(&self) -> Vec<String> {
-        let mut subjects = Vec::new();
-        for stream in self.shelves() {
-            subjects.extend(readings(&stream));
-        }
+    pub(super) fn opened_to_agents(&self) -> Vec<Opening> {
+        let mut openings: Vec<Opening> =
+            self.shelves().iter().flat_map(|stream| self.readings(stream)).collect();
         let register = |key: &str| format!("$KV.ORK_STATE_{}.{key}", self.cluster);
-        subjects.extend([register("node.*"), register("lives"), self.own("blob.>")]);
-        subjects
+        let written = [register("node.*"), register("lives"), self.own("blob.>")];
+        openings.extend(written.map(|subject| Opening { asked: subject.clone(), subject }));
+        openings
     }
 
     /// What of the store is opened to those who run the cluster: they read.
-    pub(super) fn opened_to_operators(&self) -> Vec<String> {
-        self.journals().flat_map(|stream| readings(&stream)).collect()
+    pub(super) fn opened_to_operators(&self) -> Vec<Opening> {
+        self.journals().flat_map(|stream| self.readings(&stream)).collect()
+    }
+
+    /// The exact ways to read a stream. They are asked for under a name of the cluster's own: what
+    /// an account without streams is asked by the usual names, the server answers itself.
+    fn readings(&self, stream: &str) -> [Opening; 4] {
+        let ask = |what: String| Opening {
+            asked: self.own(&format!("store.{what}")),
+            subject: format!("$JS.API.{what}"),
+        };
+        [
+            ask(format!("STREAM.INFO.{stream}")),
+            ask(format!("STREAM.MSG.GET.{stream}")),
+            ask(format!("DIRECT.GET.{stream}")),
+            ask(format!("DIRECT.GET.{stream}.>")),
+        ]
     }
 
     fn agents_node(&self) -> Grant {
         let mut publish =
             self.all_own(&["hb.*", "sup.*", "shard.*.heard", "shard.*.ask", "agent.*.work"]);
-        publish.extend(self.opened_to_agents());
+        publish.extend(asked(self.opened_to_agents()));
         let mut subscribe =
             self.all_own(&["hb.*", "node.*.work", "node.*.ask", "nodes.ask", "agents.roll"]);
         subscribe.extend(self.all_own(&["agent.*.join", "agent.*.beat", "agent.*.say"]));
@@ -221,9 +246,10 @@ impl Plan {
         let mut grant = self.client();
         let asks = ["shard.*.ask", "node.*.ask", "nodes.ask", "agents.roll"];
         grant.publish.extend(self.all_own(&asks));
-        grant.publish.extend(self.opened_to_operators());
-        let shelves = self.shelves();
-        grant.publish.extend(shelves.iter().flat_map(|stream| readings(stream)));
+        grant.publish.extend(asked(self.opened_to_operators()));
+        for stream in self.shelves() {
+            grant.publish.extend(asked(self.readings(&stream)));
+        }
         grant.subscribe.extend(self.all_own(&["hb.*", "sup.*"]));
         grant
     }
@@ -240,10 +266,8 @@ impl Plan {
     }
 }
 
-/// The exact ways to read a stream from another account. What else JetStream can be asked it
-/// answers there by saying that the asker's own account has none.
-fn readings(stream: &str) -> [String; 2] {
-    [format!("$JS.API.DIRECT.GET.{stream}"), format!("$JS.API.DIRECT.GET.{stream}.>")]
+fn asked(openings: impl IntoIterator<Item = Opening>) -> impl Iterator<Item = String> {
+    openings.into_iter().map(|opening| opening.asked)
 }
 
 /// Where micro services are asked who they are.
