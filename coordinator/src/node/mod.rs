@@ -33,7 +33,6 @@ mod host;
 mod hosting;
 mod led;
 mod placing;
-mod publicly;
 mod spec;
 mod tree;
 
@@ -50,7 +49,6 @@ use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{Fabric, SetError},
     id::{AgentId, Incarnation, NodeId, ShardId},
-    journal::Journal,
     leadership::{Held, Seat, placement::shard_of},
     names,
     presence::{Effect as News, Members, Presence, PresenceParts, presence},
@@ -190,7 +188,6 @@ impl Node {
         };
         let host = host_of(&spec, (&desk, &workers), agents_of, capacity);
         let hosting = hosting_of(&spec, &host, (&presence, &desk));
-        let doors = doors(&spec, (&shards, &presence, &host))?;
         let parts = tree::Parts {
             presence: tree::once("presence", watchman.run(), &spec.clock),
             beat: tree::once("beat", beat.run(), &spec.clock),
@@ -198,7 +195,7 @@ impl Node {
             placing: tree::again("placing", move || Arc::clone(&placing).run(), &spec.clock),
             desk: tree::again("desk", move || Arc::clone(&desk_runner).run(), &spec.clock),
             hosting: tree::again("hosting", move || Arc::clone(&hosting).run(), &spec.clock),
-            doors,
+            doors: public::of_node(&spec, &shards, &presence, &host)?,
             agents: agents(&spec, boot, (&desk, &workers)),
         };
         let env = Env { clock: Arc::clone(&spec.clock), seed: spec.seed, log: spec.log.clone() };
@@ -459,31 +456,6 @@ fn hosting_of(spec: &NodeSpec, host: &Host, (presence, desk): (&Presence, &Desk)
         desk: desk.clone(),
         clock: Arc::clone(&spec.clock),
     })
-}
-
-/// The ways in from outside.
-fn doors(
-    spec: &NodeSpec,
-    (shards, presence, host): (&Arc<Vec<Reached>>, &Presence, &Host),
-) -> Result<Vec<ChildSpec>> {
-    let journals = shards.iter().map(|at| Journal::of(spec.fabric.as_ref(), at.shard));
-    let side = publicly::Side {
-        shards: Arc::clone(shards),
-        journals: journals.collect::<Result<_>>()?,
-        presence: presence.clone(),
-    };
-    let own = spec.members.iter().map(|member| member.profile.id.clone()).collect();
-    let door = publicly::Door { host: host.clone(), own };
-    Ok(public::children(&public::Parts {
-        node: spec.name.clone(),
-        messages: spec.fabric.messages(),
-        outside: spec.fabric.outside(),
-        prefix: spec.prefix.clone(),
-        shards: spec.roles.coordinator.then(|| Arc::new(side) as Arc<dyn public::Shards>),
-        hosts: spec.roles.agents.then(|| Arc::new(door) as Arc<dyn public::Hosts>),
-        pace: spec.pace_of_others,
-        clock: Arc::clone(&spec.clock),
-    }))
 }
 
 /// Keeps what this node says of itself true.

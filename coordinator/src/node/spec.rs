@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use orkestra_agents::kinds::remote::Pace;
 use orkestra_runtime::{
     Result,
     fabric::Fabric,
@@ -44,10 +43,6 @@ pub struct NodeSpec {
     pub connected: watch::Receiver<bool>,
     /// The folder below which attempts get theirs, and where the supervision log is.
     pub folder: PathBuf,
-    /// What stands before the cluster's subjects for those outside, with its last dot; may be empty.
-    pub prefix: String,
-    /// How agents in other processes are waited for.
-    pub pace_of_others: Pace,
     /// How agents of others are treated that this node hosts.
     pub team: team::Shared,
     /// The agents of its own configuration.
@@ -89,8 +84,6 @@ impl NodeSpec {
             owns_fabric: false,
             connected,
             folder,
-            prefix: String::new(),
-            pace_of_others: Pace::default(),
             team: team::Shared::default(),
             members: Vec::new(),
             settings: ShardSettings::default(),
