@@ -63,6 +63,7 @@ pub use spec::{NodeSpec, SHARDS, SHARDS_MAX};
 use crate::{
     client::Tasks,
     context::Contexts,
+    public,
     reach::{Shard, There},
     scenario::AgentConfig,
     system::{Common, Workers, leftovers_swept, member_child, next_life},
@@ -192,7 +193,7 @@ impl Node {
             placing: tree::again("placing", move || Arc::clone(&placing).run(), &spec.clock),
             desk: tree::again("desk", move || Arc::clone(&desk_runner).run(), &spec.clock),
             hosting: tree::again("hosting", move || Arc::clone(&hosting).run(), &spec.clock),
-            doors: Vec::new(),
+            doors: public::of_node(&spec, &shards, &presence, &host)?,
             agents: agents(&spec, boot, (&desk, &workers)),
         };
         let env = Env { clock: Arc::clone(&spec.clock), seed: spec.seed, log: spec.log.clone() };
