@@ -4,6 +4,8 @@
 
 #[path = "public/agents.rs"]
 mod agents;
+#[path = "public/cluster.rs"]
+mod cluster;
 #[path = "public/events.rs"]
 mod events;
 #[path = "public/page.rs"]

@@ -27,7 +27,10 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::{Hosts, Parts, QUEUE};
-use crate::system::Member;
+use crate::{
+    system::Member,
+    task::{Answer, Query, view::AgentView},
+};
 
 /// How many joins may wait.
 const WAITING_MAX: usize = 4_096;
@@ -153,6 +156,7 @@ impl Gateway {
             let why = format!("{HOSTED_MAX} agents from elsewhere are hosted here already");
             return Err(Trouble::new(Code::Unavailable, why));
         }
+        self.check_free(&join).await?;
         let line = Line::new(self.parts.pace, Arc::clone(&self.parts.clock));
         line.join(&join)?;
         self.hosts.host(member(&join, &line)).await?;
@@ -162,6 +166,22 @@ impl Gateway {
         tracing::info!(%agent, session = join.session, "an agent from elsewhere has joined");
         self.hosted().insert(agent, Hosted { join, line });
         Ok(answer)
+    }
+
+    /// Refuses the name of an agent that works here or elsewhere and did not come in this way: it
+    /// would be given nothing any more.
+    async fn check_free(&self, join: &Join) -> Result<(), Trouble> {
+        // Every agent tells every shard that it is there.
+        let Some(at) = self.parts.shards.all().into_iter().next() else { return Ok(()) };
+        let Answer::Agents(agents) = at.tasks.query(Query::Agents).await? else { return Ok(()) };
+        let is_there = |known: &&AgentView| known.id == join.name && known.state != "away";
+        match agents.iter().find(is_there) {
+            Some(known) if known.kind != join.kind => {
+                let why = format!("{:?} is the name of a {} agent already", join.name, known.kind);
+                Err(Trouble::new(Code::Conflict, why))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     async fn serve(

@@ -13,6 +13,7 @@
 //! the sibling of the [control door](crate::door): the same codes, the same reports.
 
 mod answer;
+mod cluster;
 mod desk;
 pub mod events;
 mod gateway;
@@ -37,6 +38,7 @@ use orkestra_runtime::{
 use serde::Serialize;
 
 pub use answer::{SERVICE_ERROR, SERVICE_ERROR_CODE};
+pub(crate) use cluster::of_node;
 pub use request::{Ask, SUBJECTS, WORD_BYTES_MAX};
 
 use crate::{client::Tasks, system::Member};
@@ -110,8 +112,10 @@ pub struct Parts {
     pub outside: Option<Arc<dyn Messages>>,
     /// The cluster's prefix with its last dot, as clients outside must write it; may be empty.
     pub prefix: String,
-    /// What is asked about; none for a node that answers no public requests.
-    pub shards: Option<Arc<dyn Shards>>,
+    /// What is asked about.
+    pub shards: Arc<dyn Shards>,
+    /// Whether this node answers requests and tells events, or only takes agents in.
+    pub answers: bool,
     /// Who takes agents in; none for a node that hosts none.
     pub hosts: Option<Arc<dyn Hosts>>,
     /// How agents elsewhere are waited for.
@@ -130,9 +134,9 @@ impl fmt::Debug for Parts {
 pub fn children(parts: &Parts) -> Vec<ChildSpec> {
     let figures = Arc::new(serve::Figures::default());
     let mut children = Vec::new();
-    if let Some(shards) = &parts.shards {
-        children.push(serve::child(parts, shards, &figures));
-        children.push(events::child(parts, shards));
+    if parts.answers {
+        children.push(serve::child(parts, &figures));
+        children.push(events::child(parts));
     }
     if let Some(hosts) = &parts.hosts {
         children.push(gateway::child(parts, hosts));

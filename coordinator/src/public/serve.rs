@@ -16,7 +16,7 @@ use orkestra_runtime::{
 };
 
 use super::{
-    Parts, QUEUE, Shards,
+    Parts, QUEUE,
     answer::{Trouble, send},
     desk::Desk,
     events::Reader,
@@ -60,9 +60,9 @@ impl Figures {
 }
 
 /// Whoever answers public requests, as a child.
-pub(super) fn child(parts: &Parts, shards: &Arc<dyn Shards>, figures: &Arc<Figures>) -> ChildSpec {
+pub(super) fn child(parts: &Parts, figures: &Arc<Figures>) -> ChildSpec {
     let (messages, clock) = (Arc::clone(&parts.messages), Arc::clone(&parts.clock));
-    let (shards, figures) = (Arc::clone(shards), Arc::clone(figures));
+    let (shards, figures) = (Arc::clone(&parts.shards), Arc::clone(figures));
     ChildSpec::worker("public", move |starting: Starting| {
         let (messages, clock) = (Arc::clone(&messages), Arc::clone(&clock));
         let (shards, figures) = (Arc::clone(&shards), Arc::clone(&figures));

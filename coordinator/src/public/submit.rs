@@ -127,8 +127,11 @@ impl Submission {
             None => own_run(&namespace, key.as_deref())?,
         };
         let found = found_run(tasks, &run).await?;
-        if let Some(found) = &found {
-            check_namespace(found, &namespace)?;
+        if let Some(found) = &found
+            && found.opening.namespace != namespace
+        {
+            let message = format!("a run {run:?} of another namespace is there");
+            return Err(Trouble::new(Code::Conflict, message).advised("take another name"));
         }
         let existed = found.is_some();
         if !existed {

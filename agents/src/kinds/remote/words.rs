@@ -23,6 +23,8 @@ const DESCRIPTION_BYTES_MAX: usize = 1_024;
 const TOKEN_BYTES_MAX: usize = 64;
 /// The kind that an agent has if it says nothing else.
 pub const KIND: &str = "remote";
+/// Kinds of agents that come in another way.
+const RESERVED: [&str; 4] = ["command", "function", "model", "person"];
 
 /// One attempt, as an agent knows it. It says nothing to the agent but which one it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -196,8 +198,13 @@ impl Join {
             format!("a specialty has 1 to {NAME_BYTES_MAX} bytes")
         } else if join.description.len() > DESCRIPTION_BYTES_MAX {
             format!("the description has more than {DESCRIPTION_BYTES_MAX} bytes")
-        } else if check_token("a kind", &join.kind).is_err() || join.kind == "person" {
-            format!("{:?} is no kind of a program", join.kind.chars().take(40).collect::<String>())
+        } else if check_token("a kind", &join.kind).is_err()
+            || RESERVED.contains(&join.kind.as_str())
+        {
+            format!(
+                "{:?} is no kind of an agent that joins",
+                join.kind.chars().take(40).collect::<String>()
+            )
         } else {
             return Ok(join);
         };

@@ -24,9 +24,9 @@ const AGAIN: Duration = Duration::from_secs(10);
 const FOLDED_MAX: u64 = 500_000;
 
 /// Whoever tells events, as a child.
-pub(in crate::public) fn child(parts: &Parts, shards: &Arc<dyn Shards>) -> ChildSpec {
+pub(in crate::public) fn child(parts: &Parts) -> ChildSpec {
     let (messages, clock) = (Arc::clone(&parts.messages), Arc::clone(&parts.clock));
-    let shards = Arc::clone(shards);
+    let shards = Arc::clone(&parts.shards);
     ChildSpec::worker("events", move |starting: Starting| {
         let clock = Arc::clone(&clock);
         let live = Live {

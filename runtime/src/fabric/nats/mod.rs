@@ -137,6 +137,10 @@ impl Fabric for Nats {
         Some(Arc::new(NatsMessages { wire: Arc::clone(&self.wire), prefix: "".into() }))
     }
 
+    fn prefix(&self) -> Arc<str> {
+        Arc::clone(&self.names.prefix)
+    }
+
     fn logs(&self) -> Arc<dyn Logs> {
         let (streams, names) = (Arc::clone(&self.streams), self.names.clone());
         Arc::new(NatsLogs { streams, names, many: self.many })
