@@ -123,7 +123,7 @@ impl Life {
             node: id.clone(),
             boot: self.boot,
             number: self.beats,
-            roles: Roles { coordinator: true, agents: false },
+            roles: Roles { coordinator: true, ..Roles::default() },
             since: self.since,
             capacity: 0,
             running: 0,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use orkestra_runtime::{
     chance::Chance,
-    id::{AgentId, Attempt, Epoch, Incarnation, ShardId, TaskNo},
+    id::{AgentId, Epoch, Incarnation, ShardId},
     machine::Machine as _,
     protocol::{
         agent::{FromAgent, Report, ToAgent},
