@@ -1,11 +1,12 @@
-//! Looks into the data directory of a run, alive or dead, and changes nothing.
+//! Looks into the data directory of a run, alive or dead, or at a shard of a cluster, and changes
+//! nothing.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{
-        Durability, Fabric as _, Sequence,
+        Durability, Fabric, Sequence,
         embedded::{Embedded, holder},
     },
     id::{NodeId, Number, ShardId},
@@ -27,10 +28,10 @@ use crate::{
     task::{TaskEvent, TaskMachine},
 };
 
-/// What a data directory holds.
+/// What a data directory, or a shard of a cluster, holds.
 #[derive(Debug)]
 pub struct Inspection {
-    fabric: Embedded,
+    fabric: Arc<dyn Fabric>,
     journal: Journal,
     machine: ShardMachine,
     position: Position,
@@ -53,9 +54,19 @@ impl Inspection {
             ));
         }
         let held_by = holder(data_dir)?;
-        let fabric = Embedded::open_read_only(data_dir)?;
-        let journal = Journal::of(&fabric, ShardId(0))?;
-        let genesis = std::sync::Arc::new(|| ShardMachine::new(ShardSettings::default()));
+        let fabric = Arc::new(Embedded::open_read_only(data_dir)?);
+        Self::fold(fabric, ShardId(0), held_by).await
+    }
+
+    /// Folds the journal of a shard over a fabric that others use too; it stays open.
+    pub async fn over(fabric: Arc<dyn Fabric>, shard: ShardId) -> Result<Self> {
+        Self::fold(fabric, shard, None).await
+    }
+
+    async fn fold(fabric: Arc<dyn Fabric>, shard: ShardId, held_by: Option<u32>) -> Result<Self> {
+        let journal = Journal::of(fabric.as_ref(), shard)?;
+        journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
+        let genesis = Arc::new(|| ShardMachine::new(ShardSettings::default()));
         let mut fold = Fold::restore(journal.clone(), genesis).await?;
         fold.read_on(Sequence(u64::MAX)).await?;
         let (machine, position) = fold.into_parts();

@@ -47,7 +47,7 @@ use std::{
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::{Fabric, SetError},
+    fabric::{Fabric, SetError, Value},
     id::{AgentId, Incarnation, NodeId, ShardId},
     leadership::{Held, Seat, placement::shard_of},
     names,
@@ -349,18 +349,7 @@ async fn check_cluster(fabric: &dyn Fabric, shards: u16) -> Result<()> {
             }
         },
     };
-    #[derive(serde::Deserialize)]
-    struct Found {
-        v: u32,
-        shards: u16,
-    }
-    let corrupt = || Error::new(ErrorKind::Corrupt, "the register of the cluster cannot be read");
-    let Found { v, shards: has } = serde_json::from_slice(&found.bytes).map_err(|_| corrupt())?;
-    if v > 1 {
-        let message =
-            format!("the cluster was made by a newer program (version {v}): use that one");
-        return Err(Error::new(ErrorKind::TooNew, message));
-    }
+    let has = made_with(&found)?;
     if has != shards {
         let message = format!(
             "this node is configured for {shards} shards, and the cluster was made with {has}, which \
@@ -369,6 +358,32 @@ async fn check_cluster(fabric: &dyn Fabric, shards: u16) -> Result<()> {
         return Err(Error::new(ErrorKind::Conflict, message));
     }
     Ok(())
+}
+
+/// With how many shards a cluster was made.
+pub(crate) fn made_with(found: &Value) -> Result<u16> {
+    #[derive(serde::Deserialize)]
+    struct Found {
+        v: u32,
+        shards: u16,
+    }
+    let corrupt = || Error::new(ErrorKind::Corrupt, "the register of the cluster cannot be read");
+    let Found { v, shards } = serde_json::from_slice(&found.bytes).map_err(|_| corrupt())?;
+    if v > 1 {
+        let message =
+            format!("the cluster was made by a newer program (version {v}): use that one");
+        return Err(Error::new(ErrorKind::TooNew, message));
+    }
+    Ok(shards)
+}
+
+/// Has a cluster host these agents: see [`Node::offer`].
+pub(crate) async fn offer(
+    fabric: &dyn Fabric,
+    agents: &[AgentConfig],
+    replace: bool,
+) -> Result<()> {
+    Offers::of(fabric).offer(agents, replace).await
 }
 
 fn first_beat(spec: &NodeSpec, boot: Incarnation) -> NodeBeat {
