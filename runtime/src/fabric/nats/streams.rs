@@ -88,6 +88,8 @@ pub(super) struct Streams {
     servers_sync: bool,
     /// What is promised by the weakest stream that was seen.
     weakest: Mutex<Option<Durability>>,
+    /// Held while a stream is made: whoever waits finds it made.
+    making: tokio::sync::Mutex<()>,
 }
 
 impl Streams {
@@ -103,6 +105,7 @@ impl Streams {
             bytes_max: settings.stream_bytes_max,
             servers_sync: settings.servers_sync,
             weakest: Mutex::new(None),
+            making: tokio::sync::Mutex::new(()),
         }
     }
 
@@ -269,6 +272,7 @@ impl Streams {
         stream: &str,
         subjects: &str,
     ) -> Result<Info, Refusal> {
+        let _alone = self.making.lock().await;
         match self.info(stream).await? {
             Some(info) => Ok(info),
             None if self.may_create => self.make(kind, stream, subjects).await,
