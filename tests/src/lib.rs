@@ -7,5 +7,6 @@ pub mod faulty;
 pub mod nats;
 pub mod openmetrics;
 pub mod otp;
+pub mod proxy;
 pub mod sim;
 pub mod store;
