@@ -1,5 +1,7 @@
 //! One list of promises, proved on every fabric.
 
+#![expect(clippy::unwrap_used, reason = "a fabric that cannot be made keeps no promise")]
+
 use std::sync::Arc;
 
 use orkestra_runtime::fabric::{

@@ -128,10 +128,13 @@ async fn of_many_writers_who_think_alike_one_wins(fabric: Arc<dyn Fabric>) {
         let winners: Vec<_> =
             (0..).zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()).map(|(n, _)| n).collect();
         let [winner]: [u64; 1] = winners.try_into().unwrap();
-        assert!(verdicts.iter().all(|verdict| matches!(
-            verdict,
-            Ok(Sequence(at)) | Err(AppendError::Conflict(Sequence(at))) if *at == end + 1
-        )));
+        let fits = |verdict: &Result<_, _>| {
+            matches!(
+                verdict,
+                Ok(Sequence(at)) | Err(AppendError::Conflict(Sequence(at))) if *at == end + 1
+            )
+        };
+        assert!(verdicts.iter().all(fits), "{verdicts:?}");
         let kept = logs.read(&log, Sequence(end + 1), 1_000).await.unwrap();
         assert_eq!(named(&kept), [(end + 1, format!("{end} by {winner}"))]);
     }

@@ -283,7 +283,7 @@ async fn an_asker_takes_the_first_of_several_answers(fabric: Arc<dyn Fabric>) {
         for part in ["one", "two", "three"] {
             reply.part(Headers::new(), body(part));
         }
-        reply.clone().answer(body("four"));
+        reply.answer(body("four"));
     };
     let (answered, ()) = futures::join!(ask, serve);
     assert_eq!(answered, Ok(body("one")));

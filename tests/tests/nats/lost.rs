@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use orkestra_runtime::{
     ErrorKind,
-    fabric::{AskError, Fabric as _, Sequence, Value},
+    fabric::{AskError, Fabric as _, Sequence, SetError, Value},
 };
 use orkestra_tests::nats::Servers;
 
@@ -118,10 +118,10 @@ async fn what_was_acknowledged_is_there_after_a_server_was_killed() {
     fabric.close().await;
 }
 
-/// Which server leads the journal.
-async fn leader(servers: &Servers) -> usize {
+/// Which server leads a stream.
+async fn leader(servers: &Servers, stream: &str) -> usize {
     let context = async_nats::jetstream::new(stranger(servers).await);
-    let info = context.get_stream(STREAM).await.unwrap().cached_info().clone();
+    let info = context.get_stream(stream).await.unwrap().cached_info().clone();
     let name = info.cluster.unwrap().leader.unwrap();
     name.strip_prefix("nats-").unwrap().parse::<usize>().unwrap() - 1
 }
@@ -145,7 +145,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_when_the_leader_of_a_journal_is
         while written.load(Ordering::Relaxed) < 100 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let leader = leader(&servers).await;
+        let leader = leader(&servers, STREAM).await;
         servers.kill(leader).await;
         // As many again, under another leader.
         goal.store(written.load(Ordering::Relaxed) + 100, Ordering::Relaxed);
@@ -164,5 +164,40 @@ async fn nothing_acknowledged_is_lost_or_doubled_when_the_leader_of_a_journal_is
     let seen: Vec<_> =
         seen.into_iter().map(|entry| entry.map(|e| (e.sequence.0, e.record)).unwrap()).collect();
     assert_eq!(seen, kept);
+    fabric.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn registers_and_their_watchers_outlive_the_leader_of_their_bucket() {
+    let mut servers = Servers::three().await;
+    let fabric = fabric(&servers).await;
+    let (registers, lease) = (fabric.registers(), key("lease"));
+    let first = registers.create(&lease, "n1".into()).await.unwrap();
+    let mut watched = registers.watch(&lease);
+    assert_eq!(next(&mut watched).await.unwrap().map(|value| value.revision), Some(first));
+    let killed = leader(&servers, "KV_ORK_STATE_main").await;
+    servers.kill(killed).await;
+    // While another is elected nothing is certain; then the same change is made once, by whoever
+    // knows the revision that is there.
+    let change = async {
+        let mut at = first;
+        loop {
+            match registers.compare_and_set(&lease, at, "n2".into()).await {
+                Ok(revision) => break revision,
+                Err(SetError::Conflict(Some(held))) if held.bytes == "n2" => break held.revision,
+                Err(SetError::Conflict(held)) => at = held.unwrap().revision,
+                Err(SetError::Unknown(_)) => {}
+                Err(full @ SetError::Full) => panic!("{full}"),
+            }
+        }
+    };
+    let second = within(change).await;
+    assert!(second > first);
+    let told = next(&mut watched).await.unwrap().unwrap();
+    assert_eq!((told.revision, told.bytes), (second, Bytes::from_static(b"n2")));
+    assert_eq!(within(registers.get(&lease)).await.unwrap().unwrap().revision, second);
+    // A late change by whoever saw only the first is refused.
+    let late = within(registers.compare_and_set(&lease, first, "late".into())).await;
+    assert!(matches!(late, Err(SetError::Conflict(Some(_)))), "{late:?}");
     fabric.close().await;
 }

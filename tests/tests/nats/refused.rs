@@ -4,7 +4,8 @@ use bytes::Bytes;
 use orkestra_runtime::{
     Error, ErrorKind,
     fabric::{
-        AppendError, AskError, Durability, Fabric as _, REGISTER_BYTES_MAX, Sequence, SetError,
+        AppendError, AskError, Durability, Fabric as _, REGISTER_BYTES_MAX, Revision, Sequence,
+        SetError,
         nats::{Nats, NatsAuth},
     },
 };
@@ -37,7 +38,7 @@ async fn a_full_stream_refuses_surely_and_takes_more_after_trimming() {
     let refused = fabric.blobs().put(Bytes::from(vec![1; 1024 * 1024])).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Full);
     let value = Bytes::from(vec![2; REGISTER_BYTES_MAX]);
-    let mut made = Ok(Default::default());
+    let mut made = Ok(Revision::default());
     for number in 0..6 {
         if made.is_ok() {
             made = fabric.registers().create(&key(&format!("k{number}")), value.clone()).await;
@@ -64,6 +65,35 @@ async fn what_the_server_does_not_take_is_refused_before_it_is_sent() {
     assert_eq!(fabric.blobs().get(&name).await.unwrap(), Some(large));
     let notices = fabric.features().notices.join("\n");
     assert!(notices.contains("messages of 65536 bytes at most"), "{notices}");
+    fabric.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_subscriber_is_told_what_he_lost_and_harms_nobody() {
+    let servers = Servers::one().await;
+    let fabric = fabric(&servers).await;
+    let messages = fabric.messages();
+    let mut slow = messages.subscribe(&pattern("flood"), None, 100).await.unwrap();
+    let mut quick = messages.subscribe(&pattern("flood"), None, 20_000).await.unwrap();
+    for number in 0..10_000_u32 {
+        messages.publish(&subject("flood"), number.to_string().into()).await.unwrap();
+    }
+    for number in 0..10_000_u32 {
+        assert_eq!(next(&mut quick).await.unwrap().body, number.to_string());
+    }
+    let (mut heard, mut last) = (0, None);
+    let told = loop {
+        match next(&mut slow).await {
+            Ok(message) => (heard, last) = (heard + 1, Some(message.body)),
+            Err(error) => break error,
+        }
+    };
+    // The oldest are kept, in order, and the number of the others is said.
+    assert_eq!((heard, last.unwrap()), (100, Bytes::from("99")));
+    assert_eq!(told.kind(), ErrorKind::Full);
+    assert!(told.to_string().starts_with("9900 messages were lost"), "{told}");
+    assert_eq!(fabric.counters().slow_subscriptions, 1);
+    assert_eq!(fabric.counters().reconnects, 0);
     fabric.close().await;
 }
 

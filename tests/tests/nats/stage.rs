@@ -11,7 +11,7 @@ use orkestra_runtime::fabric::{
 use orkestra_tests::nats::Servers;
 
 /// Longer than anything here takes, elections of servers included.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 
 pub(crate) fn settings(servers: &Servers) -> NatsSettings {
     let mut settings = NatsSettings::new(&servers.url());
@@ -85,7 +85,7 @@ pub(crate) async fn append_until(
                     end = found;
                 }
             }
-            Err(refused @ (AppendError::Full | AppendError::TooLarge)) => Err(refused).unwrap(),
+            Err(refused @ (AppendError::Full | AppendError::TooLarge)) => panic!("{refused}"),
         }
     }
     acknowledged

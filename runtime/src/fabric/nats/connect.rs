@@ -3,10 +3,7 @@
 
 use std::{
     fmt::Write as _,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -175,9 +172,8 @@ async fn options(
 
 /// What the client says of its connection.
 fn on_event(status: Arc<Status>, mux: Mux) -> impl Fn(&Event) + Send + Sync + 'static {
-    let first = AtomicBool::new(true);
     move |event| match event {
-        Event::Connected => status.connected(first.swap(false, Ordering::Relaxed)),
+        Event::Connected => status.connected(),
         Event::Disconnected | Event::Closed => {
             status.disconnected();
             // Their answers went with the connection; nobody need wait until his time is out.

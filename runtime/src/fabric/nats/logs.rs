@@ -52,7 +52,9 @@ impl NatsLogs {
         }
         let late = || AppendError::Unknown("no answer came in time".to_owned());
         let append = self.append_once_there(log, end, record);
-        tokio::time::timeout(self.streams.wire.within, append).await.unwrap_or_else(|_| Err(late()))
+        // Each answer has its own limit; this is for all of them, and for a log that must be made.
+        let limit = self.streams.wire.within * 2;
+        tokio::time::timeout(limit, append).await.unwrap_or_else(|_| Err(late()))
     }
 
     /// Appends; makes the log where there is none, and tries again while nobody answers for it,

@@ -64,7 +64,6 @@ pub struct NatsFeatures {
 
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    pub(super) reconnects: AtomicU64,
     pub(super) slow: AtomicU64,
     pub(super) junk: AtomicU64,
     pub(super) answers_lost: AtomicU64,
@@ -80,6 +79,7 @@ pub(super) fn count(counter: &AtomicU64) {
 pub(super) struct Status {
     clock: Arc<dyn Clock>,
     connection: watch::Sender<Connection>,
+    connects: AtomicU64,
     pub(super) counts: Counts,
     features: Mutex<NatsFeatures>,
 }
@@ -88,7 +88,13 @@ impl Status {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         let since = clock.now().wall;
         let connection = watch::channel(Connection::Disconnected { since }).0;
-        Self { clock, connection, counts: Counts::default(), features: Mutex::default() }
+        Self {
+            clock,
+            connection,
+            connects: AtomicU64::new(0),
+            counts: Counts::default(),
+            features: Mutex::default(),
+        }
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<Connection> {
@@ -99,13 +105,17 @@ impl Status {
         self.connection.borrow().is_connected()
     }
 
-    pub(super) fn connected(&self, first: bool) {
+    /// There is a connection; known already, it is not counted again.
+    pub(super) fn connected(&self) {
         let since = self.clock.now().wall;
-        if !first {
-            count(&self.counts.reconnects);
-        }
-        let reconnects = self.counts.reconnects.load(Ordering::Relaxed);
-        self.connection.send_replace(Connection::Connected { since, reconnects });
+        self.connection.send_if_modified(|connection| {
+            let is_news = !connection.is_connected();
+            if is_news {
+                let before = self.connects.fetch_add(1, Ordering::Relaxed);
+                *connection = Connection::Connected { since, reconnects: before };
+            }
+            is_news
+        });
     }
 
     pub(super) fn disconnected(&self) {
@@ -122,7 +132,7 @@ impl Status {
     pub(super) fn counters(&self) -> NatsCounters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         NatsCounters {
-            reconnects: read(&self.counts.reconnects),
+            reconnects: read(&self.connects).saturating_sub(1),
             slow_subscriptions: read(&self.counts.slow),
             junk: read(&self.counts.junk),
             answers_lost: read(&self.counts.answers_lost),

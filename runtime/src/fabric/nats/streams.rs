@@ -32,6 +32,9 @@ pub(super) const PAUSE: Duration = Duration::from_millis(50);
 /// The largest number of subjects that a server lists in one answer is 100,000.
 const SUBJECT_PAGES_MAX: usize = 100;
 
+/// How often a question without an answer is asked, each for half the time of an answer.
+const API_TRIES: u32 = 4;
+
 /// What is to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -93,6 +96,8 @@ pub(super) struct Streams {
     servers_sync: bool,
     /// What is promised by the weakest stream that was seen.
     weakest: Mutex<Option<Durability>>,
+    /// Held while a stream is made: whoever waits finds it made.
+    making: tokio::sync::Mutex<()>,
 }
 
 impl Streams {
@@ -114,6 +119,7 @@ impl Streams {
             bytes_max: settings.stream_bytes_max,
             servers_sync: settings.servers_sync,
             weakest: Mutex::new(None),
+            making: tokio::sync::Mutex::new(()),
         }
     }
 
@@ -123,15 +129,23 @@ impl Streams {
         weakest.unwrap_or(Durability::Memory)
     }
 
-    /// Asks the administration of the streams.
+    /// Asks the administration of the streams. Whoever leads it may die with a question in hand, so
+    /// one without an answer is asked again: nothing that is asked here is worse done twice.
     pub(super) async fn api<T: DeserializeOwned>(
         &self,
         what: &str,
         request: &serde_json::Value,
     ) -> Result<T, Refusal> {
-        let parcel = Parcel::new(format!("{}.{what}", self.api), request.to_string());
-        let answer = self.wire.ask(parcel, self.wire.within).await?;
-        faults::read(&answer.payload)
+        let request = request.to_string();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let parcel = Parcel::new(format!("{}.{what}", self.api), request.clone());
+            match self.wire.ask(parcel, self.wire.within / 2).await {
+                Err(AskError::NoAnswer) if tries < API_TRIES && !self.wire.is_over() => {}
+                answer => return faults::read(&answer?.payload),
+            }
+        }
     }
 
     /// What a stream's leader says of it; none when there is no such stream.
@@ -280,6 +294,7 @@ impl Streams {
         stream: &str,
         subjects: &str,
     ) -> Result<Info, Refusal> {
+        let _alone = self.making.lock().await;
         match self.info(stream).await? {
             Some(info) => Ok(info),
             None if self.may_create => self.make(kind, stream, subjects).await,

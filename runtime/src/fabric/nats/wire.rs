@@ -113,7 +113,7 @@ impl Wire {
         let is = self.client.connection_state() == State::Connected;
         let told = self.status.is_connected();
         match (is, told) {
-            (true, false) => self.status.connected(false),
+            (true, false) => self.status.connected(),
             (false, true) => self.status.disconnected(),
             (true, true) | (false, false) => {}
         }
