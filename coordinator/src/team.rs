@@ -40,6 +40,17 @@ pub struct Shared {
     pub beat_every: std::time::Duration,
 }
 
+impl Default for Shared {
+    /// As a node is configured by default.
+    fn default() -> Self {
+        Self {
+            pool: BlockingPool::with_lost_max(32, 8),
+            output_max: 1024 * 1024,
+            beat_every: std::time::Duration::from_secs(5),
+        }
+    }
+}
+
 /// The people of a team, as a scenario describes them: they have no worker, and nothing is assigned
 /// to them.
 pub fn people(configs: &[AgentConfig]) -> Vec<AgentProfile> {

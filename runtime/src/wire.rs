@@ -53,7 +53,7 @@ pub trait Wire: Serialize + DeserializeOwned + Send + 'static {
 }
 
 impl Wire for ToAgent {
-    const KIND: Kind = Kind::new("agent.to", 2);
+    const KIND: Kind = Kind::new("agent.to", 3);
 }
 
 /// Nothing: what a protocol answers that is only ever told.
@@ -62,7 +62,7 @@ impl Wire for () {
 }
 
 impl Wire for FromAgent {
-    const KIND: Kind = Kind::new("agent.from", 2);
+    const KIND: Kind = Kind::new("agent.from", 3);
 }
 
 impl Wire for ToDesk {
@@ -98,6 +98,8 @@ pub enum WireError {
         kind: &'static str,
         /// In which version.
         version: u16,
+        /// The only version that this program reads.
+        expected: u16,
     },
     /// Something stands after its end.
     Trailing {
@@ -117,10 +119,19 @@ impl fmt::Display for WireError {
             Self::UnknownKind { name, expected } => {
                 write!(f, "a frame says {name:?} where {expected:?} was expected")
             }
-            Self::UnknownVersion { kind, version } => write!(
-                f,
-                "a frame says {kind} in version {version}, which this program does not read: run the same version on all nodes"
-            ),
+            Self::UnknownVersion { kind, version, expected } => {
+                let (age, which) = if version < expected {
+                    ("older", "its sender")
+                } else {
+                    ("newer", "this node")
+                };
+                write!(
+                    f,
+                    "a frame says {kind} in version {version}, which is {age} than version \
+                     {expected} that this program reads: frames are not translated between \
+                     versions, so upgrade {which}"
+                )
+            }
             Self::Trailing { bytes } => write!(f, "{bytes} bytes stand after the end of a frame"),
             Self::Junk(why) => write!(f, "this is not a frame: {why}"),
         }
@@ -174,7 +185,8 @@ pub fn decode<W: Wire>(frame: &[u8]) -> Result<W, WireError> {
         return Err(WireError::UnknownKind { name, expected: W::KIND.name });
     }
     if version != W::KIND.version {
-        return Err(WireError::UnknownVersion { kind: W::KIND.name, version });
+        let Kind { name: kind, version: expected } = W::KIND;
+        return Err(WireError::UnknownVersion { kind, version, expected });
     }
     let body = frame.get(body..).unwrap_or_default();
     let (what, read) = bincode::serde::decode_from_slice(body, CONFIG).map_err(junk)?;

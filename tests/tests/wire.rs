@@ -82,6 +82,8 @@ fn to_agent() -> Vec<(&'static str, ToAgent)> {
         checks: switches(),
         sensitive_output: true,
     };
+    let (incarnation, number) = (Incarnation(7), 5_000_000_000);
+    let want = ToAgent::Want { incarnation, number, count: 300, held: 2, heard: 41 };
     let hidden = Payload::Sensitive { name: BlobName::of(b"y"), bytes: 9 };
     let hidden = Assignment { input: hidden, sensitive_output: false, ..assignment.clone() };
     vec![
@@ -89,6 +91,7 @@ fn to_agent() -> Vec<(&'static str, ToAgent)> {
         ("cancel", ToAgent::Cancel { task, attempt, reason: "why".into() }),
         ("acknowledged", ToAgent::Acknowledged(vec![(task, attempt)])),
         ("who_is_there", ToAgent::WhoIsThere),
+        ("want", want),
     ]
 }
 
@@ -118,6 +121,14 @@ fn from_agent() -> Vec<(&'static str, FromAgent)> {
     ];
     let mut reports = vec![report(Outcome::Completed(Payload::null())), report(Outcome::Cancelled)];
     reports.extend(kinds.map(|kind| report(Outcome::Failed(Failure::new(kind, "m").for_good()))));
+    let granted = FromAgent::Granted {
+        agent: agent(),
+        incarnation,
+        number: 42,
+        asked: 5_000_000_000,
+        credits: 300,
+        for_ms: 3_750,
+    };
     let away = Availability::Unavailable { reason: "no".into() };
     let blob = BlobName::of(b"abc");
     let artifact = Artifact { name: "notes".into(), blob, bytes: 3 };
@@ -140,6 +151,7 @@ fn from_agent() -> Vec<(&'static str, FromAgent)> {
         ("leaving", FromAgent::Leaving { agent: agent(), incarnation }),
         ("kept", FromAgent::Kept { agent: agent(), task, attempt, artifact }),
         ("understood", FromAgent::Understood { agent: agent(), incarnation, understanding }),
+        ("granted", granted),
     ]
 }
 
@@ -221,7 +233,37 @@ fn a_frame_of_another_kind_or_version_is_refused_by_name() {
     // The version stands after the length of the name and the name.
     newer[8 + "agent.to".len()] = 9;
     let refused = wire::decode::<ToAgent>(&newer);
-    assert_eq!(refused, Err(WireError::UnknownVersion { kind: "agent.to", version: 9 }));
+    let unknown = |version| WireError::UnknownVersion { kind: "agent.to", version, expected: 3 };
+    assert_eq!(refused, Err(unknown(9)));
+    let told = unknown(9).to_string();
+    assert!(told.contains("newer than version 3") && told.contains("upgrade this node"), "{told}");
+}
+
+/// The frames of an earlier version, as they were kept.
+fn earlier(name: &str) -> Vec<Vec<u8>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("kept").join(name);
+    let kept = std::fs::read_to_string(path).unwrap();
+    kept.lines().map(|line| bytes(line.split_once(' ').unwrap().1)).collect()
+}
+
+#[test]
+fn a_frame_of_the_version_before_is_refused_and_it_is_said_who_must_be_upgraded() {
+    let to = earlier("agent.to.v2.txt")
+        .iter()
+        .map(|frame| wire::decode::<ToAgent>(frame).map(drop))
+        .collect::<Vec<_>>();
+    let from = earlier("agent.from.v2.txt");
+    let from = from.iter().map(|frame| wire::decode::<FromAgent>(frame).map(drop));
+    let refused: Vec<_> = to.into_iter().chain(from).map(Result::unwrap_err).collect();
+    assert_eq!(refused.len(), 13);
+    for error in refused {
+        let told = error.to_string();
+        assert!(matches!(error, WireError::UnknownVersion { version: 2, .. }), "{told}");
+        assert!(
+            told.contains("older than version 3") && told.contains("upgrade its sender"),
+            "{told}"
+        );
+    }
 }
 
 #[test]

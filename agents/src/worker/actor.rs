@@ -217,6 +217,8 @@ impl Hands for WorkerHands {
             }
             WorkerMail::ToAgent(ToAgent::Acknowledged(keys)) => Event::Acknowledged(keys),
             WorkerMail::ToAgent(ToAgent::WhoIsThere) => Event::AskedWhoIsThere,
+            // Credit is granted by the node before it gets here; alone with one shard nobody asks.
+            WorkerMail::ToAgent(ToAgent::Want { .. }) => return None,
             WorkerMail::Drain { within } => Event::DrainAsked(within),
             WorkerMail::Own(OwnMail(Own::Started)) => Event::Started,
             WorkerMail::Own(OwnMail(Own::Ready)) => Event::Ready,

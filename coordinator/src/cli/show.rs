@@ -162,6 +162,10 @@ fn told(blocker: &Blocker) -> String {
         Blocker::AgentBusy { agent, outstanding, capacity } => {
             format!("{agent} is busy with {outstanding} of {capacity}")
         }
+        Blocker::NoCredit { agent, outstanding, credits, capacity } => format!(
+            "it waits for credit of agent {agent}: its capacity is used by other shards; {outstanding} \
+             of {credits} that are this shard's are at work, of {capacity} in all"
+        ),
         Blocker::RunConcurrency { limit } => {
             format!("its run has {limit} attempts at work, as many as it may")
         }

@@ -39,7 +39,7 @@ pub const OTHER: &str = "other";
 const PRIORITIES: [&str; 4] = ["low", "medium", "high", "critical"];
 
 /// Reasons that are shown even when nothing waits for them.
-const REASONS: [&str; 12] = [
+const REASONS: [&str; 13] = [
     "run_not_sealed",
     "dependency",
     "retry",
@@ -48,6 +48,7 @@ const REASONS: [&str; 12] = [
     "agent_drained",
     "breaker_open",
     "agent_busy",
+    "no_credit",
     "run_concurrency",
     "paused",
     "people",

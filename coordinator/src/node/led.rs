@@ -100,6 +100,7 @@ pub(crate) async fn led(
         },
         hears,
     );
+    let runner = runner.led_by(seat.clone());
     let way = Shard::of_cluster(Some(handle.clone()), there);
     let tasks = Tasks::new(way.clone(), followers, blobs);
     let served = (handle.clone(), tasks.clone());

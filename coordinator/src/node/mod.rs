@@ -26,12 +26,18 @@
 //!    └─ agents        one_for_one with backoff, one child per agent
 //! ```
 
+pub mod credits;
 mod desk;
 mod ear;
+mod host;
+mod hosting;
 mod led;
 mod placing;
 mod spec;
 mod tree;
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,
@@ -42,7 +48,7 @@ use std::{
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{Fabric, SetError},
-    id::{Incarnation, NodeId, ShardId},
+    id::{AgentId, Incarnation, NodeId, ShardId},
     leadership::{Held, Seat, placement::shard_of},
     names,
     presence::{Effect as News, Members, Presence, PresenceParts, presence},
@@ -51,16 +57,20 @@ use orkestra_runtime::{
 };
 use tokio::sync::watch;
 
+pub use host::Host;
 pub use spec::{NodeSpec, SHARDS, SHARDS_MAX};
 
 use crate::{
     client::Tasks,
     context::Contexts,
     reach::{Shard, There},
+    scenario::AgentConfig,
     system::{Common, Workers, leftovers_swept, member_child, next_life},
 };
 use desk::{Desk, DeskParts};
 use ear::Ears;
+use host::HostParts;
+use hosting::{Hosting, Offers};
 use led::LedParts;
 
 /// How long a part has to end in order, beyond the draining of agents.
@@ -102,6 +112,8 @@ pub struct Node {
     tree: SupervisorHandle,
     shards: Arc<Vec<Reached>>,
     presence: Presence,
+    host: Host,
+    offers: Offers,
     draining: Arc<watch::Sender<bool>>,
     log: SupervisionLog,
     refused: Arc<AtomicU64>,
@@ -161,26 +173,39 @@ impl Node {
         }
         let shards = Arc::new(shards);
         let placing = placing_of(&spec, &shards, (&presence, draining.subscribe()));
-        let beat =
-            Beating { says, running, draining: draining.subscribe(), shards: Arc::clone(&shards) };
+        let (told, agents_of) = watch::channel(None);
+        let own = spec.members.iter().map(|member| member.profile.capacity);
+        let capacity = watch::Sender::new(own.fold(0, u32::saturating_add));
+        let beat = Beating {
+            says,
+            running,
+            capacity: capacity.subscribe(),
+            draining: draining.subscribe(),
+            shards: Arc::clone(&shards),
+        };
+        let host = host_of(&spec, (&desk, &workers), agents_of, capacity);
+        let hosting = hosting_of(&spec, &host, (&presence, &desk));
         let parts = tree::Parts {
             presence: tree::once("presence", watchman.run(), &spec.clock),
             beat: tree::once("beat", beat.run(), &spec.clock),
             shards: led,
             placing: tree::again("placing", move || Arc::clone(&placing).run(), &spec.clock),
             desk: tree::again("desk", move || Arc::clone(&desk_runner).run(), &spec.clock),
+            hosting: tree::again("hosting", move || Arc::clone(&hosting).run(), &spec.clock),
             doors: Vec::new(),
             agents: agents(&spec, boot, (&desk, &workers)),
         };
         let env = Env { clock: Arc::clone(&spec.clock), seed: spec.seed, log: spec.log.clone() };
-        let tree = Supervisor::start(&tree::node(parts, &spec), env).await?;
+        let tree = Supervisor::start(&tree::node(parts, &spec, Arc::new(told)), env).await?;
         Ok(Self {
-            fabric: spec.owns_fabric.then_some(spec.fabric),
+            fabric: spec.owns_fabric.then(|| Arc::clone(&spec.fabric)),
             name: spec.name,
             boot,
             tree,
             shards,
             presence,
+            host,
+            offers: Offers::of(spec.fabric.as_ref()),
             draining,
             log: spec.log,
             refused,
@@ -223,6 +248,22 @@ impl Node {
     /// Who is there.
     pub fn members(&self) -> Arc<Members> {
         self.presence.members().borrow().clone()
+    }
+
+    /// Hosts agents on this node while it runs.
+    pub const fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Has the cluster host these agents from now on, each on one of the nodes that may. One that is
+    /// hosted already with another configuration is refused, unless it is to be replaced.
+    pub async fn offer(&self, agents: &[AgentConfig], replace: bool) -> Result<()> {
+        self.offers.offer(agents, replace).await
+    }
+
+    /// Has the cluster host an agent no more; says whether it did.
+    pub async fn withdraw(&self, agent: &AgentId) -> Result<bool> {
+        self.offers.withdraw(agent).await
     }
 
     /// The supervision tree.
@@ -380,10 +421,45 @@ fn agents(
     members.map(|member| member_child(member.clone(), &common)).collect()
 }
 
+fn host_of(
+    spec: &NodeSpec,
+    (desk, workers): (&Desk, &Workers),
+    agents: watch::Receiver<Option<SupervisorHandle>>,
+    capacity: watch::Sender<u32>,
+) -> Host {
+    let desk = desk.clone();
+    Host::new(HostParts {
+        agents,
+        registers: spec.fabric.registers(),
+        blobs: spec.fabric.blobs(),
+        sink: Arc::new(move |word| desk.worker_said(word)),
+        workers: Arc::clone(workers),
+        folder: spec.folder.clone(),
+        clock: Arc::clone(&spec.clock),
+        drain_within: spec.drain_within,
+        capacity,
+    })
+}
+
+fn hosting_of(spec: &NodeSpec, host: &Host, (presence, desk): (&Presence, &Desk)) -> Arc<Hosting> {
+    Arc::new(Hosting {
+        node: spec.name.clone(),
+        hosts: spec.roles.hosts,
+        offers: Offers::of(spec.fabric.as_ref()),
+        registers: spec.fabric.registers(),
+        presence: presence.clone(),
+        host: host.clone(),
+        team: spec.team.clone(),
+        desk: desk.clone(),
+        clock: Arc::clone(&spec.clock),
+    })
+}
+
 /// Keeps what this node says of itself true.
 struct Beating {
     says: watch::Sender<NodeBeat>,
     running: watch::Receiver<u32>,
+    capacity: watch::Receiver<u32>,
     draining: watch::Receiver<bool>,
     shards: Arc<Vec<Reached>>,
 }
@@ -393,10 +469,12 @@ impl Beating {
         loop {
             let led = self.shards.iter().filter(|shard| shard.is_led_here()).count();
             let running = *self.running.borrow_and_update();
+            let capacity = *self.capacity.borrow_and_update();
             let is_draining = *self.draining.borrow_and_update();
             self.says.send_modify(|beat| {
                 beat.led = u16::try_from(led).unwrap_or(u16::MAX);
                 beat.running = running;
+                beat.capacity = capacity;
                 beat.staying = if is_draining { Staying::Draining } else { Staying::Stays };
             });
             tokio::select! {

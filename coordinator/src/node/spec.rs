@@ -8,7 +8,7 @@ use orkestra_runtime::{
     id::NodeId,
     leadership::LeaseSettings,
     presence::PresenceSettings,
-    protocol::node::Roles,
+    protocol::node::{Hosts, Roles},
     supervise::SupervisionLog,
     time::{Clock, SystemClock},
 };
@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use crate::{
     shard::{actor::Settings as ShardPace, machine::ShardSettings},
     system::Member,
+    team,
     tree::Tolerance,
 };
 
@@ -42,6 +43,8 @@ pub struct NodeSpec {
     pub connected: watch::Receiver<bool>,
     /// The folder below which attempts get theirs, and where the supervision log is.
     pub folder: PathBuf,
+    /// How agents of others are treated that this node hosts.
+    pub team: team::Shared,
     /// The agents of its own configuration.
     pub members: Vec<Member>,
     /// How sub-machines behave.
@@ -75,12 +78,13 @@ impl NodeSpec {
         let (_, connected) = watch::channel(true);
         Ok(Self {
             name,
-            roles: Roles { coordinator: true, agents: true },
+            roles: Roles { coordinator: true, agents: true, hosts: Hosts::Functions },
             shards: SHARDS,
             fabric,
             owns_fabric: false,
             connected,
             folder,
+            team: team::Shared::default(),
             members: Vec::new(),
             settings: ShardSettings::default(),
             pace: ShardPace::default(),

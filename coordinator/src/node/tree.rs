@@ -5,10 +5,10 @@ use std::{future::Future, sync::Arc};
 use futures::future::BoxFuture;
 use orkestra_runtime::{
     Result, duty,
-    supervise::{ChildSpec, Started, Starting, Strategy, SupervisorSpec},
+    supervise::{ChildSpec, Started, Starting, Strategy, SupervisorHandle, SupervisorSpec},
     time::Clock,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use super::NodeSpec;
 
@@ -27,13 +27,18 @@ pub(crate) struct Parts {
     pub(crate) shards: Vec<ShardChildren>,
     pub(crate) placing: ChildSpec,
     pub(crate) desk: ChildSpec,
+    pub(crate) hosting: ChildSpec,
     pub(crate) doors: Vec<ChildSpec>,
     pub(crate) agents: Vec<ChildSpec>,
 }
 
 /// The tree of a node.
-pub(crate) fn node(parts: Parts, spec: &NodeSpec) -> SupervisorSpec {
-    let Parts { presence, beat, shards, placing, desk, doors, agents } = parts;
+pub(crate) fn node(
+    parts: Parts,
+    spec: &NodeSpec,
+    told: Arc<watch::Sender<Option<SupervisorHandle>>>,
+) -> SupervisorSpec {
+    let Parts { presence, beat, shards, placing, desk, hosting, doors, agents } = parts;
     let tolerance = spec.tolerance;
     let supervisor =
         |name: &str| SupervisorSpec::new(name).intensity(tolerance.restarts, tolerance.period);
@@ -43,6 +48,7 @@ pub(crate) fn node(parts: Parts, spec: &NodeSpec) -> SupervisorSpec {
     });
     let doors = doors.into_iter().fold(supervisor("doors"), SupervisorSpec::child);
     let agents = agents.into_iter().fold(supervisor("agents"), SupervisorSpec::child);
+    let agents = agents.told_to(told);
     let mut house = supervisor("house").child(presence).child(beat).supervisor(shards);
     if spec.roles.coordinator {
         house = house.child(placing);
@@ -50,7 +56,10 @@ pub(crate) fn node(parts: Parts, spec: &NodeSpec) -> SupervisorSpec {
     if spec.roles.agents {
         house = house.child(desk);
     }
-    let house = house.supervisor(doors).supervisor(agents);
+    let mut house = house.supervisor(doors).supervisor(agents);
+    if spec.roles.agents {
+        house = house.child(hosting);
+    }
     // The connection is kept by the fabric itself; its place in the tree is kept for what can end.
     let fabric = again("fabric", std::future::pending, &spec.clock);
     supervisor("node").strategy(Strategy::RestForOne).child(fabric).supervisor(house)

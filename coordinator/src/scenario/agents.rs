@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use orkestra_runtime::id::{AgentId, Capability};
+use serde::{Deserialize, Serialize};
 
 use super::words::{
     AgentWritten, BackoffWritten, KindWritten, Protocol, RestartOn, RestartPolicy, RestartWritten,
@@ -11,7 +12,7 @@ use super::words::{
 use crate::written::{Findings, Path, did_you_mean, parse_bytes, parse_duration};
 
 /// An agent that a run needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentConfig {
     /// Its name.
     pub id: AgentId,
@@ -34,7 +35,7 @@ pub struct AgentConfig {
 }
 
 /// How an agent works.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AgentKind {
     /// By a built-in function of this name.
     Function(String),
@@ -45,7 +46,7 @@ pub enum AgentKind {
 }
 
 /// A program that works as an agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandConfig {
     /// The program and its arguments; never empty once prepared.
     pub argv: Vec<String>,
@@ -76,7 +77,7 @@ pub struct CommandConfig {
 }
 
 /// Where a secret is found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SecretSource {
     /// In this environment variable.
     Env(String),
@@ -85,7 +86,7 @@ pub enum SecretSource {
 }
 
 /// How a worker is supervised.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestartConfig {
     /// After which ends it is started again.
     pub policy: RestartPolicy,

@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc};
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::{BlobName, Sequence},
+    fabric::{BlobName, Entry, Sequence},
     id::Epoch,
     journal::{Journal, Position, Snapshot},
     time::Wall,
@@ -65,6 +65,23 @@ impl<M: Mind> Fold<M> {
             }
             read => read,
         }
+    }
+
+    /// Folds one record that was appended; one that it has folded already is passed over.
+    ///
+    /// An error means that the record does not follow; what was folded before it stands.
+    pub fn take(&mut self, entry: &Entry) -> Result<()> {
+        let Self { journal, mind, position, .. } = self;
+        if entry.sequence <= position.sequence() {
+            return Ok(());
+        }
+        let mut apply = |number, at, event: &M::Event| mind.apply(number, at, event);
+        position.fold(journal.shard(), entry, &mut apply)
+    }
+
+    /// The journal that it follows.
+    pub const fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// Begins a reign, see [`Journal::promote`]; on success it stands at the end of the journal.

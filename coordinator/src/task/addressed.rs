@@ -32,6 +32,7 @@ impl TaskCommand {
             | Self::Confirm(_)
             | Self::Examine(_)
             | Self::Schedule
+            | Self::Want
             | Self::Sweep => None,
         }
     }

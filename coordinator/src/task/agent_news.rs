@@ -13,6 +13,7 @@ use orkestra_runtime::{
 
 use crate::task::{
     command::{Decision, Round, TaskCommand},
+    credits::Granted,
     event::{CancelReason, TaskEvent},
     live::{Lease, Loss},
     machine::TaskMachine,
@@ -27,11 +28,12 @@ impl TaskMachine {
         match news {
             FromAgent::Joined { profile, incarnation } => {
                 let Some(no) = self.durable.roster.no(&profile.id) else { return };
-                let known = self.live.joined.get(&no);
-                if known.is_none_or(|known| known < incarnation) {
+                let known = self.live.joined.get(&no).copied();
+                if known.is_none_or(|known| known < *incarnation) {
                     self.live.leaving.remove(&no);
+                    self.drop_credit(no);
                 }
-                if known.is_none_or(|known| known <= incarnation) {
+                if known.is_none_or(|known| known <= *incarnation) {
                     self.live.joined.insert(no, *incarnation);
                     self.live.settled = false;
                     let old =
@@ -59,6 +61,7 @@ impl TaskMachine {
                 let Some(no) = self.current(agent, *incarnation) else { return };
                 self.live.joined.remove(&no);
                 self.live.leaving.remove(&no);
+                self.drop_credit(no);
                 let of_it = |_, lease: &Lease| lease.incarnation == Some(*incarnation);
                 self.lose(now, no, of_it, Loss::HandedBack);
             }
@@ -66,6 +69,12 @@ impl TaskMachine {
                 if let Some(no) = self.current(agent, *incarnation) {
                     self.live.leaving.insert(no);
                 }
+            }
+            FromAgent::Granted { agent, incarnation, number, asked, credits, for_ms } => {
+                let (incarnation, number, asked) = (*incarnation, *number, *asked);
+                let (credits, for_ms) = (*credits, *for_ms);
+                let granted = Granted { agent, incarnation, number, asked, credits, for_ms };
+                self.hear_granted(now, &granted);
             }
             // What an agent understands is for the context.
             FromAgent::Ended { .. } | FromAgent::Kept { .. } | FromAgent::Understood { .. } => {}
@@ -101,7 +110,7 @@ impl TaskMachine {
     }
 
     /// The number of an agent whose worker is in this life.
-    fn current(&self, agent: &AgentId, incarnation: Incarnation) -> Option<AgentNo> {
+    pub(super) fn current(&self, agent: &AgentId, incarnation: Incarnation) -> Option<AgentNo> {
         let no = self.durable.roster.no(agent)?;
         (self.live.joined.get(&no) == Some(&incarnation)).then_some(no)
     }
@@ -137,6 +146,7 @@ impl TaskMachine {
                 return;
             }
             FromAgent::Beat { .. } | FromAgent::Left { .. } => {}
+            FromAgent::Granted { .. } => return self.decide_granted(round.out),
             FromAgent::Leaving { .. }
             | FromAgent::Progressed { .. }
             | FromAgent::Understood { .. } => return,

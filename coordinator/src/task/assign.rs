@@ -8,7 +8,7 @@ use std::{
 use orkestra_runtime::{
     id::{Attempt, TaskNo},
     protocol::agent::{Assignment, Availability, ToAgent},
-    time::Wall,
+    time::Now,
 };
 
 use crate::task::{
@@ -56,10 +56,17 @@ impl TaskMachine {
         !(self.live.settled || self.has_nothing_ready() || self.live.joined.is_empty())
     }
 
-    pub(super) fn decide_schedule(&self, now: Wall, out: &mut Decision) {
+    pub(super) fn decide_schedule(&self, now: Now, out: &mut Decision) {
         if self.has_nothing_ready() {
             return;
         }
+        self.give_out(now, out);
+        if self.settings.needs_credit {
+            out.then.push(TaskCommand::Want);
+        }
+    }
+
+    fn give_out(&self, now: Now, out: &mut Decision) {
         let mut candidates = self.candidates(now);
         if candidates.is_empty() {
             return;
@@ -107,7 +114,7 @@ impl TaskMachine {
     }
 
     /// Agents that are there, can work and have room.
-    fn candidates(&self, now: Wall) -> Vec<Candidate<'_>> {
+    fn candidates(&self, now: Now) -> Vec<Candidate<'_>> {
         let joined = self.live.joined.keys().filter(|no| !self.live.leaving.contains(no));
         let records = joined.filter_map(|no| Some((*no, self.durable.roster.get(*no)?)));
         records
@@ -117,7 +124,10 @@ impl TaskMachine {
                 no,
                 record,
                 outstanding: record.outstanding,
-                capacity: record.breaker.room(record.profile.capacity, now),
+                capacity: record
+                    .breaker
+                    .room(record.profile.capacity, now.wall)
+                    .min(self.credit_of(no, now.moment)),
             })
             .filter(Candidate::has_room)
             .collect()

@@ -187,6 +187,9 @@ pub enum TaskCommand {
     /// Internal: checks a task that this step has given out, and tells its agent.
     #[serde(skip)]
     Examine(TaskNo),
+    /// Internal: asks agents for credit, at a pace.
+    #[serde(skip)]
+    Want,
     /// Internal: gives ready tasks to free agents, at a pace.
     #[serde(skip)]
     Schedule,

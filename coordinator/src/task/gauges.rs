@@ -67,6 +67,8 @@ enum Able {
     Drained,
     Broken,
     Busy,
+    /// It has room, and none of it is this shard's.
+    Lent,
     Free,
 }
 
@@ -125,6 +127,8 @@ impl TaskMachine {
             Able::Broken
         } else if record.outstanding >= record.breaker.room(record.profile.capacity, now.wall) {
             Able::Busy
+        } else if record.outstanding >= self.credit_of(no, now.moment) {
+            Able::Lent
         } else {
             Able::Free
         }
@@ -152,6 +156,7 @@ impl<'a> Looks<'a> {
             Some(Able::Drained) => "agent_drained",
             Some(Able::Broken) => "breaker_open",
             Some(Able::Busy) => "agent_busy",
+            Some(Able::Lent) => "no_credit",
             Some(Able::Free) if self.machine.room_of(class.run) == 0 => "run_concurrency",
             Some(Able::Free) => "queue",
         }

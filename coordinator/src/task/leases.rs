@@ -33,6 +33,7 @@ impl TaskMachine {
     /// Rebuilds what is volatile with fresh terms.
     pub fn promote(&mut self, now: Now) {
         self.live = Live::default();
+        self.live.began = now.moment;
         self.live.assign_swept = now.moment;
         self.live.recovery_swept = now.moment;
         let until = now.moment + self.settings.lease;
@@ -71,9 +72,14 @@ impl TaskMachine {
                     lost: None,
                 };
                 self.live.leases.insert(*task, lease);
+                self.use_credit(agent);
                 self.set_sweep(now);
             }
-            TaskEvent::AttemptFailed { task, then, .. } => {
+            TaskEvent::AttemptFailed { task, failure, then, .. } => {
+                let lease = self.live.leases.get(task).map(|lease| lease.agent);
+                if let Some(agent) = lease.filter(|_| failure.kind == FailureKind::HandedBack) {
+                    self.doubt_credit(agent);
+                }
                 self.drop_lease(*task);
                 if let Then::Retry { due } = then
                     && *due <= self.live.ripe_until

@@ -11,7 +11,7 @@ use orkestra_runtime::{
     time::{Moment, Wall},
 };
 
-use crate::task::{queue::Queues, roster::AgentNo, state::RunNo};
+use crate::task::{credits::Credit, queue::Queues, roster::AgentNo, state::RunNo};
 
 /// A term for one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,12 @@ pub(super) struct Live {
     pub(super) joined: BTreeMap<AgentNo, Incarnation>,
     /// Which of them are about to go, and are given nothing more.
     pub(super) leaving: BTreeSet<AgentNo>,
+    /// What may be given to each agent; nothing where its capacity is not shared.
+    pub(super) credits: BTreeMap<AgentNo, Credit>,
+    /// When credits are looked at next: coarse, so that using them costs nothing.
+    pub(super) credit_look: Option<Moment>,
+    /// When this leader began: what answers an earlier wish was not for it.
+    pub(super) began: Moment,
     pub(super) leases: BTreeMap<TaskNo, Lease>,
     pub(super) progress: BTreeMap<TaskNo, Progress>,
     /// When the leases are looked through next: coarse, so that a renewal costs nothing.

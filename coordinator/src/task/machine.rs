@@ -96,7 +96,8 @@ impl TaskMachine {
             TaskCommand::Guard(agent) => self.decide_guard(*agent, round),
             TaskCommand::Confirm(submitted) => self.confirm(submitted, out),
             TaskCommand::Examine(task) => self.decide_examine(*task, round),
-            TaskCommand::Schedule => self.decide_schedule(round.now.wall, out),
+            TaskCommand::Want => self.decide_wants(out),
+            TaskCommand::Schedule => self.decide_schedule(round.now, out),
             TaskCommand::Sweep => self.decide_sweep(round),
         }
     }
@@ -128,6 +129,7 @@ impl TaskMachine {
                 self.live.settled = true;
                 self.live.given = 0;
             }
+            TaskCommand::Want => self.plan_wants(now),
             TaskCommand::Sweep => self.plan_sweep(now),
             TaskCommand::Confirm(_)
             | TaskCommand::Examine(_)
@@ -158,7 +160,7 @@ impl TaskMachine {
         let more = [self.next_forgetting(), self.next_ask(), self.next_trial()];
         let due = walls.chain(more.into_iter().flatten()).min();
         let due = due.map(|wall| now.moment + wall.since(now.wall));
-        [due, self.live.sweep, self.next_net()].into_iter().flatten().min()
+        [due, self.live.sweep, self.live.credit_look, self.next_net()].into_iter().flatten().min()
     }
 
     /// The internal command that does what is due.
@@ -175,7 +177,11 @@ impl TaskMachine {
             || self.next_ask().is_some_and(|at| at <= now.wall)
             || self.next_trial().is_some_and(|at| at <= now.wall)
             || self.next_net().is_some_and(|at| at <= now.moment);
-        any.then_some(TaskCommand::Sweep)
+        if any {
+            return Some(TaskCommand::Sweep);
+        }
+        let must_look = self.live.credit_look.is_some_and(|at| at <= now.moment);
+        must_look.then_some(TaskCommand::Want)
     }
 
     /// Answers a question.

@@ -25,6 +25,7 @@ mod breaker;
 mod checks;
 mod command;
 mod consistency;
+mod credits;
 mod decision;
 mod endings;
 mod event;

@@ -32,6 +32,11 @@ pub struct TaskSettings {
     pub retain_tasks: u32,
     /// How long ended runs, and ended tasks of streams, are kept in memory at most.
     pub retain_for: Duration,
+    /// Whether an agent's capacity is shared with other shards, so that it must be asked for before
+    /// anything is given to it. False: all of it is this shard's.
+    pub needs_credit: bool,
+    /// How long what an agent granted counts at most; also the pace of asking for it.
+    pub credit_term: Duration,
     /// Which checks are made otherwise than by default, unless a task says so itself.
     pub checks: Switches,
 }
@@ -51,6 +56,8 @@ impl Default for TaskSettings {
             retain_runs: 100,
             retain_tasks: 10_000,
             retain_for: Duration::from_hours(7 * 24),
+            needs_credit: false,
+            credit_term: Duration::from_secs(5),
             checks: Switches::default(),
         }
     }

@@ -89,6 +89,17 @@ pub enum Blocker {
         /// What it can hold.
         capacity: u32,
     },
+    /// An agent that may work on it has room, and none of it is for this shard: others use it.
+    NoCredit {
+        /// Who.
+        agent: AgentId,
+        /// What it holds of this shard.
+        outstanding: u32,
+        /// What it may hold of this shard.
+        credits: u32,
+        /// What it can hold in all.
+        capacity: u32,
+    },
     /// Its run has as many attempts outstanding as it may.
     RunConcurrency {
         /// How many that is.

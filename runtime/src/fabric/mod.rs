@@ -14,6 +14,7 @@ mod blob;
 pub mod embedded;
 mod header;
 mod keeper;
+mod limited;
 mod log;
 mod message;
 pub mod nats;
@@ -28,6 +29,7 @@ use futures::future::BoxFuture;
 pub use blob::{BlobName, Blobs};
 pub use header::{HEADERS_BYTES_MAX, HEADERS_MAX, Headers};
 pub use keeper::{Keeper, Shrunk, Sizes, Swept};
+pub use limited::{limited_blobs, limited_logs, limited_registers};
 pub use log::{AppendError, Entry, Follow, LogName, Logs, Sequence};
 pub use message::{AskError, Message, Messages, Pattern, Reply, Subject, Subscription};
 pub use register::{

@@ -18,7 +18,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -29,7 +29,10 @@ pub use snapshot::{Snapshot, SnapshotMark, SnapshotPart};
 
 use crate::{
     error::Result,
-    fabric::{AppendError, Blobs, Fabric, Key, LogName, Logs, Registers, Sequence},
+    fabric::{
+        AppendError, Blobs, Fabric, Follow, Key, LogName, Logs, Registers, Sequence, limited_blobs,
+        limited_logs, limited_registers,
+    },
     id::ShardId,
 };
 
@@ -69,6 +72,18 @@ impl Journal {
         })
     }
 
+    /// The same journal, where each call that it makes comes to an end: what takes longer than
+    /// `limit` is answered as not known. Blobs, which are large, may take ten times as long.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        Self {
+            logs: limited_logs(self.logs, limit),
+            registers: limited_registers(self.registers, limit),
+            blobs: limited_blobs(self.blobs, limit * 10),
+            ..self
+        }
+    }
+
     /// Whose journal it is.
     pub const fn shard(&self) -> ShardId {
         self.shard
@@ -92,6 +107,11 @@ impl Journal {
             Some(entry) => Ok(entry.sequence),
             None => Ok(Sequence(self.end().await?.0 + 1)),
         }
+    }
+
+    /// The records of its log from `from` on, and new ones as they are appended.
+    pub fn follow(&self, from: Sequence) -> Follow {
+        self.logs.follow(&self.log, from)
     }
 
     /// Appends one record if the journal still ends at `end`. Dropping the future undoes nothing.

@@ -63,7 +63,7 @@ enum Word {
     Wish(Wish),
     HandOver(Option<NodeId>),
     Reign(Epoch),
-    Closed,
+    Closed(Revision),
     Leave,
 }
 
@@ -103,10 +103,10 @@ impl Seat {
         self.say(Word::Reign(epoch)).await;
     }
 
-    /// The reign is closed: everything is durable and nobody is answered any more, so the register
-    /// may be given back.
-    pub async fn closed(&self) {
-        self.say(Word::Closed).await;
+    /// The reign under this tenure is closed: everything is durable and nobody is answered any more,
+    /// so the register may be given back.
+    pub async fn closed(&self, tenure: Revision) {
+        self.say(Word::Closed(tenure)).await;
     }
 
     /// Leads never again, whatever the placement wants; gives back what is held, and waits for that
@@ -260,7 +260,12 @@ impl Steward {
                 self.step(Some(Event::HandOver { heir }));
             }
             Word::Reign(epoch) => self.step(Some(Event::Reign(epoch))),
-            Word::Closed => self.closed(),
+            Word::Closed(tenure) => {
+                // A word on a tenure that is over says nothing of the next.
+                if self.leads.is_some_and(|(_, now, _)| now == tenure) {
+                    self.closed();
+                }
+            }
             Word::Leave => {
                 self.has_left = true;
                 self.wants(self.wish.clone());

@@ -339,7 +339,10 @@ impl LeaseMachine {
         let LeaseSettings { stagger, heir_wait, .. } = self.settings;
         let staggered = stagger.saturating_mul(rank);
         let wait = match &known.standing {
-            Standing::Vacant { heir: Some(heir) } if *heir == self.node => Duration::ZERO,
+            // Whoever is named does not stand back: nobody else is to take it.
+            Standing::Vacant { heir: Some(heir) } if *heir == self.node => {
+                return Some(known.since.max(self.not_before));
+            }
             Standing::Vacant { heir: Some(_) } => heir_wait + stagger + staggered,
             Standing::Vacant { heir: None } => staggered,
             Standing::Held(held) => {
@@ -419,6 +422,7 @@ impl LeaseMachine {
     }
 
     fn closed(&mut self, other: Option<NodeId>) {
+        // Once it is being given back a renewal does not keep it.
         if let Some(tenure) = &mut self.tenure {
             let heir = match std::mem::replace(&mut tenure.handing, Handing::No) {
                 Handing::Closing { heir } | Handing::Closed { heir } => heir.or(other),

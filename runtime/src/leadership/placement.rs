@@ -94,7 +94,8 @@ pub fn place(
     Place { wish, hand_over }
 }
 
-fn score(thing: &str, candidate: &str) -> u64 {
+/// How well a candidate suits a thing, the same everywhere and for ever: see above.
+pub fn score(thing: &str, candidate: &str) -> u64 {
     let hash = Sha256::new().chain_update(thing).chain_update([0]).chain_update(candidate);
     let first = hash.finalize().into_iter().take(8);
     first.fold(0, |score, byte| score << 8 | u64::from(byte))

@@ -205,6 +205,9 @@ fn an_orderly_hand_over_closes_then_gives_back_and_the_heir_takes_it_at_once() {
     let mut c = Script::new("c", 1, 2);
     c.at(301, seen(Some((3, vacant))));
     assert_eq!((c.wakes(), a.wakes()), (Some(581), Some(1_302)));
+    // But where it is itself named, it takes the register at once.
+    let back = Standing::Vacant { heir: Some(node("a")) };
+    assert_eq!(a.at(310, seen(Some((5, back)))), [set(Some(5), held("a", 1, 3))]);
 }
 
 #[test]

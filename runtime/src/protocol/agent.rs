@@ -4,6 +4,10 @@
 //! coordinator never lets more than that be outstanding. The worker sends [`FromAgent::Beat`] while
 //! attempts run, which renews their leases, and delivers each outcome again until it is
 //! [`ToAgent::Acknowledged`]. Old attempts are known by their number.
+//!
+//! Where several shards give work to one agent, none of them may use all of its capacity: each says
+//! with [`ToAgent::Want`] what it could use, and has outstanding at most what the latest
+//! [`FromAgent::Granted`] says, until that is over.
 
 use serde::{Deserialize, Serialize};
 
@@ -140,6 +144,22 @@ pub enum ToAgent {
     /// A new leader asks who is there: answer with `Joined`, `Beat` and all outcomes that were not
     /// acknowledged.
     WhoIsThere,
+    /// So many attempts could be given to it; asked where its capacity is shared by several shards.
+    /// Answered by [`FromAgent::Granted`].
+    Want {
+        /// Of which life of the worker grants were heard.
+        incarnation: Incarnation,
+        /// Rises with each wish of a leader: the moment at which it was said, in nanoseconds by the
+        /// leader's own monotonic clock. Meaningless to everybody else, and given back in the grant.
+        number: u64,
+        /// How many more than are outstanding could be used now; 0: what is not used is given back.
+        count: u32,
+        /// How many are outstanding by the record.
+        held: u32,
+        /// The number of the latest grant that was heard, which this confirms; 0: none was. From now
+        /// on the leader has at most `held + count` outstanding, until it hears a later grant.
+        heard: u64,
+    },
 }
 
 /// From a worker to a coordinator.
@@ -216,5 +236,20 @@ pub enum FromAgent {
         incarnation: Incarnation,
         /// What.
         understanding: Understanding,
+    },
+    /// What the asking shard may have outstanding from now on; replaces every grant before it.
+    Granted {
+        /// Who.
+        agent: AgentId,
+        /// Which life.
+        incarnation: Incarnation,
+        /// Rises with each grant of a life: an older one that comes late is ignored.
+        number: u64,
+        /// The number of the latest wish that was heard.
+        asked: u64,
+        /// How many attempts, in all.
+        credits: u32,
+        /// For how long, in milliseconds after the moment at which that wish was said.
+        for_ms: u64,
     },
 }

@@ -10,6 +10,20 @@ use crate::{
 /// The longest text that says which program a node runs.
 pub const VERSION_BYTES_MAX: usize = 64;
 
+/// Which agents of others a node hosts: a program that somebody else names runs with the rights of
+/// the node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hosts {
+    /// None.
+    None,
+    /// Built-in functions and people.
+    #[default]
+    Functions,
+    /// Programs as well.
+    All,
+}
+
 /// What a node does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roles {
@@ -17,6 +31,8 @@ pub struct Roles {
     pub coordinator: bool,
     /// It hosts agents.
     pub agents: bool,
+    /// Which agents of others it hosts beside its own.
+    pub hosts: Hosts,
 }
 
 /// What a node can read: a leader writes nothing that a live follower cannot.

@@ -72,7 +72,11 @@ impl Supervisor {
                 .because(error)
         })?;
         let permits = Arc::new(Semaphore::new(QUESTIONS_WAITING_MAX));
-        Ok((SupervisorHandle { actor, lane, path, permits, roll }, opening))
+        let handle = SupervisorHandle { actor, lane, path, permits, roll };
+        if let Some(told) = &spec.told {
+            told.send_replace(Some(handle.clone()));
+        }
+        Ok((handle, opening))
     }
 }
 

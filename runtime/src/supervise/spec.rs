@@ -2,9 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::watch;
+
 use super::{
     child::{ChildSpec, Running, Started},
-    handle::Supervisor,
+    handle::{Supervisor, SupervisorHandle},
     log::SupervisionLog,
     rules::{AutoShutdown, ChildId, Plan, Rules, Strategy},
 };
@@ -40,6 +42,7 @@ pub struct SupervisorSpec {
     pub(super) intensity: Intensity,
     pub(super) auto_shutdown: AutoShutdown,
     pub(super) children: Vec<ChildSpec>,
+    pub(super) told: Option<Arc<watch::Sender<Option<SupervisorHandle>>>>,
 }
 
 impl SupervisorSpec {
@@ -51,6 +54,7 @@ impl SupervisorSpec {
             intensity: Intensity::default(),
             auto_shutdown: AutoShutdown::default(),
             children: Vec::new(),
+            told: None,
         }
     }
 
@@ -91,6 +95,13 @@ impl SupervisorSpec {
     #[must_use]
     pub fn supervisor(self, spec: Self) -> Self {
         self.child(ChildSpec::supervisor(spec))
+    }
+
+    /// Tells the way to it whenever it is started: children can be started under it later on.
+    #[must_use]
+    pub fn told_to(mut self, told: Arc<watch::Sender<Option<SupervisorHandle>>>) -> Self {
+        self.told = Some(told);
+        self
     }
 
     /// Refuses what cannot be supervised, here and below.

@@ -11,7 +11,7 @@ use super::target::{Said, Target, attack, refused};
 
 /// The frames that a released version wrote.
 fn released(name: &str) -> Vec<Vec<u8>> {
-    let path = format!("{}/kept/{name}.v2.txt", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/kept/{name}.v3.txt", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
     let digit = |hex: &str, at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
     let frame = |hex: &str| (0..hex.len()).step_by(2).map(|at| digit(hex, at)).collect();

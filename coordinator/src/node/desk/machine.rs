@@ -29,7 +29,7 @@ const MUSTER_EVERY: Duration = Duration::from_secs(2);
 
 /// What can happen to a desk.
 #[derive(Debug)]
-pub enum Event {
+pub(crate) enum Event {
     /// A worker of this node says something.
     Worker(FromAgent),
     /// The leader of a shard says something.
@@ -40,7 +40,7 @@ pub enum Event {
 
 /// What a desk asks of the world.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// Tell a worker of this node.
     Tell(AgentId, ToAgent),
     /// Say this to the leader of a shard.
@@ -62,7 +62,7 @@ struct Seat {
 
 /// Pure; see the module.
 #[derive(Debug)]
-pub struct DeskMachine {
+pub(crate) struct DeskMachine {
     shards: u16,
     seats: BTreeMap<AgentId, Seat>,
     reigns: BTreeMap<ShardId, Epoch>,
@@ -71,7 +71,7 @@ pub struct DeskMachine {
 
 impl DeskMachine {
     /// The desk of a node in a cluster of so many shards.
-    pub const fn new(shards: u16) -> Self {
+    pub(crate) const fn new(shards: u16) -> Self {
         Self { shards, seats: BTreeMap::new(), reigns: BTreeMap::new(), muster_at: Moment::START }
     }
 
@@ -80,7 +80,7 @@ impl DeskMachine {
     }
 
     /// Who is there, in short.
-    pub fn muster(&self) -> Muster {
+    pub(crate) fn muster(&self) -> Muster {
         let mut muster = Muster::default();
         for (agent, seat) in &self.seats {
             muster.add(agent, seat.incarnation);
@@ -89,7 +89,7 @@ impl DeskMachine {
     }
 
     /// How many attempts its workers hold, as far as it knows.
-    pub fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         let open = self.seats.values().flat_map(|seat| seat.open.values());
         open.map(BTreeSet::len).sum()
     }
@@ -128,6 +128,8 @@ impl DeskMachine {
                 }
             }
             FromAgent::Leaving { .. } => self.to_all(&word, effects),
+            // Credit is given at this desk, and no worker speaks of it.
+            FromAgent::Granted { .. } => {}
             FromAgent::Understood { ref agent, .. } => {
                 // Only those for whom it works want to know what it understands.
                 let Some(seat) = self.seats.get(agent) else { return };
@@ -232,7 +234,7 @@ impl DeskMachine {
                     }
                 }
             }
-            ToAgent::Cancel { .. } => {}
+            ToAgent::Cancel { .. } | ToAgent::Want { .. } => {}
             ToAgent::WhoIsThere => drop(seat.asked_by.insert(shard)),
         }
         effects.push(Effect::Tell(agent, word));

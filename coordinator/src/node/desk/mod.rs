@@ -4,6 +4,10 @@
 //! process.
 
 mod machine;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,

@@ -26,7 +26,7 @@ const ROLL_EVERY: Duration = Duration::from_secs(1);
 
 /// What an ear asks of the world.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// This is for the shard.
     Take(FromAgent),
     /// These workers are gone with their node.
@@ -44,11 +44,23 @@ struct Known {
     boot: u64,
     workers: BTreeMap<AgentId, Incarnation>,
     rolled: Option<Moment>,
+    /// Who has said since then that it is there.
+    named: BTreeSet<AgentId>,
+}
+
+impl Known {
+    fn muster(&self, of: impl Fn(&AgentId) -> bool) -> Muster {
+        let mut muster = Muster::default();
+        for (agent, incarnation) in self.workers.iter().filter(|(agent, _)| of(agent)) {
+            muster.add(agent, *incarnation);
+        }
+        muster
+    }
 }
 
 /// Pure; see the module.
 #[derive(Debug)]
-pub struct Ear {
+pub(crate) struct Ear {
     shard: ShardId,
     nodes: BTreeMap<NodeId, Known>,
     /// On which node the latest life of each worker is.
@@ -57,17 +69,17 @@ pub struct Ear {
 
 impl Ear {
     /// The ear of a reign that has heard of nobody.
-    pub const fn new(shard: ShardId) -> Self {
+    pub(crate) const fn new(shard: ShardId) -> Self {
         Self { shard, nodes: BTreeMap::new(), places: BTreeMap::new() }
     }
 
     /// On which node a worker is.
-    pub fn place(&self, agent: &AgentId) -> Option<&NodeId> {
+    pub(crate) fn place(&self, agent: &AgentId) -> Option<&NodeId> {
         self.places.get(agent).map(|(_, node)| node)
     }
 
     /// A desk has said something.
-    pub fn hear(&mut self, now: Moment, from: FromDesk, effects: &mut Vec<Effect>) {
+    pub(crate) fn hear(&mut self, now: Moment, from: FromDesk, effects: &mut Vec<Effect>) {
         let FromDesk { node, boot, said } = from;
         let known =
             self.nodes.entry(node.clone()).or_insert_with(|| Known { boot, ..Known::default() });
@@ -91,7 +103,7 @@ impl Ear {
     }
 
     /// A node is gone: down, or started anew. A later life than `boot` is another matter.
-    pub fn node_gone(&mut self, node: &NodeId, boot: u64, effects: &mut Vec<Effect>) {
+    pub(crate) fn node_gone(&mut self, node: &NodeId, boot: u64, effects: &mut Vec<Effect>) {
         let Some(known) = self.nodes.get_mut(node).filter(|known| known.boot <= boot) else {
             return;
         };
@@ -120,21 +132,20 @@ impl Ear {
 
     fn muster(&mut self, now: Moment, node: NodeId, muster: Muster, effects: &mut Vec<Effect>) {
         let Some(known) = self.nodes.get_mut(&node) else { return };
-        let mut mine = Muster::default();
-        for (agent, incarnation) in &known.workers {
-            mine.add(agent, *incarnation);
+        if known.muster(|_| true) == muster {
+            return;
         }
-        let is_early = known.rolled.is_some_and(|at| now.since(at) < ROLL_EVERY);
-        if mine != muster && !is_early {
-            known.rolled = Some(now);
-            // Whom it does not name in its roll is there no more.
-            let forgotten: BTreeSet<AgentId> = if muster.agents == 0 {
-                known.workers.keys().cloned().collect()
-            } else {
-                BTreeSet::new()
-            };
-            let gone = known.workers.extract_if(.., |agent, _| forgotten.contains(agent)).collect();
+        let named = &known.named;
+        if known.rolled.is_some() && known.muster(|agent| named.contains(agent)) == muster {
+            // The roll has named all that are there: whom it did not name is gone.
+            let named = std::mem::take(&mut known.named);
+            let gone = known.workers.extract_if(.., |agent, _| !named.contains(agent)).collect();
             self.gone(&node, gone, effects);
+            return;
+        }
+        if known.rolled.is_none_or(|at| now.since(at) >= ROLL_EVERY) {
+            known.rolled = Some(now);
+            known.named.clear();
             effects.push(Effect::Roll(node));
         }
     }
@@ -155,6 +166,7 @@ impl Ear {
                     known.workers.remove(&agent);
                 }
                 if let Some(known) = self.nodes.get_mut(node) {
+                    known.named.insert(agent.clone());
                     known.workers.insert(agent, *incarnation);
                 }
             }
@@ -171,6 +183,7 @@ impl Ear {
             | FromAgent::Ended { .. }
             | FromAgent::Leaving { .. }
             | FromAgent::Kept { .. }
+            | FromAgent::Granted { .. }
             | FromAgent::Understood { .. } => {}
         }
         match self.of_this_shard(word) {
@@ -208,6 +221,7 @@ impl Ear {
             word @ (FromAgent::Joined { .. }
             | FromAgent::Left { .. }
             | FromAgent::Leaving { .. }
+            | FromAgent::Granted { .. }
             | FromAgent::Understood { .. }) => word,
         })
     }

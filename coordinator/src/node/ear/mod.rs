@@ -4,6 +4,8 @@
 //! one moment to many workers of a node goes there in one frame.
 
 mod machine;
+#[cfg(test)]
+mod tests;
 mod tongue;
 
 use std::{

@@ -39,7 +39,10 @@ impl Tongue {
                     self.push(node, agent.clone(), ToAgent::Assign(assignments));
                 }
             }
-            word @ (ToAgent::Cancel { .. } | ToAgent::Acknowledged(_) | ToAgent::WhoIsThere) => {
+            word @ (ToAgent::Cancel { .. }
+            | ToAgent::Acknowledged(_)
+            | ToAgent::Want { .. }
+            | ToAgent::WhoIsThere) => {
                 self.push(node, agent, word);
             }
         }
@@ -86,7 +89,7 @@ fn tag(shard: ShardId, word: ToAgent) -> ToAgent {
             let heard = heard.into_iter().map(|(task, attempt)| (number(task), attempt));
             ToAgent::Acknowledged(heard.collect())
         }
-        ToAgent::WhoIsThere => ToAgent::WhoIsThere,
+        word @ (ToAgent::WhoIsThere | ToAgent::Want { .. }) => word,
     }
 }
 
@@ -113,7 +116,7 @@ fn bytes_of(word: &ToAgent) -> usize {
         ToAgent::Assign(assignments) => assignments.iter().map(bytes_of_one).sum(),
         ToAgent::Cancel { reason, .. } => WORD_BYTES + reason.len(),
         ToAgent::Acknowledged(heard) => WORD_BYTES + heard.len() * 16,
-        ToAgent::WhoIsThere => WORD_BYTES,
+        ToAgent::WhoIsThere | ToAgent::Want { .. } => WORD_BYTES,
     }
 }
 

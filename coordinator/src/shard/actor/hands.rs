@@ -96,6 +96,8 @@ pub(super) enum Mail<M: Mind, R> {
 pub(super) enum Ending {
     Restart(Reason),
     Closed,
+    /// Another node leads, or is to.
+    Deposed,
 }
 
 /// Permits of all pools.

@@ -1,4 +1,4 @@
-//! One reign after another, and snapshots beside them.
+//! One reign after another, and following in between where others may lead.
 
 use std::{
     fmt,
@@ -11,20 +11,24 @@ use orkestra_runtime::{
     chance::Chance,
     fabric::Sequence,
     id::Epoch,
-    journal::Journal,
+    journal::{Journal, Position},
+    leadership::{Role, Seat},
     shell::{self, Address, Parts},
     time::Clock,
 };
 use tokio::{
-    runtime::Handle,
     sync::{Mutex, mpsc, oneshot, watch},
     task::JoinSet,
 };
 
 use super::{
+    beside::beside,
+    follower,
     handle::{Open, ShardHandle, SnapshotAsk},
-    hands::{Ending, Permits, SequencerHands, ShardHands, Written},
-    window::Window,
+    hands::{Ending, Mail, Permits, SequencerHands, ShardHands, Written},
+    keeper::{self, KeeperParts},
+    settings::Settings,
+    tenure::Tenure,
 };
 use crate::shard::{
     fold::{Fold, Genesis},
@@ -46,37 +50,8 @@ const WAIT: (Duration, Duration) = (Duration::from_millis(20), Duration::from_se
 /// How many may wait for a snapshot that they asked for.
 const ASKS_MAX: usize = 8;
 
-/// What a user may set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// A snapshot is made after so many records, or after [`snapshot_bytes`](Self::snapshot_bytes).
-    pub snapshot_every: u64,
-    /// A snapshot is made after so many bytes of records: under load a record holds many events.
-    pub snapshot_bytes: u64,
-    /// So many records behind the older snapshot are kept for audits, but of those that this reign
-    /// wrote no more than [`bytes_kept`](Self::bytes_kept) at the next snapshot.
-    pub records_kept: u64,
-    /// So many bytes of records are kept for audits.
-    pub bytes_kept: u64,
-    /// An append that takes longer counts as perhaps made.
-    pub append_within: Duration,
-    /// Whether others may lead the shard, so that a reign needs a lease for what no append proves:
-    /// then it says nothing of the kind before [`ShardHandle::lease`] was called.
-    pub needs_lease: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            snapshot_every: 10_000,
-            snapshot_bytes: 128 * 1024 * 1024,
-            records_kept: 100_000,
-            bytes_kept: 1024 * 1024 * 1024,
-            append_within: Duration::from_secs(10),
-            needs_lease: false,
-        }
-    }
-}
+/// How long the end of a shard waits for its lease to be given back; then it lapses.
+const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a shard is made of.
 pub struct ShardParts<M: Mind, H: ShardHands<M>> {
@@ -107,6 +82,10 @@ pub struct Runner<M: Mind, H: ShardHands<M>> {
     closing: watch::Receiver<bool>,
     /// Heard by the keeper of the present reign.
     asked: Arc<Mutex<mpsc::Receiver<SnapshotAsk>>>,
+    /// Where others may lead.
+    seat: Option<Seat>,
+    /// What was folded while another node led.
+    warm: Option<Fold<M>>,
 }
 
 /// A shard: the way to it, and what runs it.
@@ -120,22 +99,44 @@ pub fn shard<M: Mind, H: ShardHands<M>>(
     let (closing, others_lead) = (Arc::new(closing), parts.settings.needs_lease);
     let handle = ShardHandle { door: visitors, closing, tokens, snapshots, others_lead };
     let asked = Arc::new(Mutex::new(asked));
-    (handle, Runner { parts, door, closing: hears_closing, asked })
+    let (seat, warm) = (None, None);
+    (handle, Runner { parts, door, closing: hears_closing, asked, seat, warm })
 }
 
 impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
+    /// The same where others may lead: it leads while the seat says so, and follows otherwise. Its
+    /// reigns need a lease, and none of its calls to the fabric takes for ever.
+    #[must_use]
+    pub fn led_by(mut self, seat: Seat) -> Self {
+        self.parts.settings.needs_lease = true;
+        self.parts.journal = self.parts.journal.within(self.parts.settings.call_within);
+        self.seat = Some(seat);
+        self
+    }
+
     /// Runs until the shard is closed in order. Reigns that end by a lost word or a rival are
     /// followed by the next almost at once; those that end by a fault, or cannot begin, after a wait that
     /// grows. An error means that it was given up; its kind is that of the last failure.
     ///
+    /// Where others may lead, the lease is given back at the end.
+    ///
     /// # Cancellation
     /// Dropping the future kills the reign; nothing that was acknowledged is lost.
     pub async fn run(mut self) -> Result<()> {
+        let ended = self.reigns().await;
+        if let Some(seat) = &self.seat {
+            seat.leave(LEAVE_WITHIN).await; // or it lapses
+        }
+        ended
+    }
+
+    async fn reigns(&mut self) -> Result<()> {
         let mut faults = 0;
         while !*self.closing.borrow() {
+            let Some(tenure) = self.tenure().await? else { continue };
             let began = self.parts.clock.now().moment;
             let mut written = false;
-            let ended = self.reign(&mut written).await;
+            let ended = self.reign(tenure, &mut written).await;
             self.door.send_replace(None);
             let lasted = self.parts.clock.now().moment.since(began);
             if lasted >= SOUND_AFTER || written {
@@ -143,7 +144,8 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
             }
             let shard = self.parts.journal.shard().0;
             match ended {
-                Ok(Ending::Closed) => return Ok(()),
+                Ok(Ending::Closed) if self.seat.is_none() => return Ok(()),
+                Ok(Ending::Closed | Ending::Deposed) => continue,
                 Ok(Ending::Restart(reason)) if reason.is_planned() => {
                     // A log that answers nothing must not make this a busy loop.
                     tracing::info!(shard, %reason, "reign ended");
@@ -177,24 +179,93 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
         let _ = tokio::time::timeout(wait, self.closing.wait_for(|closing| *closing)).await;
     }
 
+    /// By what right a reign may begin now. None after something else was done instead: followed, or
+    /// given back what is not led any more.
+    async fn tenure(&mut self) -> Result<Option<Tenure>> {
+        let Some(seat) = &self.seat else { return Ok(Some(Tenure::unrivalled())) };
+        let mut role = seat.role();
+        let now = *role.borrow_and_update();
+        match now {
+            // A term that is over may be somebody else's by now: a renewal will tell.
+            Role::Leading { until, tenure } if until > self.parts.clock.now().moment => {
+                return Ok(Some(Tenure::of(seat, tenure)));
+            }
+            Role::Leading { .. } => {}
+            Role::HandingOver { tenure, .. } => seat.closed(tenure).await,
+            Role::Following { .. } => {}
+        }
+        let mut closing = self.closing.clone();
+        let (journal, genesis) = (self.parts.journal.clone(), Arc::clone(&self.parts.genesis));
+        let is_warm = now == Role::Following { warm: true };
+        let warm = self.warm.take().filter(|_| is_warm);
+        let mut role_of = role.clone();
+        let follows = async {
+            let other = async {
+                let _ = role.wait_for(|role| *role != now).await; // or there is nobody to say so
+            };
+            if is_warm {
+                return follower::follow((journal, genesis), warm, other).await;
+            }
+            other.await;
+            None
+        };
+        tokio::select! {
+            biased;
+            _ = closing.wait_for(|closing| *closing) => {}
+            warm = follows => self.warm = warm,
+        }
+        if role_of.has_changed().is_err() && *role_of.borrow_and_update() == now {
+            let why = "nobody looks after the lease of this shard any more";
+            return Err(Error::new(ErrorKind::Unavailable, why));
+        }
+        Ok(None)
+    }
+
+    /// A mind at the end of the journal, where its reign's record stands. Where that does not work
+    /// what was folded is kept for the next time.
+    async fn begin(&mut self) -> Result<(M, Position)> {
+        let ShardParts { journal, genesis, clock, .. } = &self.parts;
+        let (journal, genesis, wall) = (journal.clone(), Arc::clone(genesis), clock.now().wall);
+        let warm = self.warm.take();
+        // Folding a long journal takes a while and no waiting: not on the runtime's threads.
+        let (fold, began) = beside(async move {
+            let mut fold = match warm {
+                Some(fold) => fold,
+                None => Fold::restore(journal.clone(), genesis).await?,
+            };
+            let began = async {
+                // Whatever cannot be folded is found out before anything is written.
+                fold.read_on(Sequence(u64::MAX)).await?;
+                let epoch = journal.next_epoch().await?;
+                fold.promote(epoch, wall).await
+            };
+            let began = began.await;
+            Ok((fold, began))
+        })
+        .await?;
+        if let Err(error) = began {
+            self.warm = Some(fold).filter(|_| self.seat.is_some());
+            return Err(error);
+        }
+        Ok(fold.into_parts())
+    }
+
     /// One reign, from its number to its end.
     /// Says by the way whether anything but its own record was written in it.
-    async fn reign(&mut self, written: &mut bool) -> Result<Ending> {
+    async fn reign(&mut self, mut tenure: Tenure, written: &mut bool) -> Result<Ending> {
         let chance = self.parts.chance.fork();
-        let ShardParts { journal, genesis, clock, settings, .. } = &self.parts;
-        let (journal, genesis, wall) = (journal.clone(), Arc::clone(genesis), clock.now().wall);
-        // Folding a long journal takes a while and no waiting: not on the runtime's threads.
-        let fold = beside(async move {
-            let mut fold = Fold::restore(journal.clone(), genesis).await?;
-            // Whatever cannot be folded is found out before anything is written.
-            fold.read_on(Sequence(u64::MAX)).await?;
-            let epoch = journal.next_epoch().await?;
-            fold.promote(epoch, wall).await?;
-            Ok(fold)
-        });
-        let (mind, position) = fold.await?.into_parts();
-        let (shard, epoch) = (self.parts.journal.shard().0, position.epoch);
-        tracing::info!(shard, %epoch, at = %position.number, "leads");
+        let mut over = tenure.clone();
+        let (mind, position) = tokio::select! {
+            biased;
+            () = over.is_over() => return Ok(Ending::Deposed),
+            began = self.begin() => began?,
+        };
+        let ShardParts { clock, settings, .. } = &self.parts;
+        let (shard, epoch) = (self.parts.journal.shard(), position.epoch);
+        tracing::info!(shard = shard.0, %epoch, at = %position.number, "leads");
+        if let Some(seat) = &self.seat {
+            seat.reign(epoch).await;
+        }
 
         let (durable, follow) = watch::channel(Written { end: position.sequence(), bytes: 0 });
         let (ended, ending) = oneshot::channel();
@@ -203,9 +274,9 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
         let hands = (self.parts.hands)(epoch);
         let hands = SequencerHands::new(journal, hands, permits.clone(), durable, ended);
         let now = clock.now();
-        let mut machine = Sequencer::new(self.parts.journal.shard(), position, mind, chance, now);
+        let mut machine = Sequencer::new(shard, position, mind, chance, now);
         if settings.needs_lease {
-            machine = machine.leased_until(now.moment);
+            machine = machine.leased_until(tenure.until().unwrap_or(now.moment));
         }
         let parts = Parts { machine, hands, clock: Arc::clone(clock) };
         let (address, actor) = shell::spawn(parts).await.map_err(|error| {
@@ -213,81 +284,24 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
         })?;
         let throne = Throne(address.clone());
         let mut beside_it = JoinSet::new();
-        beside_it.spawn(self.keeper(follow.clone()));
+        beside_it.spawn(keeper::keep(self.keeper_parts(), follow.clone()));
         self.door.send_replace(Some(Open { address: address.clone(), permits }));
         if *self.closing.borrow() {
-            let _ = address.send(super::hands::Mail::Close); // asked for while the door was shut
+            let _ = address.send(Mail::Close); // asked for while the door was shut
         }
-        let ending = ending.await.unwrap_or_else(|_| {
-            let why = "the sequencer died".to_owned();
-            Ending::Restart(crate::shard::sequencer::Reason::Fault(why))
-        });
+        let ending = tenure.attend(&address, ending, settings.close_within).await;
         *written = follow.borrow().end > position.sequence();
+        // No asker comes in any more before those inside are told that no answer comes.
+        self.door.send_replace(None);
         drop(throne);
         let _ = actor.await; // it has ended, in one way or another
         Ok(ending)
     }
 
-    /// Makes a snapshot whenever enough has become durable, and when it is asked for one.
-    fn keeper(
-        &self,
-        mut durable: watch::Receiver<Written>,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let settings = self.parts.settings;
-        let (journal, genesis) = (self.parts.journal.clone(), Arc::clone(&self.parts.genesis));
-        let asked = Arc::clone(&self.asked);
-        async move {
-            let mut asked = asked.lock().await;
-            let shard = journal.shard().0;
-            let mut last = match journal.snapshots().await {
-                Ok(marks) => marks.last().map_or(0, |mark| mark.position.sequence().0),
-                Err(_) => 0,
-            };
-            let mut kept: Option<Fold<M>> = None;
-            let mut window = Window::new(settings);
-            loop {
-                let ask = tokio::select! {
-                    biased;
-                    due = durable.wait_for(|written| window.is_due(last, *written)) => {
-                        if due.is_err() {
-                            return;
-                        }
-                        None
-                    }
-                    Some(ask) = asked.recv() => Some(ask),
-                };
-                let records_kept = ask.as_ref().and_then(|ask| ask.records_kept);
-                let records_kept =
-                    records_kept.unwrap_or_else(|| window.records_kept(*durable.borrow()));
-                let (journal, genesis, fold) = (journal.clone(), Arc::clone(&genesis), kept.take());
-                let made = beside(async move {
-                    let mut fold = match fold {
-                        Some(fold) => fold,
-                        None => Fold::restore(journal, genesis).await?,
-                    };
-                    let position = fold.snapshot(records_kept).await?;
-                    Ok((fold, position))
-                });
-                let made = made.await;
-                let reply = ask.map(|ask| ask.reply);
-                match made {
-                    Ok((fold, position)) => {
-                        // Whoever asked may have gone.
-                        let _ = reply.map(|reply| reply.send(Ok(position)));
-                        tracing::info!(shard, at = %position.number, "snapshot kept");
-                        last = position.sequence().0;
-                        window.snapshot_was_made(*durable.borrow());
-                        kept = Some(fold);
-                    }
-                    Err(error) => {
-                        tracing::error!(shard, %error, "snapshot failed; nothing is forgotten");
-                        let _ = reply.map(|reply| reply.send(Err(error)));
-                        last = durable.borrow().end.0;
-                        window.snapshot_was_made(*durable.borrow());
-                    }
-                }
-            }
-        }
+    fn keeper_parts(&self) -> KeeperParts<M> {
+        let ShardParts { journal, genesis, settings, .. } = &self.parts;
+        let (journal, genesis) = (journal.clone(), Arc::clone(genesis));
+        KeeperParts { journal, genesis, settings: *settings, asked: Arc::clone(&self.asked) }
     }
 }
 
@@ -304,15 +318,4 @@ impl<M: Mind, H: ShardHands<M>> Drop for Throne<M, H> {
     fn drop(&mut self) {
         self.0.cell().kill();
     }
-}
-
-/// Runs work that keeps a processor busy on a thread for such work.
-async fn beside<T: Send + 'static>(
-    work: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
-    let runtime = Handle::current();
-    let done = tokio::task::spawn_blocking(move || runtime.block_on(work)).await;
-    done.unwrap_or_else(|error| {
-        Err(Error::new(ErrorKind::Fault, "folding a journal broke off").because(error))
-    })
 }

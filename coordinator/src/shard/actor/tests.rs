@@ -86,7 +86,7 @@ impl Logs for Fated {
     }
 }
 
-struct ToyHands;
+pub(super) struct ToyHands;
 
 impl ShardHands<Toy> for ToyHands {
     type Reply = Reply;

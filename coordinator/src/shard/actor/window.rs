@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::{hands::Written, runner::Settings};
+use super::{hands::Written, settings::Settings};
 
 /// How many places of the journal are remembered with their bytes.
 const PLACES_MAX: usize = 256;

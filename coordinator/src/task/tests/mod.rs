@@ -3,6 +3,7 @@
 mod agents;
 mod cancels;
 mod checks;
+mod credits;
 mod gauges;
 mod graphs;
 mod heal;
@@ -10,6 +11,7 @@ mod people;
 mod retries;
 mod script;
 mod selection;
+mod shared_agents;
 mod standing;
 mod why;
 mod world;

@@ -292,6 +292,9 @@ impl Script {
                 ToAgent::Cancel { attempt, .. } => sent.push(format!("{agent}<stop#{attempt}")),
                 ToAgent::Acknowledged(heard) => sent.push(format!("{agent}<ack×{}", heard.len())),
                 ToAgent::WhoIsThere => sent.push(format!("{agent}<who")),
+                ToAgent::Want { count, held, .. } => {
+                    sent.push(format!("{agent}<want+{count}({held})"));
+                }
             }
         }
         sent

@@ -84,7 +84,12 @@ fn hindrance(
     }
     let (outstanding, capacity) =
         (record.outstanding, record.breaker.room(record.profile.capacity, now.wall));
-    (outstanding >= capacity).then_some(Blocker::AgentBusy { agent, outstanding, capacity })
+    if outstanding >= capacity {
+        return Some(Blocker::AgentBusy { agent, outstanding, capacity });
+    }
+    let credits = machine.credit_of(no, now.moment);
+    let blocker = Blocker::NoCredit { agent, outstanding, credits, capacity };
+    (outstanding >= credits).then_some(blocker)
 }
 
 /// What keeps the whole run from going on, if that is it.
@@ -117,6 +122,13 @@ fn next(free: usize, blockers: &[Blocker]) -> String {
         _ => None,
     });
     let busy = blockers.iter().any(|blocker| matches!(blocker, Blocker::AgentBusy { .. }));
+    let lent = blockers.iter().find_map(|blocker| match blocker {
+        Blocker::NoCredit { agent, .. } => Some(agent),
+        _ => None,
+    });
+    if let Some(agent) = lent {
+        return format!("it begins as soon as {agent} grants this shard credit");
+    }
     match trials.min().filter(|_| !busy) {
         Some(until) => format!("it is tried on an agent whose breaker is open at {until}"),
         None => "it begins as soon as an agent that may work on it is free".to_owned(),

@@ -84,7 +84,8 @@ impl Worker {
             ToAgent::Acknowledged(list) => {
                 self.unheard.retain(|it| !list.contains(&(it.task, it.attempt)));
             }
-            ToAgent::WhoIsThere => {}
+            // Nobody shares an agent here.
+            ToAgent::WhoIsThere | ToAgent::Want { .. } => {}
         }
         if self.held.len() > self.capacity as usize {
             return Err(format!("{} holds {} of {}", self.id, self.held.len(), self.capacity));

@@ -1,0 +1,196 @@
+//! Agents that the cluster hosts, wherever there is room for them: offered once, hosted by one node
+//! at a time, and by another when that one is gone.
+//!
+//! Which node hosts an agent is computed by each from who is there (a rendezvous hash), so nobody
+//! has to be asked. Two nodes may host one agent for a moment while they know different things: the
+//! later life of its worker is the one that is given work, and what the other one still says is
+//! refused.
+
+mod offers;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::StreamExt as _;
+use orkestra_runtime::{
+    Result,
+    fabric::Registers,
+    id::{AgentId, Incarnation, NodeId},
+    leadership::placement::score,
+    names,
+    presence::{Members, Presence},
+    protocol::{
+        agent::FromAgent,
+        node::{Hosts, Staying},
+    },
+    time::{Clock, Moment},
+};
+
+pub(crate) use offers::{Offered, Offers};
+
+use super::host::Host;
+use crate::{
+    scenario::{AgentConfig, AgentKind},
+    system::next_life,
+    team,
+};
+
+/// How long who is there must not have changed before an agent moves to this node: nodes that start
+/// together must not hand agents from one to the other.
+const SETTLED_AFTER: Duration = Duration::from_millis(1_500);
+/// How often hosting is looked at though nothing was heard.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long an agent that could not be started is left alone.
+const AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// What hosting is made of.
+pub(crate) struct Hosting {
+    pub(crate) node: NodeId,
+    pub(crate) hosts: Hosts,
+    pub(crate) offers: Offers,
+    pub(crate) registers: Arc<dyn Registers>,
+    pub(crate) presence: Presence,
+    pub(crate) host: Host,
+    pub(crate) team: team::Shared,
+    pub(crate) desk: super::desk::Desk,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Which nodes could host an agent, and since when that has not changed.
+#[derive(Debug, Default)]
+struct Circle {
+    nodes: BTreeMap<NodeId, Hosts>,
+    since: Option<Moment>,
+}
+
+impl Circle {
+    fn see(&mut self, members: &Members, now: Moment) {
+        let able = members
+            .up()
+            .filter(|member| member.beat.roles.agents && member.beat.staying == Staying::Stays);
+        let nodes: BTreeMap<NodeId, Hosts> =
+            able.map(|member| (member.beat.node.clone(), member.beat.roles.hosts)).collect();
+        if nodes != self.nodes || self.since.is_none() {
+            (self.nodes, self.since) = (nodes, Some(now));
+        }
+    }
+
+    fn is_settled(&self, now: Moment) -> bool {
+        self.since.is_some_and(|since| now.since(since) >= SETTLED_AFTER)
+    }
+
+    /// Who hosts an agent; none where nobody may.
+    fn host_of(&self, agent: &AgentConfig) -> Option<&NodeId> {
+        let needs = needs(agent);
+        let able = self.nodes.iter().filter(|(_, hosts)| **hosts >= needs);
+        able.map(|(node, _)| node).max_by_key(|node| score(agent.id.as_str(), node.as_str()))
+    }
+}
+
+/// What a node must allow to host an agent.
+const fn needs(agent: &AgentConfig) -> Hosts {
+    match agent.kind {
+        AgentKind::Function(_) | AgentKind::Person => Hosts::Functions,
+        AgentKind::Command(_) => Hosts::All,
+    }
+}
+
+impl Hosting {
+    /// Runs until it is dropped.
+    pub(crate) async fn run(self: Arc<Self>) -> Result<()> {
+        let mut members = self.presence.members();
+        let mut held = self.registers.watch(&names::hosted_key()?);
+        let mut offered = Offered::default();
+        let mut circle = Circle::default();
+        let mut hosted: BTreeMap<AgentId, AgentConfig> = BTreeMap::new();
+        let mut failed: BTreeMap<AgentId, Moment> = BTreeMap::new();
+        loop {
+            let now = self.clock.now().moment;
+            circle.see(&members.borrow_and_update().clone(), now);
+            if circle.is_settled(now) {
+                self.arrange(&offered, &circle, (&mut hosted, &mut failed)).await;
+            }
+            tokio::select! {
+                _ = members.changed() => {}
+                told = held.next() => match told {
+                    Some(Ok(value)) => match self.offers.read(value.as_ref()).await {
+                        Ok(now) => offered = now,
+                        Err(error) => tracing::warn!(%error, "what is to be hosted is not known"),
+                    },
+                    Some(Err(_)) => {}
+                    None => {
+                        tokio::time::sleep(LOOK_EVERY).await;
+                        held = self.registers.watch(&names::hosted_key()?);
+                    }
+                },
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    /// Ends what belongs elsewhere or has changed, and starts what belongs here.
+    async fn arrange(
+        &self,
+        offered: &Offered,
+        circle: &Circle,
+        (hosted, failed): (&mut BTreeMap<AgentId, AgentConfig>, &mut BTreeMap<AgentId, Moment>),
+    ) {
+        let mine = |agent: &&AgentConfig| circle.host_of(agent) == Some(&self.node);
+        let wanted: BTreeMap<&AgentId, &AgentConfig> =
+            offered.agents.values().filter(mine).map(|agent| (&agent.id, agent)).collect();
+        let over: BTreeSet<AgentId> = hosted
+            .iter()
+            .filter(|(id, config)| wanted.get(id).is_none_or(|wanted| wanted != config))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for agent in over {
+            tracing::info!(%agent, "hosted here no more");
+            hosted.remove(&agent);
+            if let Err(error) = self.host.dismiss(&agent).await {
+                tracing::warn!(%agent, %error, "agent cannot be ended");
+            }
+        }
+        let now = self.clock.now().moment;
+        failed.retain(|_, at| now.since(*at) < AGAIN_AFTER);
+        for (id, config) in wanted {
+            if hosted.contains_key(id) || failed.contains_key(id) {
+                continue;
+            }
+            match self.begin(config).await {
+                Ok(()) => {
+                    tracing::info!(agent = %id, "hosted here");
+                    hosted.insert(id.clone(), config.clone());
+                }
+                Err(error) => {
+                    tracing::warn!(agent = %id, %error, "agent cannot be hosted");
+                    failed.insert(id.clone(), now);
+                }
+            }
+        }
+    }
+
+    async fn begin(&self, config: &AgentConfig) -> Result<()> {
+        if let Some(member) = team::member(config, &self.team)? {
+            return self.host.host(member).await;
+        }
+        // A person has no worker: it is only described.
+        let incarnation = Incarnation(next_life(self.registers.as_ref()).await? << 32);
+        for profile in team::people(std::slice::from_ref(config)) {
+            self.desk.worker_said(FromAgent::Joined { profile, incarnation });
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Hosting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hosting")
+            .field("node", &self.node)
+            .field("hosts", &self.hosts)
+            .finish_non_exhaustive()
+    }
+}
