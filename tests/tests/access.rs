@@ -78,6 +78,13 @@ fn opened(guest: &Guest) -> Context {
     jetstream::with_prefix(guest.client.clone(), "ork.v1.main.store")
 }
 
+/// The same, for what is going to be refused: the server does not answer, and is not waited for long.
+fn hasty(context: &Context) -> Context {
+    let mut hasty = context.clone();
+    hasty.set_timeout(Duration::from_millis(500));
+    hasty
+}
+
 async fn next(subscriber: &mut async_nats::Subscriber) -> async_nats::Message {
     tokio::time::timeout(PATIENCE, subscriber.next()).await.expect("a message in time").unwrap()
 }
@@ -102,10 +109,13 @@ async fn a_coordinator_appends_fences_leases_watches_and_reads() {
     let first = tokio::time::timeout(PATIENCE, changes.next()).await.unwrap().unwrap().unwrap();
     assert_eq!(first.subject.as_str(), LEASE);
 
-    let journal = stored.context.get_stream("ORK_JOURNAL_main_shard-0").await.unwrap();
-    journal.purge().sequence(2).await.unwrap();
+    let name = "ORK_JOURNAL_main_shard-0";
+    stored.context.get_stream(name).await.unwrap().purge().sequence(2).await.unwrap();
+    let hasty = hasty(&stored.context);
+    let journal = hasty.get_stream_no_info(name).await.unwrap();
     assert!(journal.delete_message(2).await.is_err());
-    assert!(stored.context.delete_stream("ORK_JOURNAL_main_shard-0").await.is_err());
+    assert!(hasty.delete_stream(name).await.is_err());
+    assert_eq!(stored.context.get_stream(name).await.unwrap().cached_info().state.messages, 1);
 }
 
 #[tokio::test]
@@ -190,6 +200,7 @@ async fn a_node_with_workers_keeps_and_reads_blobs_and_its_own_registers() {
     let lease = context.get_stream_no_info("KV_ORK_STATE_main").await.unwrap();
     assert_eq!(lease.direct_get_last_for_subject(LEASE).await.unwrap().payload, "true");
     // A consumer could be made to deliver anywhere in the store.
+    let blobs = hasty(&context).get_stream_no_info("ORK_BLOBS_main").await.unwrap();
     assert!(blobs.create_consumer(pull::Config::default()).await.is_err());
     stored.is_untouched().await;
 }
@@ -275,6 +286,7 @@ async fn an_operator_reads_a_journal_and_cannot_change_it() {
     let context = opened(&guest);
     let journal = context.get_stream_no_info("ORK_JOURNAL_main_shard-0").await.unwrap();
     assert_eq!(journal.direct_get(1).await.unwrap().payload, "true");
+    let journal = hasty(&context).get_stream_no_info("ORK_JOURNAL_main_shard-0").await.unwrap();
     assert!(journal.purge().await.is_err());
     stored.is_untouched().await;
 }

@@ -1,6 +1,10 @@
 //! The servers that tests and `orkestra up` bring: real processes, ended for real.
 
 #![expect(clippy::unwrap_used, reason = "what cannot be set up ends the test")]
+#![expect(
+    clippy::panic,
+    reason = "what does not come back is a failure, and one test fails itself"
+)]
 
 use std::time::Duration;
 
@@ -34,7 +38,7 @@ async fn count(context: &async_nats::jetstream::Context, name: &str) -> u64 {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Err("the stream did not come back").unwrap()
+    panic!("the stream did not come back")
 }
 
 #[tokio::test]
@@ -93,7 +97,7 @@ async fn servers_and_their_folder_are_gone_when_their_test_panics() {
     let url = servers.url();
     let panics = std::panic::AssertUnwindSafe(async move {
         let _held = servers;
-        Err::<(), _>("as a failing test does").unwrap();
+        panic!("as a failing test does");
     });
     assert!(panics.catch_unwind().await.is_err());
     assert!(!folder.exists());

@@ -71,7 +71,7 @@ async fn is_reset(stream: &mut TcpStream) -> bool {
 async fn in_fair_weather_everything_arrives_in_order_and_ends_are_passed_on() {
     let echo = Echo::start().await;
     let mut stream = echo.connect().await;
-    let text: String = (0..20_000).map(|n| format!("{n} ")).collect();
+    let text: String = (0..20_000).fold(String::new(), |text, n| text + &n.to_string() + " ");
     let (mut from, mut to) = stream.split();
     let saying = async {
         to.write_all(text.as_bytes()).await.unwrap();

@@ -28,7 +28,7 @@ pub(super) fn file_name() -> String {
 /// program into place.
 pub(super) async fn fetch(place: &Path) -> Result<()> {
     let hash = pinned(std::env::consts::OS, std::env::consts::ARCH)?;
-    let folder = place.parent().unwrap_or(Path::new("."));
+    let folder = place.parent().unwrap_or_else(|| Path::new("."));
     let failed = |error: std::io::Error| {
         let message = format!("cannot make a folder for nats-server in {}", folder.display());
         Error::new(ErrorKind::Io, message).because(error)

@@ -128,13 +128,11 @@ impl Server {
         self.signal(Signal::TERM)?;
         // One that was paused has to run to hear it.
         self.signal(Signal::CONT)?;
-        match tokio::time::timeout(STOPPING, self.ended()).await {
-            Ok(status) => status.map(drop),
-            Err(_) => {
-                tracing::warn!(server = %self.spec.name, "nats-server did not stop and is killed");
-                self.kill().await
-            }
+        if let Ok(status) = tokio::time::timeout(STOPPING, self.ended()).await {
+            return status.map(drop);
         }
+        tracing::warn!(server = %self.spec.name, "nats-server did not stop and is killed");
+        self.kill().await
     }
 
     /// Kills it as a crash would, and waits until it is gone.

@@ -10,6 +10,7 @@ pub mod guarded;
 use std::path::PathBuf;
 
 use orkestra_coordinator::nats_server::{Binary, Server, ServerSpec, Syncing, find};
+use orkestra_runtime::{Error, Result};
 pub use rustix::process::Signal;
 use rustix::process::{WaitOptions, waitpid};
 use tempfile::TempDir;
@@ -82,22 +83,18 @@ impl Servers {
     /// Servers as wished, ready.
     pub async fn wished(wishes: Wishes) -> Self {
         let binary = binary().await;
-        let mut refused = None;
-        for _ in 0..STARTS {
-            match Self::try_start(binary, &wishes).await {
-                Ok(servers) => return servers,
-                // Somebody was faster at one of the ports: others are chosen.
-                Err(error) if error.to_string().contains("address already in use") => {
-                    refused = Some(error);
-                }
-                Err(error) => Err(error).expect("a nats-server for this test"),
+        let mut started = Self::try_start(binary, &wishes).await;
+        for _ in 1..STARTS {
+            // Somebody was faster at one of the ports: others are chosen.
+            let was_taken = |error: &Error| error.to_string().contains("address already in use");
+            if started.as_ref().is_err_and(was_taken) {
+                started = Self::try_start(binary, &wishes).await;
             }
         }
-        refused.map_or(Ok(()), Err).expect("free ports for nats-server");
-        unreachable!("a start that was not refused has returned")
+        started.expect("a nats-server for this test")
     }
 
-    async fn try_start(binary: &Binary, wishes: &Wishes) -> orkestra_runtime::Result<Self> {
+    async fn try_start(binary: &Binary, wishes: &Wishes) -> Result<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut specs = if wishes.count == 1 {
             vec![ServerSpec::one(folder.path().join("nats-1"))?]

@@ -79,11 +79,11 @@ impl Nats {
     /// [`NatsSettings::connect_within`]. None shows a secret.
     pub async fn connect(settings: NatsSettings) -> Result<Self> {
         let names = Names::new(&settings.cluster)?;
-        let wire = connect::connect(&settings).await?;
+        let wire = Box::pin(connect::connect(&settings)).await?;
         let many = connect::learn_features(&wire.client, &wire.status, settings.servers_sync);
         let store = match settings.of_store() {
             None => Arc::clone(&wire),
-            Some(settings) => match connect::connect(&settings).await {
+            Some(settings) => match Box::pin(connect::connect(&settings)).await {
                 Ok(store) => store,
                 Err(error) => {
                     wire.close().await;
