@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::{
     machine::{Effect, Heard, Pace, RemoteMachine},
-    words::{Beat, Code, Join, Key, Say, Trouble, WORD_BYTES_MAX},
+    say::Say,
+    words::{Beat, Code, Join, Key, Trouble, WORD_BYTES_MAX},
 };
 
 const PACE: Pace = Pace {
