@@ -212,15 +212,12 @@ impl Desk {
     /// The run or the namespace that is meant.
     async fn scope(&self, change: &request::ChangeScope) -> Result<(Tasks, ScopeName), Trouble> {
         let namespace = change.namespace.as_deref();
-        match &change.run {
-            Some(run) => {
-                let (tasks, _) = self.run(namespace, run).await?;
-                Ok((tasks, ScopeName::Run(run.clone())))
-            }
-            None => {
-                let kept = kept_namespace(namespace).to_owned();
-                Ok((self.tasks(namespace), ScopeName::Namespace(kept)))
-            }
+        if let Some(run) = &change.run {
+            let (tasks, _) = self.run(namespace, run).await?;
+            Ok((tasks, ScopeName::Run(run.clone())))
+        } else {
+            let kept = kept_namespace(namespace).to_owned();
+            Ok((self.tasks(namespace), ScopeName::Namespace(kept)))
         }
     }
 

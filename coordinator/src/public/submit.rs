@@ -1,5 +1,7 @@
 //! What a submission says, and how it becomes tasks.
 
+use std::fmt::Write as _;
+
 use orkestra_runtime::{
     ErrorKind,
     id::{AgentId, Capability, RunId, TaskId},
@@ -216,7 +218,11 @@ fn own_run(namespace: &str, key: Option<&str>) -> Result<RunId, Trouble> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 async fn spec(word: TaskWord, tasks: &Tasks) -> Result<TaskSpec, Trouble> {

@@ -42,7 +42,7 @@ impl PublicTask {
             run: view.run,
             id: view.id,
             title: view.title,
-            priority: view.priority.into(),
+            priority: view.priority,
             state: view.state,
             attempt: view.attempt.0,
             failures: view.failures,

@@ -199,15 +199,7 @@ impl System {
             clock: Arc::clone(&spec.clock),
         };
         let clerk = clerk(&spec, boot, (tasks.clone(), means.clone()));
-        let common = Arc::new(Common {
-            blobs: spec.fabric.blobs(),
-            sink,
-            workers,
-            folder: spec.folder.clone(),
-            clock: Arc::clone(&spec.clock),
-            boot,
-            drain_within: spec.drain_within,
-        });
+        let common = Arc::new(common(&spec, boot, (sink, workers)));
         let taken_in = Arc::clone(&common);
         let own = Arc::new(spec.members.iter().map(|member| member.profile.id.clone()).collect());
         let mut doors = doors(spec.door.clone(), &clerk, &spec.clock);
@@ -316,6 +308,23 @@ fn clerk(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Cl
         is_at_work: spec.door.is_some(),
     };
     Arc::new(Clerk::new(identity, tasks, means))
+}
+
+/// What all workers of the node share.
+fn common(
+    spec: &SystemSpec,
+    boot: u64,
+    (sink, workers): (orkestra_agents::worker::Sink, Workers),
+) -> Common {
+    Common {
+        blobs: spec.fabric.blobs(),
+        sink,
+        workers,
+        folder: spec.folder.clone(),
+        clock: Arc::clone(&spec.clock),
+        boot,
+        drain_within: spec.drain_within,
+    }
 }
 
 /// The ways in from outside.

@@ -13,8 +13,8 @@ async fn work_of(stage: &Stage, agent: &str) -> Subscription {
     stage.bus.messages().subscribe(&pattern, None, 100).await.unwrap()
 }
 
-async fn next(work: &mut Subscription) -> Value {
-    let message = tokio::time::timeout(WITHIN, work.next()).await.unwrap().unwrap().unwrap();
+async fn next(inbox: &mut Subscription) -> Value {
+    let message = tokio::time::timeout(WITHIN, inbox.next()).await.unwrap().unwrap().unwrap();
     serde_json::from_slice(&message.body).unwrap()
 }
 
@@ -35,7 +35,7 @@ async fn state_of(stage: &Stage, agent: &str, wanted: &str) {
 #[tokio::test]
 async fn an_agent_joins_is_given_a_task_and_is_heard() {
     let stage = Stage::alone(Vec::new()).await;
-    let mut work = work_of(&stage, "ann").await;
+    let mut inbox = work_of(&stage, "ann").await;
     let join = json!({ "name": "ann", "session": "s1", "capabilities": ["count"] });
     let joined = stage.ask("agent.ann.join", &join).await;
     assert_eq!(joined["ok"], json!(true), "{joined}");
@@ -43,7 +43,7 @@ async fn an_agent_joins_is_given_a_task_and_is_heard() {
     state_of(&stage, "ann", "available").await;
     let word = json!({ "run": "r", "task": { "requires": ["count"], "input": [1] }, "seal": true });
     stage.ask("task.submit", &word).await;
-    let task = next(&mut work).await;
+    let task = next(&mut inbox).await;
     assert_eq!((&task["type"], &task["input"]), (&json!("assign"), &json!([1])));
     let say = json!({ "session": "s1", "key": task["key"], "type": "completed", "output": 1 });
     assert_eq!(stage.ask("agent.ann.say", &say).await, json!({ "ok": true }));
@@ -55,15 +55,15 @@ async fn an_agent_joins_is_given_a_task_and_is_heard() {
 #[tokio::test]
 async fn what_a_dead_session_held_is_tried_again_by_the_next_one() {
     let stage = Stage::alone(Vec::new()).await;
-    let mut work = work_of(&stage, "ann").await;
+    let mut inbox = work_of(&stage, "ann").await;
     let join = |session: &str| json!({ "name": "ann", "session": session });
     stage.ask("agent.ann.join", &join("s1")).await;
     stage.ask("task.submit", &json!({ "run": "r", "task": {}, "seal": true })).await;
-    let first = next(&mut work).await;
+    let first = next(&mut inbox).await;
     let started = json!({ "session": "s1", "key": first["key"], "type": "started" });
     stage.ask("agent.ann.say", &started).await;
     assert_eq!(stage.ask("agent.ann.join", &join("s2")).await["ok"], json!(true));
-    let second = next(&mut work).await;
+    let second = next(&mut inbox).await;
     assert_eq!((&first["attempt"], &second["attempt"]), (&json!(1), &json!(2)));
     assert_eq!(first["effect_key"], second["effect_key"]);
     let late = json!({ "session": "s1", "key": first["key"], "type": "completed", "output": 1 });

@@ -47,7 +47,7 @@ async fn whichever_node_is_asked_tasks_of_every_namespace_are_done_by_an_agent_e
     let nodes = [node("n1", &fabric, &folder).await, node("n2", &fabric, &folder).await];
     let messages = fabric.messages();
     let pattern = Pattern::new("agent.ann.work").unwrap();
-    let mut work = messages.subscribe(&pattern, None, 100).await.unwrap();
+    let mut inbox = messages.subscribe(&pattern, None, 100).await.unwrap();
     let word = json!({ "name": "ann", "session": "s1", "capacity": 4 });
     let joined = ask(&messages, "agent.ann.join", word.clone()).await;
     assert_eq!(joined["ok"], json!(true), "{joined}");
@@ -62,7 +62,7 @@ async fn whichever_node_is_asked_tasks_of_every_namespace_are_done_by_an_agent_e
     while done.len() < 4 {
         let beat = json!({ "session": "s1", "held": [] });
         ask(&messages, "agent.ann.beat", beat).await;
-        let heard = tokio::time::timeout(Duration::from_millis(500), work.next()).await;
+        let heard = tokio::time::timeout(Duration::from_millis(500), inbox.next()).await;
         let Ok(Some(message)) = heard else { continue };
         let task: Value = serde_json::from_slice(&message.unwrap().body).unwrap();
         if task["type"] != json!("assign") {

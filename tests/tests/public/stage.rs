@@ -20,11 +20,11 @@ use orkestra_runtime::{
 use serde_json::{Value, json};
 
 /// Long enough for a busy machine; nothing waits for it in vain.
-pub(crate) const WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const WITHIN: Duration = Duration::from_mins(1);
 
 pub(crate) struct Stage {
     pub(crate) bus: Arc<dyn Fabric>,
-    pub(crate) system: System,
+    _system: System,
     _public: SupervisorHandle,
     _folder: tempfile::TempDir,
 }
@@ -43,12 +43,12 @@ impl Stage {
         spec.drain_within = Duration::from_millis(100);
         let system = System::start(spec).await.unwrap();
         let mut parts = system.public_parts(bus.as_ref(), pace);
-        parts.prefix = "ork.v1.main.".to_owned();
+        "ork.v1.main.".clone_into(&mut parts.prefix);
         let children = public::children(&parts).into_iter();
         let doors = children.fold(SupervisorSpec::new("public"), SupervisorSpec::child);
         let env = Env::new(1, SupervisionLog::unkept());
         let public = Supervisor::start(&doors, env).await.unwrap();
-        Self { bus, system, _public: public, _folder: folder }
+        Self { bus, _system: system, _public: public, _folder: folder }
     }
 
     /// Asks, as soon as somebody listens.

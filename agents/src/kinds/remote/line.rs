@@ -21,7 +21,8 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{
     machine::{Effect, Heard, Pace, RemoteMachine},
-    words::{Assign, Beat, Code, Join, Key, Say, Trouble, WORD_BYTES_MAX, written},
+    say::Say,
+    words::{Assign, Beat, Code, Join, Key, Trouble, WORD_BYTES_MAX, written},
 };
 use crate::{agent::Work, context::Context};
 

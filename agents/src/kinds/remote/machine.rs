@@ -17,7 +17,10 @@ use orkestra_runtime::{
     time::Moment,
 };
 
-use super::words::{Beat, Code, Key, Said, Say, Trouble};
+use super::{
+    say::{Said, Say},
+    words::{Beat, Code, Key, Trouble},
+};
 
 /// How many attempts that have ended are remembered, so that whoever says it twice is told that it
 /// was heard.

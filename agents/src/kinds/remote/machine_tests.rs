@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::{
     machine::{Effect, Heard, Pace, RemoteMachine},
-    words::{Beat, Code, Join, Key, Say, Trouble, WORD_BYTES_MAX},
+    say::Say,
+    words::{Beat, Code, Join, Key, Trouble, WORD_BYTES_MAX},
 };
 
 const PACE: Pace = Pace {
@@ -220,7 +221,7 @@ fn whatever_is_not_a_word_is_refused_with_what_is_wrong_with_it() {
     assert_eq!(told(with(said("started"), "key", "a b")).code, Code::Invalid);
     let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
     let deep = format!(r#"{{"session":"a","key":"7-1","type":"completed","output":{deep}}}"#);
-    assert_eq!(refused(deep.into_bytes()).code, Code::Unreadable);
+    assert_eq!(refused(deep.into_bytes()).code, Code::Invalid);
     let joins = [
         json!({ "session": "a" }),
         json!({ "name": "no spaces", "session": "a" }),

@@ -35,6 +35,7 @@ mod line;
 mod machine;
 #[cfg(test)]
 mod machine_tests;
+mod say;
 mod serve;
 #[cfg(test)]
 mod tests;

@@ -34,7 +34,7 @@ pub(super) struct PublicEvent {
     pub(super) data: Value,
 }
 
-/// As it is read again: a CloudEvent in structured mode.
+/// As it is read again: a `CloudEvent` in structured mode.
 #[derive(Serialize)]
 struct Structured<'a> {
     specversion: &'static str,
@@ -76,7 +76,7 @@ impl PublicEvent {
         }
     }
 
-    /// What stands beside the body when it is told live: CloudEvents in binary mode.
+    /// What stands beside the body when it is told live: `CloudEvents` in binary mode.
     pub(super) fn headers(&self) -> Result<Headers> {
         let mut headers = Headers::new()
             .with("ce-specversion", "1.0")?

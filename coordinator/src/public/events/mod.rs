@@ -1,4 +1,4 @@
-//! What happened, told to anybody: a view of the journal, as CloudEvents.
+//! What happened, told to anybody: a view of the journal, as `CloudEvents`.
 //!
 //! Live, an event is published once by whoever leads its shard, and may come twice around a change
 //! of leaders. Read again, events come in order, each once, from any position that is kept.
