@@ -26,6 +26,7 @@
 //!    └─ agents        one_for_one with backoff, one child per agent
 //! ```
 
+mod asked;
 pub mod credits;
 mod desk;
 mod ear;
@@ -34,7 +35,9 @@ mod hosting;
 mod led;
 mod placing;
 mod spec;
+mod telling;
 mod tree;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -58,7 +61,11 @@ use orkestra_runtime::{
 use tokio::sync::watch;
 
 pub use host::Host;
+pub(crate) use asked::SUPERVISION_LOG;
+pub(crate) use hosting::needs;
 pub use spec::{NodeSpec, SHARDS, SHARDS_MAX};
+pub use telling::NodeRecord;
+pub use words::{MemberView, NodeAnswer, NodeAsk, NodeView, ShardView};
 
 use crate::{
     client::Tasks,
@@ -131,6 +138,7 @@ impl Node {
         let draining = Arc::new(watch::channel(false).0);
         let (held, running) = watch::channel(0);
         let (says, hears) = watch::channel(first_beat(&spec, boot));
+        let beat_said = hears.clone();
         let (presence, watchman) = presence(PresenceParts {
             messages: spec.fabric.messages(),
             subject_of: names::heartbeat,
@@ -185,6 +193,16 @@ impl Node {
         };
         let host = host_of(&spec, (&desk, &workers), agents_of, capacity);
         let hosting = hosting_of(&spec, &host, (&presence, &desk));
+        let doors = asked::doors(
+            &spec,
+            asked::DoorParts {
+                beat: beat_said,
+                shards: Arc::clone(&shards),
+                presence: presence.clone(),
+                draining: Arc::clone(&draining),
+                refused: Arc::clone(&refused),
+            },
+        );
         let parts = tree::Parts {
             presence: tree::once("presence", watchman.run(), &spec.clock),
             beat: tree::once("beat", beat.run(), &spec.clock),
@@ -192,7 +210,7 @@ impl Node {
             placing: tree::again("placing", move || Arc::clone(&placing).run(), &spec.clock),
             desk: tree::again("desk", move || Arc::clone(&desk_runner).run(), &spec.clock),
             hosting: tree::again("hosting", move || Arc::clone(&hosting).run(), &spec.clock),
-            doors: Vec::new(),
+            doors,
             agents: agents(&spec, boot, (&desk, &workers)),
         };
         let env = Env { clock: Arc::clone(&spec.clock), seed: spec.seed, log: spec.log.clone() };
@@ -282,6 +300,11 @@ impl Node {
         self.refused.load(std::sync::atomic::Ordering::Relaxed)
     }
 
+    /// Who is there, as that changes.
+    pub const fn presence(&self) -> &Presence {
+        &self.presence
+    }
+
     /// Leads nothing more and takes no more work, or does again.
     pub fn drain(&self, is_draining: bool) {
         self.draining.send_replace(is_draining);
@@ -346,18 +369,7 @@ async fn check_cluster(fabric: &dyn Fabric, shards: u16) -> Result<()> {
             }
         },
     };
-    #[derive(serde::Deserialize)]
-    struct Found {
-        v: u32,
-        shards: u16,
-    }
-    let corrupt = || Error::new(ErrorKind::Corrupt, "the register of the cluster cannot be read");
-    let Found { v, shards: has } = serde_json::from_slice(&found.bytes).map_err(|_| corrupt())?;
-    if v > 1 {
-        let message =
-            format!("the cluster was made by a newer program (version {v}): use that one");
-        return Err(Error::new(ErrorKind::TooNew, message));
-    }
+    let has = shards_in(&found.bytes)?;
     if has != shards {
         let message = format!(
             "this node is configured for {shards} shards, and the cluster was made with {has}, which \
@@ -366,6 +378,31 @@ async fn check_cluster(fabric: &dyn Fabric, shards: u16) -> Result<()> {
         return Err(Error::new(ErrorKind::Conflict, message));
     }
     Ok(())
+}
+
+/// How many shards the cluster has; none if it was not made yet.
+pub async fn shards_of(fabric: &dyn Fabric) -> Result<Option<u16>> {
+    let found = fabric.registers().get(&names::cluster_key()?).await?;
+    found.map(|found| shards_in(&found.bytes)).transpose()
+}
+
+fn shards_in(bytes: &[u8]) -> Result<u16> {
+    #[derive(serde::Deserialize)]
+    struct Found {
+        v: u32,
+        shards: u16,
+    }
+    let corrupt = || Error::new(ErrorKind::Corrupt, "the register of the cluster cannot be read");
+    let Found { v, shards } = serde_json::from_slice(bytes).map_err(|_| corrupt())?;
+    if v > 1 {
+        let message =
+            format!("the cluster was made by a newer program (version {v}): use that one");
+        return Err(Error::new(ErrorKind::TooNew, message));
+    }
+    if !(1..=SHARDS_MAX).contains(&shards) {
+        return Err(corrupt());
+    }
+    Ok(shards)
 }
 
 fn first_beat(spec: &NodeSpec, boot: Incarnation) -> NodeBeat {
