@@ -373,13 +373,15 @@ fn has_ending(folder: &Path, ending: &str) -> bool {
 
 #[test]
 fn the_configuration_file_says_what_holds_anyway() {
-    let expected = orkestra_coordinator::config::embedded();
-    let written = fs::read_to_string(root().join("config/embedded.toml")).unwrap_or_default();
-    if written != expected {
-        let anew = Path::new(env!("CARGO_TARGET_TMPDIR")).join("embedded.toml");
-        fs::write(&anew, &expected).unwrap();
-        let from = anew.display();
-        none(&[format!("config/embedded.toml is out of date: copy {from} over it")]);
+    use orkestra_coordinator::config::{cluster, embedded};
+    for (name, expected) in [("embedded.toml", embedded()), ("cluster.toml", cluster())] {
+        let written = fs::read_to_string(root().join("config").join(name)).unwrap_or_default();
+        if written != expected {
+            let anew = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+            fs::write(&anew, &expected).unwrap();
+            let from = anew.display();
+            none(&[format!("config/{name} is out of date: copy {from} over it")]);
+        }
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
 
-use orkestra_runtime::id::NodeId;
+use orkestra_runtime::{id::NodeId, protocol::node::Hosts};
 
 use super::{
     layers::{Found, Origin},
+    reach::{ClusterName, MaybePath, NodeRoles, Replicas, Shards, Urls},
     words::{Bytes, Checks, Every, Listen, LogLevel, Word},
 };
 
@@ -24,7 +25,7 @@ pub struct Key {
 
 macro_rules! keys {
     ($($name:literal, $field:ident: $type:ty = $default:literal, $meaning:literal;)*) => {
-        /// Every key, in the order in which `config/embedded.toml` has them.
+        /// Every key, in the order in which `config/cluster.toml` has them.
         pub const KEYS: &[Key] = &[$(Key {
             name: $name,
             kind: <$type as Word>::KIND,
@@ -68,6 +69,50 @@ keys! {
         "the folder that holds all state";
     "node.name", node_name: NodeId = "local",
         "what this node is called; unique in its cluster";
+    "node.roles", node_roles: NodeRoles = "coordinator, agents",
+        "what this node does: lead shards, host agents, or both";
+    "node.agents", node_agents: MaybePath = "",
+        "a scenario file whose agents this node hosts from its start on";
+    "cluster.name", cluster_name: ClusterName = "main",
+        "which cluster this is; two clusters on the same servers never meet";
+    "cluster.shards", cluster_shards: Shards = "16",
+        "into how many parts tasks are divided; fixed by the first node of the cluster";
+    "nats.url", nats_url: Urls = "",
+        "where the servers of NATS are; nothing: no cluster, but a folder on this machine";
+    "nats.user", nats_user: String = "",
+        "as whom to log in; the password is in nats.password_file, or in NATS_PASSWORD";
+    "nats.password_file", nats_password_file: MaybePath = "",
+        "a file that holds the password and nothing else";
+    "nats.nkey_file", nats_nkey_file: MaybePath = "",
+        "a file that holds the seed of an nkey";
+    "nats.creds_file", nats_creds_file: MaybePath = "",
+        "a file with a JWT and a seed, as nsc writes it";
+    "nats.tls.ca_file", nats_tls_ca_file: MaybePath = "",
+        "a PEM file with those who may vouch for a server; nothing: those that this machine trusts";
+    "nats.tls.cert_file", nats_tls_cert_file: MaybePath = "",
+        "a PEM file with the certificate that this side shows";
+    "nats.tls.key_file", nats_tls_key_file: MaybePath = "",
+        "a PEM file with the key of that certificate";
+    "nats.tls.required", nats_tls_required: bool = "false",
+        "whether a server without TLS is refused; a tls:// address asks for it too";
+    "nats.insecure", nats_insecure: bool = "false",
+        "whether to speak in the clear to another machine";
+    "nats.inbox", nats_inbox: String = "",
+        "what stands before the subjects of answers; nothing: _INBOX, and the user where there is one";
+    "nats.replicas", nats_replicas: Replicas = "1",
+        "on how many servers each stream is kept that this node makes";
+    "nats.servers_sync", nats_servers_sync: bool = "false",
+        "whether all servers are known to write to disk before they acknowledge (sync_interval: always)";
+    "leadership.lease", leadership_lease: Duration = "1s 200ms",
+        "how long a leader that does not renew is left its shard; it renews every quarter of it";
+    "leadership.stable_after", leadership_stable_after: Duration = "3s",
+        "how long a node must have been there before shards are handed over to it";
+    "presence.beat_every", presence_beat_every: Every = "300ms",
+        "how often a node says that it is there";
+    "presence.down_after", presence_down_after: Duration = "1s 200ms",
+        "how long a node may be silent before it counts as down; at least twice presence.beat_every";
+    "agents.host", agents_host: Hosts = "functions",
+        "which agents that others offer this node hosts: none, built-in functions, or programs as well";
     "log.level", log_level: LogLevel = "warn",
         "what is logged: error, warn, info, debug, trace, or directives";
     "journal.snapshot_every_records", journal_snapshot_every_records: NonZeroU32 = "10000",
@@ -122,22 +167,60 @@ keys! {
         "how long running attempts may go on once a stop was asked for";
 }
 
-/// The text of `config/embedded.toml`: every key, commented out, with its meaning and default.
+/// What the name of a key begins with, or is, that says nothing where there is no cluster.
+const OF_CLUSTERS: [&str; 7] =
+    ["cluster.", "nats.", "leadership.", "presence.", "node.roles", "node.agents", "agents.host"];
+
+impl Key {
+    /// Whether it says something only to a node of a cluster, and to who speaks with one.
+    pub fn is_of_clusters(&self) -> bool {
+        OF_CLUSTERS.iter().any(|begin| self.name.starts_with(begin))
+    }
+}
+
+/// The text of `config/embedded.toml`: every key that counts on one machine, commented out, with its
+/// meaning and default.
 pub fn embedded() -> String {
-    let mut parts = vec![String::from(
-        "# Every key of Orkestra on one machine, with its meaning and its default.\n\
-         # What is commented out is what holds anyway. Flags and ORKESTRA_ variables come first.\n",
-    )];
-    let mut section = "";
-    for Key { name, kind, default, meaning } in KEYS {
-        let (table, key) = name.split_once('.').unwrap_or(("", name));
-        if table != section {
-            parts.push(format!("\n[{table}]\n"));
-            section = table;
+    let head = "# Every key of Orkestra on one machine, with its meaning and its default.\n\
+         # What is commented out is what holds anyway. Flags and ORKESTRA_ variables come first.\n";
+    written(head, |key| !key.is_of_clusters())
+}
+
+/// The text of `config/cluster.toml`: every key there is.
+pub fn cluster() -> String {
+    let head = "# Every key of a node of a cluster (`orkestra node --config FILE`), with its meaning and its\n\
+         # default. What is commented out is what holds anyway. Flags and ORKESTRA_ variables come first;\n\
+         # the usual variables of NATS count too: NATS_URL, NATS_USER, NATS_PASSWORD, NATS_NKEY,\n\
+         # NATS_CREDS, NATS_CA, NATS_CERT, NATS_KEY. No key holds a secret: files do.\n";
+    written(head, |_| true)
+}
+
+fn written(head: &str, wanted: impl Fn(&Key) -> bool) -> String {
+    let mut parts = vec![head.to_owned()];
+    // A table is written once, though its keys are not all together in the list.
+    let mut sections: Vec<&str> = Vec::new();
+    for key in KEYS.iter().filter(|key| wanted(key)) {
+        let section = section(key);
+        if !sections.contains(&section) {
+            sections.push(section);
         }
-        let is_number = !default.is_empty() && default.bytes().all(|byte| byte.is_ascii_digit());
-        let default = if is_number { (*default).to_owned() } else { format!("{default:?}") };
-        parts.push(format!("\n# {meaning} ({kind})\n# {key} = {default}\n"));
+    }
+    for table in sections {
+        if !table.is_empty() {
+            parts.push(format!("\n[{table}]\n"));
+        }
+        for key in KEYS.iter().filter(|key| wanted(key) && section(key) == table) {
+            let Key { name, kind, default, meaning } = key;
+            let name = name.split_once('.').map_or(*name, |(_, name)| name);
+            let is_number = !default.is_empty() && default.bytes().all(|byte| byte.is_ascii_digit());
+            let is_plain = is_number || ["true", "false"].contains(default);
+            let default = if is_plain { (*default).to_owned() } else { format!("{default:?}") };
+            parts.push(format!("\n# {meaning} ({kind})\n# {name} = {default}\n"));
+        }
     }
     parts.concat()
+}
+
+fn section(key: &Key) -> &'static str {
+    key.name.split_once('.').map_or("", |(section, _)| section)
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Config, KEYS, Key};
+use super::{Config, KEYS, Key, reach::Urls, words::Word};
 use crate::written::{Faults, Findings, Path, Source, did_you_mean};
 
 /// The prefix of environment variables.
@@ -14,12 +14,25 @@ const PREFIX: &str = "ORKESTRA_";
 /// Variables that are no keys: they say where the file is, or are given to command agents.
 const NOT_KEYS: [&str; 2] = ["ORKESTRA_CONFIG", "ORKESTRA_EFFECT_KEY"];
 
+/// The usual variables of NATS, and what they set; those that begin with `ORKESTRA_` count more.
+/// `NATS_PASSWORD` is none: a secret is no part of a configuration.
+const USUAL: [(&str, &str); 7] = [
+    ("NATS_URL", "nats.url"),
+    ("NATS_USER", "nats.user"),
+    ("NATS_NKEY", "nats.nkey_file"),
+    ("NATS_CREDS", "nats.creds_file"),
+    ("NATS_CA", "nats.tls.ca_file"),
+    ("NATS_CERT", "nats.tls.cert_file"),
+    ("NATS_KEY", "nats.tls.key_file"),
+];
+
 /// What a configuration is made of; each layer counts more than the one before.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layers<'a> {
     /// The configuration file: its name and its text.
     pub file: Option<(&'a str, &'a str)>,
-    /// Environment variables; those that do not begin with `ORKESTRA_` are not looked at.
+    /// Environment variables; those that neither begin with `ORKESTRA_` nor are usual with NATS are
+    /// not looked at.
     pub env: &'a [(String, String)],
     /// Keys and values that were given as arguments.
     pub flags: &'a [(String, String)],
@@ -98,6 +111,12 @@ impl Config {
             put(&mut found, name, (*default).to_owned(), Origin::Default);
         }
         walk(source.value(), &Path::root(), &mut findings, &mut found);
+        for (usual, key) in USUAL {
+            let given = layers.env.iter().find(|(name, text)| name == usual && !text.is_empty());
+            if let Some((name, text)) = given {
+                put(&mut found, key, text.clone(), Origin::Env(name.clone()));
+            }
+        }
         for (variable, text) in layers.env.iter().filter(|(name, _)| name.starts_with(PREFIX)) {
             match KEYS.iter().find(|key| variable_of(key.name) == *variable) {
                 Some(key) => put(&mut found, key.name, text.clone(), Origin::Env(variable.clone())),
@@ -119,16 +138,33 @@ impl Config {
             }
         }
         let config = Self::of(&found, |found, why| wrong(&mut findings, found, why));
-        if let Some(config) = &config
-            && config.tasks_beat_every > config.tasks_lease / 3
-            && let Some(found) = found.get("tasks.beat_every")
-        {
-            let why = "tasks.beat_every is more than a third of tasks.lease: one sign that comes \
-                       late would end an attempt";
-            wrong(&mut findings, found, why.to_owned());
+        for (key, why) in config.iter().flat_map(Self::odd) {
+            if let Some(found) = found.get(key) {
+                wrong(&mut findings, found, why.to_owned());
+            }
         }
         findings.finish()?;
         config.ok_or_else(|| Faults { file: name.to_owned(), faults: Vec::new() })
+    }
+
+    /// What is wrong with values that are right each by itself.
+    fn odd(&self) -> Vec<(&'static str, &'static str)> {
+        let mut odd = Vec::new();
+        if self.tasks_beat_every > self.tasks_lease / 3 {
+            odd.push((
+                "tasks.beat_every",
+                "tasks.beat_every is more than a third of tasks.lease: one sign that comes late would \
+                 end an attempt",
+            ));
+        }
+        if self.presence_down_after < self.presence_beat_every.0 * 2 {
+            odd.push((
+                "presence.down_after",
+                "presence.down_after is less than twice presence.beat_every: one sign that is lost \
+                 would have a node taken for dead",
+            ));
+        }
+        odd
     }
 
     /// What a key is, what it means, and where it comes from.
@@ -194,6 +230,20 @@ fn walk(
             let source = findings.source();
             let line = source.fault(path, "", None).line;
             put(found, key.name, text, Origin::File(source.name().to_owned(), line));
+        }
+        (Some(key), Value::Bool(it)) if key.kind == <bool as Word>::KIND => {
+            let line = findings.source().fault(path, "", None).line;
+            let origin = Origin::File(findings.source().name().to_owned(), line);
+            put(found, key.name, it.to_string(), origin);
+        }
+        (Some(key), Value::Array(items)) if key.kind == <Urls as Word>::KIND => {
+            let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+            let line = findings.source().fault(path, "", None).line;
+            let origin = Origin::File(findings.source().name().to_owned(), line);
+            match texts {
+                Some(texts) => put(found, key.name, texts.join(","), origin),
+                None => findings.add(path, format!("{} is wanted here", key.kind), None),
+            }
         }
         (Some(key), Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
             findings.add(path, format!("{} is wanted here", key.kind), None);

@@ -109,7 +109,7 @@ fn an_unknown_key_cannot_be_explained() {
 
 #[test]
 fn the_written_out_table_is_what_holds_anyway() {
-    let uncommented: String = embedded()
+    let uncommented: String = cluster()
         .lines()
         .map(|line| match line.strip_prefix("# ") {
             Some(setting) if setting.contains(" = ") => format!("{setting}\n"),
@@ -122,4 +122,41 @@ fn the_written_out_table_is_what_holds_anyway() {
         assert_eq!(written.value(key.name), defaults.value(key.name));
         assert!(matches!(written.explain(key.name).unwrap().origin, Origin::File(..)));
     }
+}
+
+#[test]
+fn one_machine_is_told_nothing_of_clusters() {
+    let (one, many) = (embedded(), cluster());
+    for key in KEYS {
+        let line = format!("\n# {} = ", key.name.split_once('.').map_or(key.name, |(_, key)| key));
+        let said = format!("{} ({})", key.meaning, key.kind);
+        assert_eq!(one.contains(&said), !key.is_of_clusters(), "{}", key.name);
+        assert!(many.contains(&said) && many.contains(&line), "{}", key.name);
+    }
+    assert_eq!(many.matches("\n[node]\n").count(), 1);
+}
+
+#[test]
+fn the_usual_variables_of_nats_count_less_than_ours() {
+    let env = [("NATS_URL", "nats://a:1"), ("NATS_CREDS", "me.creds"), ("NATS_USER", "")];
+    let config = load("[nats]\nurl = ['nats://f:1', 'nats://g:2']\nuser = 'ada'\n", &env, &[]);
+    let config = config.unwrap();
+    assert_eq!(config.value("nats.url").unwrap(), "nats://a:1");
+    assert_eq!(config.value("nats.creds_file").unwrap(), "me.creds");
+    assert_eq!(config.value("nats.user").unwrap(), "ada", "an empty variable says nothing");
+    let ours = [("NATS_URL", "nats://a:1"), ("ORKESTRA_NATS__URL", "nats://b:1")];
+    let config = load("", &ours, &[]).unwrap();
+    let url = config.explain("nats.url").unwrap();
+    assert_eq!(url.value, "nats://b:1");
+    assert_eq!(url.origin.to_string(), "environment variable ORKESTRA_NATS__URL");
+    let list = load("[nats]\nurl = ['nats://f:1', 'nats://g:2']\n", &[], &[]).unwrap();
+    assert_eq!(list.nats_url.0, ["nats://f:1", "nats://g:2"]);
+    assert!(load("nats.url = [1]\n", &[], &[]).is_err());
+    assert!(load("nats.tls.required = true\n", &[], &[]).unwrap().nats_tls_required);
+}
+
+#[test]
+fn a_node_is_not_taken_for_dead_for_one_lost_sign() {
+    let faults = load("presence.down_after = '500ms'\n", &[], &[]).unwrap_err();
+    assert!(faults.faults[0].message.contains("twice presence.beat_every"), "{faults}");
 }

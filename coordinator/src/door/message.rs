@@ -66,7 +66,7 @@ impl From<ErrorKind> for Code {
 }
 
 impl Code {
-    const fn kind(self) -> ErrorKind {
+    pub(crate) const fn kind(self) -> ErrorKind {
         match self {
             Self::Unreadable
             | Self::TooLong

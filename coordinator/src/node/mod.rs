@@ -26,6 +26,7 @@
 //!    └─ agents        one_for_one with backoff, one child per agent
 //! ```
 
+mod asked;
 pub mod credits;
 mod desk;
 mod ear;
@@ -34,7 +35,9 @@ mod hosting;
 mod led;
 mod placing;
 mod spec;
+mod telling;
 mod tree;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -58,7 +61,11 @@ use orkestra_runtime::{
 use tokio::sync::watch;
 
 pub use host::Host;
+pub(crate) use asked::SUPERVISION_LOG;
+pub(crate) use hosting::needs;
 pub use spec::{NodeSpec, SHARDS, SHARDS_MAX};
+pub use telling::NodeRecord;
+pub use words::{MemberView, NodeAnswer, NodeAsk, NodeView, ShardView};
 
 use crate::{
     client::Tasks,
@@ -133,6 +140,7 @@ impl Node {
         let draining = Arc::new(watch::channel(false).0);
         let (held, running) = watch::channel(0);
         let (says, hears) = watch::channel(first_beat(&spec, boot));
+        let beat_said = hears.clone();
         let (presence, watchman) = presence(PresenceParts {
             messages: spec.fabric.messages(),
             subject_of: names::heartbeat,
@@ -188,6 +196,17 @@ impl Node {
         };
         let host = host_of(&spec, (&desk, &workers), agents_of, capacity);
         let hosting = hosting_of(&spec, &host, (&presence, &desk));
+        let mut doors = asked::doors(
+            &spec,
+            asked::DoorParts {
+                beat: beat_said,
+                shards: Arc::clone(&shards),
+                presence: presence.clone(),
+                draining: Arc::clone(&draining),
+                refused: Arc::clone(&refused),
+            },
+        );
+        doors.extend(public::of_node(&spec, &shards, &presence, &host)?);
         let parts = tree::Parts {
             presence: tree::once("presence", watchman.run(), &spec.clock),
             beat: tree::once("beat", beat.run(), &spec.clock),
@@ -195,7 +214,7 @@ impl Node {
             placing: tree::again("placing", move || Arc::clone(&placing).run(), &spec.clock),
             desk: tree::again("desk", move || Arc::clone(&desk_runner).run(), &spec.clock),
             hosting: tree::again("hosting", move || Arc::clone(&hosting).run(), &spec.clock),
-            doors: public::of_node(&spec, &shards, &presence, &host)?,
+            doors,
             agents: agents(&spec, boot, (&desk, &workers)),
         };
         let env = Env { clock: Arc::clone(&spec.clock), seed: spec.seed, log: spec.log.clone() };
@@ -283,6 +302,11 @@ impl Node {
     /// over.
     pub fn refused(&self) -> u64 {
         self.refused.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Who is there, as that changes.
+    pub const fn presence(&self) -> &Presence {
+        &self.presence
     }
 
     /// Leads nothing more and takes no more work, or does again.

@@ -97,7 +97,7 @@ impl Circle {
 }
 
 /// What a node must allow to host an agent.
-const fn needs(agent: &AgentConfig) -> Hosts {
+pub(crate) const fn needs(agent: &AgentConfig) -> Hosts {
     match agent.kind {
         AgentKind::Function(_) | AgentKind::Person => Hosts::Functions,
         AgentKind::Command(_) => Hosts::All,
