@@ -160,7 +160,7 @@ fn beats() -> Vec<(&'static str, NodeBeat)> {
         node: NodeId::new("n1").unwrap(),
         boot: Incarnation(7),
         number: 300,
-        roles: Roles { coordinator: true, agents: false },
+        roles: Roles { coordinator: true, ..Roles::default() },
         since: Wall::from_ms(1_700_000_000_000),
         capacity: 16,
         running: 3,
