@@ -29,6 +29,8 @@ pub struct Work {
     pub input: Json,
     /// The outputs of the completed tasks it depends on, in the order of its dependencies.
     pub results: Vec<(TaskId, Json)>,
+    /// How long this attempt may take, in milliseconds, if the task says so.
+    pub timeout_ms: Option<u64>,
 }
 
 impl Work {

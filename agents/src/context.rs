@@ -240,6 +240,11 @@ impl Context {
         Ok(folder)
     }
 
+    /// Which attempt of which task it is.
+    pub(crate) fn key(&self) -> AttemptKey {
+        self.inner.key
+    }
+
     /// The folder, if it was ever asked for: what is to be removed after the attempt.
     pub(crate) fn folder_made(&self) -> Option<&Path> {
         self.inner.folder.get().map(PathBuf::as_path)

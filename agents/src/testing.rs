@@ -86,6 +86,7 @@ pub(crate) fn work(input: &str) -> Work {
         instructions: "what to do".into(),
         input: json(input),
         results: vec![(task("before"), json("[1,\n2]"))],
+        timeout_ms: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Keeps order: tasks, the shard that orders them, the supervision tree, and the `orkestra` command.
 
+pub mod access;
 pub mod audit;
 pub mod bench;
 pub mod cli;
@@ -15,6 +16,7 @@ pub mod node;
 pub mod ops;
 pub mod output;
 pub mod pin;
+pub mod public;
 mod reach;
 pub mod safety;
 pub mod scenario;

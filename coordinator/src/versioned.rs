@@ -39,6 +39,9 @@ mod tests {
         task::{TaskMachine, TaskSettings},
     };
 
+    /// A machine that reads a snapshot, and fails.
+    type Restore<'a> = &'a dyn Fn(&[u8]) -> Error;
+
     #[test]
     fn what_a_newer_program_wrote_is_too_new_for_every_machine_and_junk_is_damaged() {
         let context = |bytes: &[u8]| {
@@ -48,7 +51,7 @@ mod tests {
             TaskMachine::restore(TaskSettings::default(), bytes).map(drop).unwrap_err()
         };
         let shard = |bytes: &[u8]| ShardMachine::restore(bytes).map(drop).unwrap_err();
-        let all: [(&str, &dyn Fn(&[u8]) -> Error); 3] =
+        let all: [(&str, Restore<'_>); 3] =
             [("the context", &context), ("the task machine", &tasks), ("this shard", &shard)];
         for (what, restore) in all {
             // A map that begins with the version, 99, and goes on as nobody knows yet.

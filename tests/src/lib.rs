@@ -4,6 +4,7 @@ pub mod command;
 pub mod contract;
 pub mod crooked;
 pub mod faulty;
+pub mod junk;
 pub mod nats;
 pub mod openmetrics;
 pub mod otp;

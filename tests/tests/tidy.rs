@@ -309,6 +309,25 @@ fn one_file_knows_the_frames_between_nodes() {
 }
 
 #[test]
+fn one_folder_knows_the_servers_of_many_machines() {
+    let (mut wrong, mut known) = (Vec::new(), 0);
+    for file in sources() {
+        let code = file.code();
+        if !file.path.starts_with("runtime/src/fabric/nats/") {
+            wrong.extend(places(
+                &file,
+                &code,
+                &["async_nats", "use backoff::", "ExponentialBackoff"],
+            ));
+        } else if code.contains("use backoff::") {
+            known += 1;
+        }
+    }
+    none(&wrong);
+    assert_eq!(known, 1, "the pauses between attempts to connect belong to one file");
+}
+
+#[test]
 fn nothing_is_skipped_and_nothing_is_left_open() {
     let mut wrong = Vec::new();
     for file in all_rust() {
@@ -362,6 +381,21 @@ fn the_configuration_file_says_what_holds_anyway() {
         let from = anew.display();
         none(&[format!("config/embedded.toml is out of date: copy {from} over it")]);
     }
+}
+
+#[test]
+fn the_server_configuration_is_made_from_the_table_of_access() {
+    let plan = orkestra_coordinator::access::Plan::new("main", 16, &["example"]).unwrap();
+    let mut wrong = Vec::new();
+    for (name, expected) in plan.files() {
+        let place = format!("config/nats/{name}");
+        if fs::read_to_string(root().join(&place)).unwrap_or_default() != expected {
+            let anew = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+            fs::write(&anew, &expected).unwrap();
+            wrong.push(format!("{place} is out of date: copy {} over it", anew.display()));
+        }
+    }
+    none(&wrong);
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! How each kind of agent works: a Rust [`function`], or any program as a [`command`].
+//! How each kind of agent works: a Rust [`function`], any program as a [`command`], or a program
+//! that joins from elsewhere as a [`remote`] one.
 
 pub mod command;
 pub mod function;
+pub mod remote;

@@ -202,6 +202,7 @@ async fn given(
 ) -> Result<Work, Failure> {
     let Assignment { attempt, run, id, title, instructions, input, results: assigned, .. } =
         assignment;
+    let timeout_ms = assignment.timeout_ms;
     let mut redaction = Redaction::default();
     let seals_output = assignment.sensitive_output;
     let seals_artifacts = seals_output || input.is_sensitive();
@@ -222,5 +223,5 @@ async fn given(
     }
     let redaction = Arc::new(redaction);
     context.confide(Confidence { redaction, seals_artifacts, seals_output });
-    Ok(Work { run, id, attempt, title, instructions, input, results })
+    Ok(Work { run, id, attempt, title, instructions, input, results, timeout_ms })
 }

@@ -58,6 +58,9 @@ pub struct Terms {
     pub redeliver_every_max: Duration,
     /// How often an agent that is unavailable is asked again whether it can work.
     pub look_every: Duration,
+    /// How often an agent that is available is asked whether it still is; none: not before it fails
+    /// because it is not.
+    pub watch_every: Option<Duration>,
     /// After which failures the worker ends, so that it is started with a fresh agent.
     pub restart_on: BTreeSet<FailureKind>,
 }
@@ -73,6 +76,7 @@ impl Default for Terms {
             redeliver_after: Duration::from_secs(1),
             redeliver_every_max: Duration::from_secs(30),
             look_every: Duration::from_secs(5),
+            watch_every: None,
             restart_on: [FailureKind::Panicked, FailureKind::Hung, FailureKind::Killed].into(),
         }
     }

@@ -74,6 +74,16 @@ impl Clerk {
         Self { identity, tasks, means, began }
     }
 
+    /// What the node is called.
+    pub(crate) const fn name(&self) -> &NodeId {
+        &self.identity.name
+    }
+
+    /// How often it was started.
+    pub(crate) const fn boot(&self) -> u64 {
+        self.identity.boot
+    }
+
     /// Carries out one request, and answers it as its kind says.
     pub(crate) async fn carry_out(&self, request: &Request, asker: &Asker) -> Result<Value> {
         let (tasks, by) = (&self.tasks, asker.to_string());

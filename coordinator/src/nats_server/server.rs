@@ -46,13 +46,18 @@ impl Server {
             Error::new(ErrorKind::Io, message).because(error)
         };
         fs::create_dir_all(&spec.folder).map_err(|error| failed("make a folder", error))?;
-        fs::write(spec.config_path(), spec.config()?)
-            .map_err(|error| failed("write the configuration", error))?;
+        if spec.given.is_none() {
+            fs::write(spec.config_path(), spec.config()?)
+                .map_err(|error| failed("write the configuration", error))?;
+        }
         let log = OpenOptions::new().create(true).append(true).open(spec.log_path());
         let log = log.map_err(|error| failed("open a log", error))?;
         let more = log.try_clone().map_err(|error| failed("open a log", error))?;
         let mut command = Command::new(&binary.path);
         command.arg("--config").arg(spec.config_path()).current_dir(&spec.folder);
+        // These hold before what the configuration says, which says the same unless it was given.
+        command.arg("--port").arg(spec.ports.client.to_string());
+        command.arg("--http_port").arg(spec.ports.monitor.to_string());
         command.stdin(Stdio::null()).stdout(log).stderr(more);
         // A key that interrupts this process is for this process, which then stops the server.
         command.process_group(0).kill_on_drop(true);

@@ -85,6 +85,9 @@ pub struct ServerSpec {
     pub max_payload_bytes: u32,
     /// More lines of configuration: users, TLS, limits.
     pub more: String,
+    /// A configuration that is there already and is taken as it is, apart from the ports; nothing
+    /// else of what stands here is written then.
+    pub given: Option<PathBuf>,
 }
 
 impl ServerSpec {
@@ -98,6 +101,7 @@ impl ServerSpec {
             syncing: Syncing::Lazily,
             max_payload_bytes: 1024 * 1024,
             more: String::new(),
+            given: None,
         })
     }
 
@@ -125,7 +129,7 @@ impl ServerSpec {
 
     /// Its configuration file.
     pub fn config_path(&self) -> PathBuf {
-        self.folder.join("nats.conf")
+        self.given.clone().unwrap_or_else(|| self.folder.join("nats.conf"))
     }
 
     /// What it has said.

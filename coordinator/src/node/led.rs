@@ -121,5 +121,7 @@ pub(crate) async fn led(
 fn settings_of(settings: &ShardSettings, shard: ShardId) -> ShardSettings {
     let mut settings = settings.clone();
     settings.tasks.shard = shard;
+    // An agent's capacity is shared by all shards.
+    settings.tasks.needs_credit = true;
     settings
 }

@@ -63,10 +63,12 @@ pub use spec::{NodeSpec, SHARDS, SHARDS_MAX};
 use crate::{
     client::Tasks,
     context::Contexts,
+    public,
     reach::{Shard, There},
     scenario::AgentConfig,
     system::{Common, Workers, leftovers_swept, member_child, next_life},
 };
+use credits::CreditSettings;
 use desk::{Desk, DeskParts};
 use ear::Ears;
 use host::HostParts;
@@ -146,6 +148,7 @@ impl Node {
             node: spec.name.clone(),
             boot: boot.0,
             shards: spec.shards,
+            credits: CreditSettings::of(spec.settings.tasks.credit_term),
             workers: Arc::clone(&workers),
             ears: Arc::clone(&ears),
             messages: spec.fabric.messages(),
@@ -192,7 +195,7 @@ impl Node {
             placing: tree::again("placing", move || Arc::clone(&placing).run(), &spec.clock),
             desk: tree::again("desk", move || Arc::clone(&desk_runner).run(), &spec.clock),
             hosting: tree::again("hosting", move || Arc::clone(&hosting).run(), &spec.clock),
-            doors: Vec::new(),
+            doors: public::of_node(&spec, &shards, &presence, &host)?,
             agents: agents(&spec, boot, (&desk, &workers)),
         };
         let env = Env { clock: Arc::clone(&spec.clock), seed: spec.seed, log: spec.log.clone() };

@@ -74,7 +74,7 @@ fn follower(spec: &SystemSpec, monitor: &Arc<Monitor>) -> ChildSpec {
 }
 
 /// A child whose ends never add up to the end of the node.
-fn patient(child: ChildSpec) -> ChildSpec {
+pub(crate) fn patient(child: ChildSpec) -> ChildSpec {
     let child = child.attempts_max(ATTEMPTS_MAX);
     match Care::default().backoff {
         Some(backoff) => child.backoff(backoff),

@@ -83,6 +83,7 @@ impl fmt::Debug for Member {
 }
 
 /// What all workers of a node share.
+#[derive(Clone)]
 pub(crate) struct Common {
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) sink: Sink,

@@ -12,10 +12,12 @@
 mod boots;
 mod builder;
 mod hands;
+mod hosting;
 mod leftovers;
 mod looks;
 mod member;
 mod porter;
+mod public;
 mod standing;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
@@ -39,7 +41,9 @@ pub(crate) use boots::{boots, next_life};
 pub use builder::{Builder, FunctionOf};
 pub use hands::TeamHands;
 pub(crate) use hands::{Followers, Team, Workers};
+pub(crate) use hosting::Hosting;
 pub(crate) use leftovers::sweep as leftovers_swept;
+pub(crate) use looks::patient;
 pub use member::{Care, Member};
 pub(crate) use member::{Common, child as member_child};
 pub(crate) use porter::{Sayer, porter_of};
@@ -138,6 +142,7 @@ pub struct System {
     contexts: Contexts,
     clerk: Arc<Clerk>,
     means: Means,
+    hosting: Hosting,
     log: SupervisionLog,
     monitor: Option<Arc<Monitor>>,
     drain_within: Duration,
@@ -203,6 +208,8 @@ impl System {
             boot,
             drain_within: spec.drain_within,
         });
+        let taken_in = Arc::clone(&common);
+        let own = Arc::new(spec.members.iter().map(|member| member.profile.id.clone()).collect());
         let mut doors = doors(spec.door.clone(), &clerk, &spec.clock);
         doors.extend(looks::children(&spec, &means, monitor.as_ref()));
         let parts = tree::Parts {
@@ -214,6 +221,7 @@ impl System {
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
+        let hosting = Hosting { tree: tree.clone(), common: taken_in, own, registers: None };
         sensitive::sweep(sealed, &tasks).await;
         let contexts = Contexts::new(means.shard.clone());
         Ok(Self {
@@ -223,6 +231,7 @@ impl System {
             contexts,
             clerk,
             means,
+            hosting,
             log: spec.log,
             monitor,
             drain_within: spec.drain_within,

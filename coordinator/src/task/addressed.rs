@@ -31,8 +31,8 @@ impl TaskCommand {
             | Self::Guard(_)
             | Self::Confirm(_)
             | Self::Examine(_)
-            | Self::Schedule
             | Self::Want
+            | Self::Schedule
             | Self::Sweep => None,
         }
     }

@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use orkestra_runtime::{
-    id::{AgentId, Incarnation},
+    id::{AgentId, Incarnation, TaskNo},
     protocol::agent::{Availability, ToAgent},
     time::{Moment, Now},
 };
@@ -121,6 +121,11 @@ impl TaskMachine {
         }
     }
 
+    /// The internal command that looks after credits, if that is due.
+    pub(super) fn due_want(&self, now: Now) -> Option<TaskCommand> {
+        self.live.credit_look.is_some_and(|at| at <= now.moment).then_some(TaskCommand::Want)
+    }
+
     /// Drops what an agent granted: another life of its worker knows nothing of it.
     pub(super) fn drop_credit(&mut self, no: AgentNo) {
         self.live.credits.remove(&no);
@@ -136,7 +141,8 @@ impl TaskMachine {
 
     /// An attempt came back though there was credit for it: there is less room than was granted, so
     /// nothing more is given until the next grant.
-    pub(super) fn doubt_credit(&mut self, no: AgentNo) {
+    pub(super) fn doubt_credit(&mut self, task: TaskNo) {
+        let Some(no) = self.live.leases.get(&task).map(|lease| lease.agent) else { return };
         let Some(record) = self.durable.roster.get(no) else { return };
         if let Some(credit) = self.live.credits.get_mut(&no) {
             credit.credits = credit.credits.min(record.outstanding);

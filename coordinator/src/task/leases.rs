@@ -76,9 +76,8 @@ impl TaskMachine {
                 self.set_sweep(now);
             }
             TaskEvent::AttemptFailed { task, failure, then, .. } => {
-                let lease = self.live.leases.get(task).map(|lease| lease.agent);
-                if let Some(agent) = lease.filter(|_| failure.kind == FailureKind::HandedBack) {
-                    self.doubt_credit(agent);
+                if failure.kind == FailureKind::HandedBack {
+                    self.doubt_credit(*task);
                 }
                 self.drop_lease(*task);
                 if let Then::Retry { due } = then
@@ -90,13 +89,7 @@ impl TaskMachine {
             TaskEvent::Completed { task, .. }
             | TaskEvent::Failed { task, .. }
             | TaskEvent::Retried { task, .. } => self.forget_attempt(*task),
-            TaskEvent::Cancelled { task, .. } => {
-                let mut todo = vec![*task];
-                while let Some(no) = todo.pop() {
-                    self.forget_attempt(no);
-                    todo.extend(self.task(no).into_iter().flat_map(|task| &task.children));
-                }
-            }
+            TaskEvent::Cancelled { task, .. } => self.forget_below(*task),
             TaskEvent::RunCancelled { run, .. } => {
                 let run = self.durable.runs.get(run);
                 let tasks: Vec<TaskNo> =
@@ -143,6 +136,15 @@ impl TaskMachine {
     fn forget_attempt(&mut self, task: TaskNo) {
         self.drop_lease(task);
         self.unripen(task);
+    }
+
+    /// The same for a task with all its children.
+    fn forget_below(&mut self, task: TaskNo) {
+        let mut todo = vec![task];
+        while let Some(no) = todo.pop() {
+            self.forget_attempt(no);
+            todo.extend(self.task(no).into_iter().flat_map(|task| &task.children));
+        }
     }
 
     fn ripen(&mut self, no: TaskNo) {

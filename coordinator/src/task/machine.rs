@@ -177,11 +177,7 @@ impl TaskMachine {
             || self.next_ask().is_some_and(|at| at <= now.wall)
             || self.next_trial().is_some_and(|at| at <= now.wall)
             || self.next_net().is_some_and(|at| at <= now.moment);
-        if any {
-            return Some(TaskCommand::Sweep);
-        }
-        let must_look = self.live.credit_look.is_some_and(|at| at <= now.moment);
-        must_look.then_some(TaskCommand::Want)
+        any.then_some(TaskCommand::Sweep).or_else(|| self.due_want(now))
     }
 
     /// Answers a question.

@@ -145,6 +145,7 @@ impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")
             .field("subject", &self.subject)
+            .field("headers", &self.headers)
             .field("bytes", &self.body.len())
             .field("asked", &self.reply.is_some())
             .finish()

@@ -85,6 +85,11 @@ pub trait Fabric: Send + Sync + fmt::Debug + 'static {
     fn outside(&self) -> Option<Arc<dyn Messages>> {
         None
     }
+    /// What others must write before a subject of the cluster, with its last dot; empty where
+    /// nothing stands before it.
+    fn prefix(&self) -> Arc<str> {
+        "".into()
+    }
     /// Journals.
     fn logs(&self) -> Arc<dyn Logs>;
     /// Small values with revisions.

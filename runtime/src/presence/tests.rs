@@ -17,7 +17,7 @@ fn beat(name: &str, boot: u64, number: u64) -> NodeBeat {
         node: NodeId::new(name).unwrap(),
         boot: Incarnation(boot),
         number,
-        roles: Roles { coordinator: true, ..Roles::default() },
+        roles: Roles { coordinator: true, agents: false, ..Roles::default() },
         since: Wall::from_ms(0),
         capacity: 4,
         running: 1,
@@ -149,7 +149,7 @@ fn a_leader_writes_what_every_coordinator_that_is_there_can_read() {
     script.hear(0, beat("a", 1, 1));
     let older = NodeBeat { reads: Reads { record: 1, events: 9 }, ..beat("b", 1, 1) };
     script.hear(0, older);
-    let agents = Roles { agents: true, ..Roles::default() };
+    let agents = Roles { coordinator: false, agents: true, ..Roles::default() };
     let other = NodeBeat { roles: agents, reads: Reads::default(), ..beat("c", 1, 1) };
     script.hear(0, other);
     assert_eq!(script.0.members().all_read(), Some(Reads { record: 1, events: 1 }));

@@ -178,6 +178,20 @@ impl SupervisorHandle {
         })
     }
 
+    /// The supervisor that is found below this one on a path of names, as it runs now.
+    pub async fn below(&self, path: &[&str]) -> Result<Self> {
+        let mut at = self.clone();
+        for name in path {
+            let children = at.views().await?;
+            let found = children.into_iter().find(|(view, _)| view.id.as_str() == *name);
+            at = found.and_then(|(_, under)| under).ok_or_else(|| {
+                let text = format!("there is no supervisor {}/{name} now", at.path);
+                Error::new(ErrorKind::NotFound, text)
+            })?;
+        }
+        Ok(at)
+    }
+
     /// Stops it and all below it, last to first, each child within its own limits; whatever is
     /// left after `within` is killed, and then this fails.
     pub async fn stop(&self, within: Duration) -> Result<()> {

@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "what cannot be set up ends the test")]
 #![expect(clippy::expect_used, reason = "what cannot be set up ends the test")]
 
+pub mod guarded;
+
 use std::path::PathBuf;
 
 use orkestra_coordinator::nats_server::{Binary, Server, ServerSpec, Syncing, find};

@@ -115,6 +115,7 @@ fn work(input: &Value, results: Vec<(TaskId, Json)>) -> Work {
         instructions: String::new(),
         input: Json::of(input).unwrap(),
         results,
+        timeout_ms: None,
     }
 }
 

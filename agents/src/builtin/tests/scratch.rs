@@ -138,6 +138,7 @@ pub(super) fn run_in(
         instructions: String::new(),
         input: Json::of(input).unwrap(),
         results,
+        timeout_ms: None,
     };
     let reviewer = builtin::find(reviewer).unwrap();
     (reviewer.run)(&work, context).map(|json| json.read().unwrap())

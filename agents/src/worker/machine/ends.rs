@@ -138,7 +138,7 @@ impl WorkerMachine {
 
     pub(super) fn look_later(&mut self, now: Moment) {
         self.look_at = match self.profile.availability {
-            Availability::Available => None,
+            Availability::Available => self.terms.watch_every.map(|every| now + every),
             Availability::Unavailable { .. } => Some(now + self.terms.look_every),
         };
     }

@@ -120,7 +120,9 @@ impl Account {
             self.credits = self.credits.min(most);
         }
         let open = std::mem::take(&mut self.open);
-        open.into_iter().for_each(|open| self.push(open));
+        for open in open {
+            self.push(open);
+        }
     }
 
     /// Writes a grant down.

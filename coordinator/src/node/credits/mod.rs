@@ -6,7 +6,8 @@
 //! must not ask for each task. So capacity is lent out as **credits**: a
 //! [`Granted`](orkestra_runtime::protocol::agent::FromAgent::Granted) says how many attempts its
 //! shard may have outstanding, until a term ends. [`CreditMachine`] stands before the worker, on
-//! its node: it hears what shards want, sees what they give out and what ends, and decides.
+//! its node: it hears what shards want, sees what they give out and what ends, and decides;
+//! [`Counter`] puts that into words.
 //!
 //! | promise | by what |
 //! |---|---|
@@ -25,11 +26,13 @@
 //! | the worker begins another life | so does its machine, without claims; shards drop their credits when they hear of it |
 
 mod account;
+mod counter;
 mod machine;
 mod share;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub use counter::{Counter, Said};
 pub use machine::CreditMachine;
 pub use words::{AttemptKey, CreditSettings, Effect, Event, Grant, Leader, Want};

@@ -19,10 +19,12 @@ use orkestra_runtime::{
     machine::Machine,
     protocol::{
         agent::{AgentProfile, FromAgent, ToAgent},
-        desk::{Muster, Said, ToDesk, untagged},
+        desk::{Muster, Said as DeskSaid, ToDesk, untagged},
     },
     time::{Moment, Now},
 };
+
+use crate::node::credits::{Counter, CreditSettings, Leader, Said};
 
 /// How often each shard is told in short who is there.
 const MUSTER_EVERY: Duration = Duration::from_secs(2);
@@ -44,7 +46,7 @@ pub(crate) enum Effect {
     /// Tell a worker of this node.
     Tell(AgentId, ToAgent),
     /// Say this to the leader of a shard.
-    Say(ShardId, Said),
+    Say(ShardId, DeskSaid),
     /// Words of a reign that is over were refused.
     Refused(ShardId, Epoch),
 }
@@ -58,6 +60,8 @@ struct Seat {
     open: BTreeMap<ShardId, BTreeSet<TaskNo>>,
     /// Shards that want to know what it holds.
     asked_by: BTreeSet<ShardId>,
+    /// Lends its capacity to shards.
+    counter: Counter,
 }
 
 /// Pure; see the module.
@@ -66,13 +70,15 @@ pub(crate) struct DeskMachine {
     shards: u16,
     seats: BTreeMap<AgentId, Seat>,
     reigns: BTreeMap<ShardId, Epoch>,
+    credits: CreditSettings,
     muster_at: Moment,
 }
 
 impl DeskMachine {
     /// The desk of a node in a cluster of so many shards.
-    pub(crate) const fn new(shards: u16) -> Self {
-        Self { shards, seats: BTreeMap::new(), reigns: BTreeMap::new(), muster_at: Moment::START }
+    pub(crate) fn new(shards: u16, credits: CreditSettings) -> Self {
+        let (seats, reigns) = (BTreeMap::new(), BTreeMap::new());
+        Self { shards, seats, reigns, credits, muster_at: Moment::START }
     }
 
     fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {
@@ -100,7 +106,27 @@ impl DeskMachine {
         }
     }
 
-    fn worker(&mut self, word: FromAgent, effects: &mut Vec<Effect>) {
+    fn worker(&mut self, now: Now, word: FromAgent, effects: &mut Vec<Effect>) {
+        let agent = match &word {
+            FromAgent::Joined { profile, .. } => &profile.id,
+            FromAgent::Beat { agent, .. }
+            | FromAgent::Progressed { agent, .. }
+            | FromAgent::Ended { agent, .. }
+            | FromAgent::Left { agent, .. }
+            | FromAgent::Leaving { agent, .. }
+            | FromAgent::Kept { agent, .. }
+            | FromAgent::Understood { agent, .. }
+            | FromAgent::Granted { agent, .. } => agent,
+        };
+        let mut said = Vec::new();
+        if let Some(seat) = self.seats.get_mut(agent) {
+            seat.counter.worker_said(now, &word, &mut said);
+        }
+        self.route(word, effects);
+        grant(said, effects);
+    }
+
+    fn route(&mut self, word: FromAgent, effects: &mut Vec<Effect>) {
         match word {
             FromAgent::Joined { profile, incarnation } => {
                 self.joined(profile, incarnation, effects);
@@ -157,7 +183,8 @@ impl DeskMachine {
             Some(seat) if seat.incarnation == incarnation => seat.profile = profile,
             Some(_) | None => {
                 let (open, asked_by) = (BTreeMap::new(), BTreeSet::new());
-                let seat = Seat { profile: profile.clone(), incarnation, open, asked_by };
+                let counter = Counter::new(self.credits, &profile, incarnation);
+                let seat = Seat { profile: profile.clone(), incarnation, open, asked_by, counter };
                 self.seats.insert(profile.id, seat);
             }
         }
@@ -185,18 +212,18 @@ impl DeskMachine {
         }
     }
 
-    fn leader(&mut self, said: ToDesk, effects: &mut Vec<Effect>) {
+    fn leader(&mut self, now: Now, said: ToDesk, effects: &mut Vec<Effect>) {
         match said {
             ToDesk::Words { shard, epoch, words } => {
-                if !self.is_current(shard, epoch, effects) {
+                if !self.is_current(now, (shard, epoch), effects) {
                     return;
                 }
                 for (agent, word) in words {
-                    self.pass_on(shard, agent, word, effects);
+                    self.pass_on((now, Leader { shard, epoch }), agent, word, effects);
                 }
             }
             ToDesk::Roll { shard, epoch } => {
-                if self.is_current(shard, epoch, effects) {
+                if self.is_current(now, (shard, epoch), effects) {
                     self.call_roll(shard, effects);
                 }
             }
@@ -204,24 +231,40 @@ impl DeskMachine {
     }
 
     /// Whether the reign that speaks is the latest one that was heard of.
-    fn is_current(&mut self, shard: ShardId, epoch: Epoch, effects: &mut Vec<Effect>) -> bool {
-        let latest = self.reigns.entry(shard).or_insert(epoch);
-        if epoch < *latest || shard.0 >= self.shards {
+    fn is_current(
+        &mut self,
+        now: Now,
+        (shard, epoch): (ShardId, Epoch),
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let latest = self.reigns.get(&shard).copied();
+        if latest.is_some_and(|latest| epoch < latest) || shard.0 >= self.shards {
             effects.push(Effect::Refused(shard, epoch));
             return false;
         }
-        *latest = epoch;
+        if latest != Some(epoch) {
+            self.reigns.insert(shard, epoch);
+            let mut said = Vec::new();
+            for seat in self.seats.values_mut() {
+                seat.counter.reigns(now, Leader { shard, epoch }, &mut said);
+            }
+            grant(said, effects);
+        }
         true
     }
 
     fn pass_on(
         &mut self,
-        shard: ShardId,
+        (now, by): (Now, Leader),
         agent: AgentId,
         word: ToAgent,
         effects: &mut Vec<Effect>,
     ) {
         let Some(seat) = self.seats.get_mut(&agent) else { return };
+        let (mut said, shard) = (Vec::new(), by.shard);
+        let word = seat.counter.leader_said(now, by, word, &mut said);
+        grant(said, effects);
+        let Some(word) = word else { return };
         match &word {
             ToAgent::Assign(assignments) => {
                 let open = seat.open.entry(shard).or_default();
@@ -254,7 +297,7 @@ impl DeskMachine {
             let (agent, held) = (agent.clone(), Vec::new());
             effects.push(say(shard, FromAgent::Beat { agent, incarnation, held }));
         }
-        effects.push(Effect::Say(shard, Said::Muster(self.muster())));
+        effects.push(Effect::Say(shard, DeskSaid::Muster(self.muster())));
     }
 
     /// Says again whatever may have been lost.
@@ -265,34 +308,45 @@ impl DeskMachine {
     }
 }
 
+/// What a counter says to leaders.
+fn grant(said: Said, effects: &mut Vec<Effect>) {
+    effects.extend(said.into_iter().map(|(leader, word)| say(leader.shard, word)));
+}
+
 fn say(shard: ShardId, word: FromAgent) -> Effect {
-    Effect::Say(shard, Said::Words(vec![word]))
+    Effect::Say(shard, DeskSaid::Words(vec![word]))
 }
 
 impl Machine for DeskMachine {
     type Event = Event;
     type Effect = Effect;
 
-    fn step(&mut self, _: Now, event: Event, effects: &mut Vec<Effect>) {
+    fn step(&mut self, now: Now, event: Event, effects: &mut Vec<Effect>) {
         match event {
-            Event::Worker(word) => self.worker(word, effects),
-            Event::Leader(said) => self.leader(said, effects),
+            Event::Worker(word) => self.worker(now, word, effects),
+            Event::Leader(said) => self.leader(now, said, effects),
             Event::Reconnected => self.say_again(effects),
         }
     }
 
     fn tick(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let mut said = Vec::new();
+        for seat in self.seats.values_mut() {
+            seat.counter.tick(now, &mut said);
+        }
+        grant(said, effects);
         if now.moment < self.muster_at {
             return;
         }
         self.muster_at = now.moment + MUSTER_EVERY;
         let muster = self.muster();
         for shard in self.shards() {
-            effects.push(Effect::Say(shard, Said::Muster(muster)));
+            effects.push(Effect::Say(shard, DeskSaid::Muster(muster)));
         }
     }
 
     fn wakeup(&self) -> Option<Moment> {
-        Some(self.muster_at)
+        let counters = self.seats.values().filter_map(|seat| seat.counter.wakeup());
+        counters.chain([self.muster_at]).min()
     }
 }

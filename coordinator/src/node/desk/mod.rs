@@ -37,7 +37,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 pub(crate) use machine::{DeskMachine, Effect, Event};
 
-use super::ear::Ears;
+use super::{credits::CreditSettings, ear::Ears};
 use crate::system::Workers;
 
 /// How many frames from leaders may wait.
@@ -69,6 +69,7 @@ pub(crate) struct DeskParts {
     pub(crate) node: NodeId,
     pub(crate) boot: u64,
     pub(crate) shards: u16,
+    pub(crate) credits: CreditSettings,
     pub(crate) workers: Workers,
     /// The leaders of this process.
     pub(crate) ears: Arc<Ears>,
@@ -98,7 +99,7 @@ impl DeskRunner {
     pub(crate) async fn run(self: Arc<Self>) -> Result<()> {
         let parts = &self.parts;
         let mut inbox = self.inbox.lock().await;
-        let mut machine = DeskMachine::new(parts.shards);
+        let mut machine = DeskMachine::new(parts.shards, parts.credits);
         let own = Pattern::new(names::node_work(&parts.node)?.as_str())?;
         let roll = Pattern::new(names::roll()?.as_str())?;
         let heard = parts.messages.subscribe(&own, None, FRAMES_MAX).await?;

@@ -15,6 +15,7 @@ use orkestra_runtime::{
 };
 
 use super::machine::{DeskMachine, Effect, Event};
+use crate::node::credits::CreditSettings;
 
 const LIFE: Incarnation = Incarnation(7);
 
@@ -43,7 +44,7 @@ struct Desk(DeskMachine);
 
 impl Desk {
     fn of(shards: u16) -> Self {
-        Self(DeskMachine::new(shards))
+        Self(DeskMachine::new(shards, CreditSettings::default()))
     }
 
     fn hears(&mut self, event: Event) -> Vec<Effect> {

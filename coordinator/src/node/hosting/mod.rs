@@ -15,13 +15,11 @@ use std::{
     time::Duration,
 };
 
-use futures::StreamExt as _;
 use orkestra_runtime::{
     Result,
-    fabric::Registers,
+    fabric::{Registers, Revision},
     id::{AgentId, Incarnation, NodeId},
     leadership::placement::score,
-    names,
     presence::{Members, Presence},
     protocol::{
         agent::FromAgent,
@@ -58,6 +56,13 @@ pub(crate) struct Hosting {
     pub(crate) team: team::Shared,
     pub(crate) desk: super::desk::Desk,
     pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// What is to be hosted, as it was read last.
+#[derive(Debug, Default)]
+struct Known {
+    revision: Option<Revision>,
+    offered: Offered,
 }
 
 /// Which nodes could host an agent, and since when that has not changed.
@@ -103,8 +108,9 @@ impl Hosting {
     /// Runs until it is dropped.
     pub(crate) async fn run(self: Arc<Self>) -> Result<()> {
         let mut members = self.presence.members();
-        let mut held = self.registers.watch(&names::hosted_key()?);
-        let mut offered = Offered::default();
+        let mut offered = Known::default();
+        self.look(&mut offered).await;
+        let mut look_at = tokio::time::Instant::now() + LOOK_EVERY;
         let mut circle = Circle::default();
         let mut hosted: BTreeMap<AgentId, AgentConfig> = BTreeMap::new();
         let mut failed: BTreeMap<AgentId, Moment> = BTreeMap::new();
@@ -112,23 +118,28 @@ impl Hosting {
             let now = self.clock.now().moment;
             circle.see(&members.borrow_and_update().clone(), now);
             if circle.is_settled(now) {
-                self.arrange(&offered, &circle, (&mut hosted, &mut failed)).await;
+                self.arrange(&offered.offered, &circle, (&mut hosted, &mut failed)).await;
             }
             tokio::select! {
                 _ = members.changed() => {}
-                told = held.next() => match told {
-                    Some(Ok(value)) => match self.offers.read(value.as_ref()).await {
-                        Ok(now) => offered = now,
-                        Err(error) => tracing::warn!(%error, "what is to be hosted is not known"),
-                    },
-                    Some(Err(_)) => {}
-                    None => {
-                        tokio::time::sleep(LOOK_EVERY).await;
-                        held = self.registers.watch(&names::hosted_key()?);
-                    }
-                },
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                // Also while beats come more often than that.
+                () = tokio::time::sleep_until(look_at) => {
+                    look_at = tokio::time::Instant::now() + LOOK_EVERY;
+                    self.look(&mut offered).await;
+                }
             }
+        }
+    }
+
+    /// Reads what is to be hosted, if that has changed. Looked at rather than watched: a node that
+    /// only hosts agents may read registers, and no more.
+    async fn look(&self, offered: &mut Known) {
+        match self.offers.changed(offered.revision).await {
+            Ok(Some((revision, now))) => {
+                *offered = Known { revision: Some(revision), offered: now }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "what is to be hosted is not known"),
         }
     }
 

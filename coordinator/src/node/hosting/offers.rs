@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::{BlobName, Blobs, Fabric, Registers, SetError, Value},
+    fabric::{BlobName, Blobs, Fabric, Registers, Revision, SetError, Value},
     id::AgentId,
     names,
 };
@@ -52,6 +52,19 @@ impl Offers {
     pub(crate) async fn get(&self) -> Result<Offered> {
         let held = self.registers.get(&names::hosted_key()?).await?;
         self.read(held.as_ref()).await
+    }
+
+    /// What the cluster hosts now, unless that is what was read at this revision.
+    pub(crate) async fn changed(
+        &self,
+        known: Option<Revision>,
+    ) -> Result<Option<(Revision, Offered)>> {
+        let held = self.registers.get(&names::hosted_key()?).await?;
+        let Some(revision) = held.as_ref().map(|held| held.revision) else { return Ok(None) };
+        if known == Some(revision) {
+            return Ok(None);
+        }
+        Ok(Some((revision, self.read(held.as_ref()).await?)))
     }
 
     /// What a register says.

@@ -157,7 +157,8 @@ impl NatsBlobs {
     async fn part(&self, name: &BlobName, number: usize) -> Result<Bytes, Refusal> {
         let subject = self.names.blob_subject(name.as_str(), &number.to_string());
         let stream = self.names.blobs();
-        let parcel = Parcel::new(format!("$JS.API.DIRECT.GET.{stream}.{subject}"), Bytes::new());
+        let ask = format!("{}.DIRECT.GET.{stream}.{subject}", self.streams.api);
+        let parcel = Parcel::new(ask, Bytes::new());
         if let Ok(answer) = self.streams.wire.ask(parcel, self.streams.wire.within).await
             && answer.status.is_none()
         {

@@ -157,7 +157,8 @@ impl NatsLogs {
         } else {
             json!({ "seq": read.next })
         };
-        let parcel = Parcel::new(format!("$JS.API.DIRECT.GET.{stream}"), request.to_string());
+        let parcel =
+            Parcel::new(format!("{}.DIRECT.GET.{stream}", self.streams.api), request.to_string());
         let many = self.many;
         let (mut messages, mut ended) = (VecDeque::new(), false);
         let max = READ_RECORDS_MAX + 1;

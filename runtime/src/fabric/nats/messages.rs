@@ -88,7 +88,7 @@ fn from_nats(map: Option<&HeaderMap>) -> Option<Headers> {
     let mut headers = Headers::new();
     for (name, values) in map.into_iter().flat_map(HeaderMap::iter) {
         for value in values {
-            headers = headers.with(&name.to_string(), value.as_str()).ok()?;
+            headers = headers.with(name.as_ref(), value.as_str()).ok()?;
         }
     }
     Some(headers)

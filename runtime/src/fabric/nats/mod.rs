@@ -57,7 +57,7 @@ use streams::Streams;
 use wire::Wire;
 
 pub use names::CLUSTER_BYTES_MAX;
-pub use settings::{NatsAuth, NatsSettings, NatsTls};
+pub use settings::{NatsAuth, NatsSettings, NatsStore, NatsTls};
 pub use status::{Connection, NatsCounters, NatsFeatures};
 
 /// A fabric on NATS servers.
@@ -65,6 +65,8 @@ pub use status::{Connection, NatsCounters, NatsFeatures};
 pub struct Nats {
     names: Names,
     wire: Arc<Wire>,
+    /// The same, unless things are kept in another account.
+    store: Arc<Wire>,
     streams: Arc<Streams>,
     many: bool,
 }
@@ -79,12 +81,24 @@ impl Nats {
         let names = Names::new(&settings.cluster)?;
         let wire = connect::connect(&settings).await?;
         let many = connect::learn_features(&wire.client, &wire.status, settings.servers_sync);
-        let streams = Arc::new(Streams::new(Arc::clone(&wire), &settings));
-        if let Err(error) = connect::set_up(&streams, &names, settings.connect_within).await {
-            wire.close().await;
+        let store = match settings.of_store() {
+            None => Arc::clone(&wire),
+            Some(settings) => match connect::connect(&settings).await {
+                Ok(store) => store,
+                Err(error) => {
+                    wire.close().await;
+                    return Err(error);
+                }
+            },
+        };
+        let streams = Arc::new(Streams::new(Arc::clone(&store), &settings, &names));
+        let fabric = Self { names, wire, store, streams, many };
+        let within = settings.connect_within;
+        if let Err(error) = connect::set_up(&fabric.streams, &fabric.names, within).await {
+            fabric.close().await;
             return Err(error);
         }
-        Ok(Self { names, wire, streams, many })
+        Ok(fabric)
     }
 
     /// Whether there is a connection, now and after each change.
@@ -100,7 +114,12 @@ impl Nats {
     /// What the servers are, and what follows from what they lack. More may be known later, when
     /// more streams were seen.
     pub fn features(&self) -> NatsFeatures {
-        self.wire.status.features().clone()
+        let mut features = self.wire.status.features().clone();
+        if !Arc::ptr_eq(&self.wire, &self.store) {
+            let of_store = self.store.status.features().notices.clone();
+            features.notices.extend(of_store);
+        }
+        features
     }
 }
 
@@ -118,6 +137,10 @@ impl Fabric for Nats {
         Some(Arc::new(NatsMessages { wire: Arc::clone(&self.wire), prefix: "".into() }))
     }
 
+    fn prefix(&self) -> Arc<str> {
+        Arc::clone(&self.names.prefix)
+    }
+
     fn logs(&self) -> Arc<dyn Logs> {
         let (streams, names) = (Arc::clone(&self.streams), self.names.clone());
         Arc::new(NatsLogs { streams, names, many: self.many })
@@ -133,6 +156,12 @@ impl Fabric for Nats {
 
     /// Returns when what was sent is on its way, or the server does not take it any more.
     fn close(&self) -> BoxFuture<'_, ()> {
-        self.wire.close().boxed()
+        async move {
+            self.wire.close().await;
+            if !Arc::ptr_eq(&self.wire, &self.store) {
+                self.store.close().await;
+            }
+        }
+        .boxed()
     }
 }

@@ -43,6 +43,11 @@ impl Names {
         format!("{}journal.{log}", self.prefix)
     }
 
+    /// What stands before the questions to a store that another account opens.
+    pub(super) fn opened_api(&self) -> String {
+        format!("{}store", self.prefix)
+    }
+
     /// The bucket of the registers, and the stream that keeps it.
     pub(super) fn state(&self) -> String {
         format!("KV_ORK_STATE_{}", self.cluster)

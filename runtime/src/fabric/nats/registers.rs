@@ -116,10 +116,10 @@ impl NatsRegisters {
         if revision.0 > 0 {
             match self.say(key, revision.0, bytes).await {
                 Err(Refusal::WrongLast) => {}
-                other => return other.map_err(set_error),
+                other => return other.map_err(|refusal| set_error(&refusal)),
             }
         }
-        let held = self.last(key.as_str()).await.map_err(set_error)?;
+        let held = self.last(key.as_str()).await.map_err(|refusal| set_error(&refusal))?;
         Err(SetError::Conflict(held.and_then(|last| last.value)))
     }
 
@@ -132,9 +132,9 @@ impl NatsRegisters {
         for _ in 0..CREATE_TRIES {
             match self.say(key, at, Some(bytes.clone())).await {
                 Err(Refusal::WrongLast) => {}
-                other => return other.map_err(set_error),
+                other => return other.map_err(|refusal| set_error(&refusal)),
             }
-            match self.last(key.as_str()).await.map_err(set_error)? {
+            match self.last(key.as_str()).await.map_err(|refusal| set_error(&refusal))? {
                 Some(Last { value: Some(held), .. }) => {
                     return Err(SetError::Conflict(Some(held)));
                 }
@@ -146,7 +146,7 @@ impl NatsRegisters {
     }
 }
 
-fn set_error(refusal: Refusal) -> SetError {
+fn set_error(refusal: &Refusal) -> SetError {
     match refusal {
         Refusal::Full | Refusal::TooLarge => SetError::Full,
         Refusal::WrongLast => SetError::Conflict(None),

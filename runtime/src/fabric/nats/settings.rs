@@ -45,6 +45,29 @@ impl fmt::Debug for NatsAuth {
     }
 }
 
+/// How one comes to where logs, registers and blobs are kept.
+///
+/// A server writes its answers to whatever subject a message names for them. So whoever may use
+/// `JetStream` in the account of the messages could have it write into a log: what is stored is
+/// safe only in an account of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NatsStore {
+    /// By the same connection: one account has everything. Good for a server that one person uses.
+    #[default]
+    Here,
+    /// By a connection of its own, as another user: that of a coordinator.
+    Login {
+        /// Who one is there.
+        auth: NatsAuth,
+        /// What stands before the subjects on which answers come back there.
+        inbox_prefix: String,
+    },
+    /// By the few subjects that are opened to the account of the messages: a node with workers,
+    /// which reads registers and keeps blobs. Streams are not made, and registers that are watched
+    /// are read every quarter of a second.
+    Opened,
+}
+
 /// How a connection is hidden from others, and who is trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NatsTls {
@@ -70,6 +93,8 @@ pub struct NatsSettings {
     pub name: String,
     /// Who one is.
     pub auth: NatsAuth,
+    /// How one comes to where things are kept.
+    pub store: NatsStore,
     /// How the connection is hidden.
     pub tls: NatsTls,
     /// Whether to speak in the clear to another machine.
@@ -106,6 +131,7 @@ impl NatsSettings {
             cluster: "main".to_owned(),
             name: "orkestra".to_owned(),
             auth: NatsAuth::None,
+            store: NatsStore::Here,
             tls: NatsTls::default(),
             insecure: false,
             replicas: 1,
@@ -117,6 +143,17 @@ impl NatsSettings {
             connect_within: Duration::from_secs(15),
             answer_within: Duration::from_secs(4),
             clock: SystemClock::start(),
+        }
+    }
+
+    /// The settings of the second connection, if there is one.
+    pub(super) fn of_store(&self) -> Option<Self> {
+        match &self.store {
+            NatsStore::Here | NatsStore::Opened => None,
+            NatsStore::Login { auth, inbox_prefix } => {
+                let (auth, inbox_prefix) = (auth.clone(), inbox_prefix.clone());
+                Some(Self { auth, inbox_prefix, ..self.clone() })
+            }
         }
     }
 

@@ -95,6 +95,10 @@ impl Status {
         self.connection.subscribe()
     }
 
+    pub(super) fn is_connected(&self) -> bool {
+        self.connection.borrow().is_connected()
+    }
+
     pub(super) fn connected(&self, first: bool) {
         let since = self.clock.now().wall;
         if !first {

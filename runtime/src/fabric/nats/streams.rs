@@ -17,11 +17,15 @@ use serde_json::json;
 
 use super::{
     faults::{self, Ack, Refusal},
-    settings::NatsSettings,
+    names::Names,
+    settings::{NatsSettings, NatsStore},
     status::Status,
     wire::{Parcel, Wire},
 };
-use crate::{error::Result, fabric::Durability};
+use crate::{
+    error::Result,
+    fabric::{AskError, Durability},
+};
 
 /// How long to wait before a stream without a leader is asked again.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
@@ -80,6 +84,10 @@ pub(super) struct Streams {
     pub(super) wire: Arc<Wire>,
     pub(super) context: Context,
     pub(super) may_create: bool,
+    /// What stands before the subject of each question to the administration.
+    pub(super) api: Arc<str>,
+    /// Whether changes have to be asked for: nobody delivers them into another account.
+    pub(super) is_opened: bool,
     replicas: usize,
     bytes_max: Option<u64>,
     servers_sync: bool,
@@ -88,14 +96,20 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    pub(super) fn new(wire: Arc<Wire>, settings: &NatsSettings) -> Self {
+    pub(super) fn new(wire: Arc<Wire>, settings: &NatsSettings, names: &Names) -> Self {
         let within = settings.answer_within;
-        let context =
-            ContextBuilder::new().timeout(within).ack_timeout(within).build(wire.client.clone());
+        let (is_opened, api) = match settings.store {
+            NatsStore::Here | NatsStore::Login { .. } => (false, "$JS.API".to_owned()),
+            NatsStore::Opened => (true, names.opened_api()),
+        };
+        let context = ContextBuilder::new().timeout(within).ack_timeout(within);
+        let context = context.api_prefix(&api).build(wire.client.clone());
         Self {
             wire,
             context,
-            may_create: settings.may_create,
+            may_create: settings.may_create && !is_opened,
+            api: api.into(),
+            is_opened,
             replicas: settings.replicas,
             bytes_max: settings.stream_bytes_max,
             servers_sync: settings.servers_sync,
@@ -115,7 +129,7 @@ impl Streams {
         what: &str,
         request: &serde_json::Value,
     ) -> Result<T, Refusal> {
-        let parcel = Parcel::new(format!("$JS.API.{what}"), request.to_string());
+        let parcel = Parcel::new(format!("{}.{what}", self.api), request.to_string());
         let answer = self.wire.ask(parcel, self.wire.within).await?;
         faults::read(&answer.payload)
     }
@@ -211,7 +225,7 @@ impl Streams {
             }
         };
         let kept = tokio::time::timeout(self.wire.within, patiently).await;
-        kept.unwrap_or(Err(Refusal::Unclear("no answer came in time".to_owned())))
+        kept.unwrap_or_else(|_| Err(AskError::NoAnswer.into()))
     }
 
     /// Forgets messages.

@@ -4,7 +4,10 @@
 //! so what changes in between is heard, and what was read is not told again. When a tail ends, the
 //! same is done again, and only what is another than before is told.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use async_nats::jetstream::{Message, consumer::DeliverPolicy};
 use futures::{Stream, stream};
@@ -19,6 +22,9 @@ use crate::{
     error::Result,
     fabric::{Key, Value},
 };
+
+/// How often registers are read of whose changes nobody tells.
+const ASKING: Duration = Duration::from_millis(250);
 
 /// What is watched.
 #[derive(Clone, Debug)]
@@ -84,6 +90,13 @@ impl Watching {
             if let Some(news) = self.news.pop_front() {
                 return news;
             }
+            if self.registers.streams.is_opened {
+                let read = self.read().await;
+                if read.is_err() || self.news.is_empty() {
+                    tokio::time::sleep(ASKING).await;
+                }
+                continue;
+            }
             let Some(tail) = &mut self.tail else {
                 match self.open().await {
                     Ok(tail) => self.tail = Some(tail),
@@ -107,6 +120,12 @@ impl Watching {
         };
         let streams = &self.registers.streams;
         let tail = Tail::open(streams, &names.state(), &subject, DeliverPolicy::New).await?;
+        self.read().await?;
+        Ok(tail)
+    }
+
+    /// Reads what is there.
+    async fn read(&mut self) -> Result<(), Refusal> {
         let found = match &self.scope {
             Scope::One(key) => {
                 let last = self.registers.last(key.as_str()).await?;
@@ -117,7 +136,7 @@ impl Watching {
         for (key, last) in found {
             self.learn(key, last);
         }
-        Ok(tail)
+        Ok(())
     }
 
     fn hear(&mut self, message: Message) {

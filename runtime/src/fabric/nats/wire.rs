@@ -8,6 +8,7 @@ use std::{
 use async_nats::{
     Client, HeaderMap, Message, StatusCode,
     client::{PublishErrorKind, traits::Publisher as _},
+    connection::State,
     message::OutboundMessage,
 };
 use bytes::Bytes;
@@ -23,6 +24,9 @@ use crate::{
     error::{Error, ErrorKind, Result},
     fabric::AskError,
 };
+
+/// How soon the client is looked at again that may not have said that it is connected.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Something to be sent.
 #[derive(Debug)]
@@ -103,11 +107,29 @@ impl Wire {
         closed()
     }
 
+    /// Whether there is a connection. The client drops what it has to say of itself when it has
+    /// much to say: so what it is counts, and what was told is set right.
+    fn is_connected(&self) -> bool {
+        let is = self.client.connection_state() == State::Connected;
+        let told = self.status.is_connected();
+        match (is, told) {
+            (true, false) => self.status.connected(false),
+            (false, true) => self.status.disconnected(),
+            (true, true) | (false, false) => {}
+        }
+        is
+    }
+
     /// Waits until there is a connection.
     async fn connected(&self) {
+        if self.is_connected() {
+            return;
+        }
         let mut connection = self.status.watch();
-        // The sender lives as long as this.
-        let _ = connection.wait_for(super::Connection::is_connected).await;
+        while !self.is_connected() {
+            // The sender lives as long as this.
+            let _ = tokio::time::timeout(LOOK_AGAIN, connection.changed()).await;
+        }
     }
 
     /// Sends. Without a connection nothing is kept for later: words of yesterday do harm.
@@ -116,7 +138,7 @@ impl Wire {
             return Err(closed());
         }
         let subject = parcel.subject.clone();
-        if !self.status.watch().borrow().is_connected() {
+        if !self.is_connected() {
             return Err(disconnected(&format!("send to {subject}")));
         }
         self.client.publish_message(parcel.outbound(None)).await.map_err(|error| {

@@ -1,2 +1,3 @@
+mod counter;
 mod machine;
 mod world;

@@ -44,6 +44,7 @@ struct Confirmed {
     most: u32,
 }
 
+#[derive(Clone, Copy)]
 enum Word {
     Want(Leader, Want),
     Assign(Leader, AttemptKey),

@@ -1,0 +1,128 @@
+//! The public side of a node of a cluster.
+
+use std::{fmt, sync::Arc};
+
+use futures::{FutureExt as _, future::BoxFuture};
+use orkestra_agents::kinds::remote::Pace;
+use orkestra_runtime::{
+    Result,
+    fabric::Fabric,
+    id::{AgentId, ShardId},
+    journal::Journal,
+    leadership::placement::shard_of,
+    presence::{Member as Known, Presence},
+    supervise::ChildSpec,
+};
+
+use super::{Hosts, NodeRow, Parts, PublicShard, Shards};
+use crate::{
+    node::{Host, NodeSpec, Reached},
+    system::Member,
+};
+
+/// All shards of a cluster, as one node reaches them.
+pub(crate) struct Cluster {
+    shards: Arc<Vec<Reached>>,
+    journals: Vec<Journal>,
+    presence: Presence,
+}
+
+impl Cluster {
+    /// The shards that a node reaches, and the nodes that it hears of.
+    pub(crate) fn new(
+        fabric: &dyn Fabric,
+        shards: Arc<Vec<Reached>>,
+        presence: Presence,
+    ) -> Result<Self> {
+        let journals = shards.iter().map(|reached| Journal::of(fabric, reached.shard));
+        let journals = journals.collect::<Result<_>>()?;
+        Ok(Self { shards, journals, presence })
+    }
+}
+
+/// The public side of a node of a cluster, as children of its supervisor of doors: coordinators
+/// answer requests and tell events, whoever hosts agents takes them in from elsewhere.
+pub(crate) fn of_node(
+    spec: &NodeSpec,
+    shards: &Arc<Vec<Reached>>,
+    presence: &Presence,
+    host: &Host,
+) -> Result<Vec<ChildSpec>> {
+    let fabric = spec.fabric.as_ref();
+    let cluster = Cluster::new(fabric, Arc::clone(shards), presence.clone())?;
+    let parts = Parts {
+        node: spec.name.clone(),
+        messages: fabric.messages(),
+        outside: fabric.outside(),
+        prefix: fabric.prefix().to_string(),
+        shards: Arc::new(cluster),
+        answers: spec.roles.coordinator,
+        hosts: spec.roles.agents.then(|| Arc::new(host.clone()) as Arc<dyn Hosts>),
+        pace: Pace::default(),
+        clock: Arc::clone(&spec.clock),
+    };
+    Ok(super::children(&parts))
+}
+
+impl Shards for Cluster {
+    fn of(&self, namespace: &str) -> PublicShard {
+        let count = u16::try_from(self.shards.len()).unwrap_or(u16::MAX);
+        let at = usize::from(shard_of(namespace, count).0);
+        // There is at least one shard, and the hash names one of them.
+        let (reached, journal) = (&self.shards[at], &self.journals[at]);
+        let (shard, tasks) = (reached.shard, reached.tasks.clone());
+        PublicShard { shard, tasks, journal: journal.clone() }
+    }
+
+    fn all(&self) -> Vec<PublicShard> {
+        let both = self.shards.iter().zip(&self.journals);
+        let public = |(reached, journal): (&Reached, &Journal)| PublicShard {
+            shard: reached.shard,
+            tasks: reached.tasks.clone(),
+            journal: journal.clone(),
+        };
+        both.map(public).collect()
+    }
+
+    fn is_led_here(&self, shard: ShardId) -> bool {
+        self.shards.iter().any(|reached| reached.shard == shard && reached.is_led_here())
+    }
+
+    fn nodes(&self) -> Vec<NodeRow> {
+        self.presence.members().borrow().iter().map(row).collect()
+    }
+}
+
+fn row(member: &Known) -> NodeRow {
+    let beat = &member.beat;
+    let roles = [("coordinator", beat.roles.coordinator), ("agents", beat.roles.agents)];
+    let roles = roles.iter().filter(|(_, has)| *has).map(|(role, _)| (*role).to_owned());
+    NodeRow {
+        node: beat.node.clone(),
+        state: member.word().to_owned(),
+        roles: roles.collect(),
+        version: beat.version.clone(),
+        boot: beat.boot.0,
+        capacity: beat.capacity,
+        running: beat.running,
+        leads: beat.led,
+    }
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("shards", &self.shards.len()).finish_non_exhaustive()
+    }
+}
+
+impl Hosts for Host {
+    fn host(&self, member: Member) -> BoxFuture<'static, Result<()>> {
+        let host = self.clone();
+        async move { Self::host(&host, member).await }.boxed()
+    }
+
+    fn release(&self, agent: AgentId) -> BoxFuture<'static, Result<()>> {
+        let host = self.clone();
+        async move { host.dismiss(&agent).await }.boxed()
+    }
+}

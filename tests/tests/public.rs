@@ -1,0 +1,18 @@
+//! What anybody with a NATS client may ask and hear, and agents in any language.
+
+#![expect(clippy::unwrap_used, reason = "what cannot be set up ends the test")]
+
+#[path = "public/agents.rs"]
+mod agents;
+#[path = "public/cluster.rs"]
+mod cluster;
+#[path = "public/events.rs"]
+mod events;
+#[path = "public/page.rs"]
+mod page;
+#[path = "public/python.rs"]
+mod python;
+#[path = "public/requests.rs"]
+mod requests;
+#[path = "public/stage.rs"]
+mod stage;
