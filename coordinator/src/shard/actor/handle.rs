@@ -217,11 +217,6 @@ impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
         }
     }
 
-    /// Whether this node leads the shard now.
-    pub fn is_led(&self) -> bool {
-        self.door.borrow().is_some()
-    }
-
     /// Whether it was closed, or nobody runs it any more.
     pub fn is_closed(&self) -> bool {
         *self.closing.borrow() || self.door.has_changed().is_err()

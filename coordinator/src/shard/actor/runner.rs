@@ -190,9 +190,8 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
             Role::Leading { until, tenure } if until > self.parts.clock.now().moment => {
                 return Ok(Some(Tenure::of(seat, tenure)));
             }
-            Role::Leading { .. } => {}
             Role::HandingOver { tenure, .. } => seat.closed(tenure).await,
-            Role::Following { .. } => {}
+            Role::Leading { .. } | Role::Following { .. } => {}
         }
         let mut closing = self.closing.clone();
         let (journal, genesis) = (self.parts.journal.clone(), Arc::clone(&self.parts.genesis));

@@ -46,7 +46,8 @@ impl Tenure {
     /// Until when what no append proves may be said now; none where nobody else can lead.
     pub(super) fn until(&self) -> Option<Moment> {
         let (roles, tenure) = self.0.as_ref()?;
-        match Self::judge(*roles.borrow(), *tenure) {
+        let now = *roles.borrow();
+        match Self::judge(now, *tenure) {
             Change::Renewed(until) | Change::HandOver(until) => Some(until),
             Change::Over => Some(Moment::START),
         }

@@ -289,6 +289,8 @@ async fn whoever_drops_the_runner_ends_the_shard_and_askers_hear_of_it() {
 async fn a_reign_that_needs_a_lease_says_what_no_append_proves_only_with_one() {
     let fabric = Embedded::memory();
     let script = open_with(&fabric, Settings { needs_lease: true, ..Settings::default() });
+    // Where others may lead nobody waits for a reign.
+    assert!(script.shard.reigns().until_open_is(true).await);
     script.fund().await.unwrap();
     let lapsed = ShardError::Refused(Refusal::Step(StepFault::Lapsed));
     assert_eq!(script.shard.query(Query, SOON).await, Err(lapsed));

@@ -9,7 +9,7 @@ use orkestra_runtime::{
         placement::{Candidate, place},
     },
     machine::Machine,
-    presence::{Effect, Event as Presence, PresenceSettings},
+    presence::{Effect, Event as Presence},
     protocol::node::NodeBeat,
     time::Moment,
 };
@@ -18,10 +18,12 @@ use super::{Happening, MS, NodePlant, Outcome, World, node::Life};
 
 /// How long a node must have been there before the shard is handed over to it.
 const STABLE: Duration = Duration::from_secs(3);
+/// As by default.
+const BEAT_EVERY: u64 = 300 * MS;
 
 impl World {
     /// A new life of a node begins.
-    pub(super) fn start(&mut self, at: usize) -> Outcome {
+    pub(super) fn start(&mut self, at: usize) {
         self.lives += 1;
         let boot = Incarnation(self.lives);
         let node = &mut self.nodes[at];
@@ -32,7 +34,6 @@ impl World {
         let delay = self.delay();
         self.after(delay, Happening::Watched(at, seen));
         self.after(self.now % MS, Happening::Beat(at, boot));
-        Ok(())
     }
 
     /// How long something takes on its way.
@@ -90,10 +91,7 @@ impl World {
             return Ok(());
         };
         let beat = life.beat(&id);
-        self.after(
-            PresenceSettings::default().beat_every.as_millis() as u64 * MS,
-            Happening::Beat(at, boot),
-        );
+        self.after(BEAT_EVERY, Happening::Beat(at, boot));
         if self.faulty && self.chance.per_mille(30) {
             self.late_beats.push(beat.clone());
         }

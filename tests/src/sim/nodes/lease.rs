@@ -95,13 +95,13 @@ impl World {
         self.after(delay, Happening::Call(at, Call { number, what, is_answered }));
     }
 
-    pub(super) fn call_arrives(&mut self, at: usize, call: Call) -> Outcome {
+    pub(super) fn call_arrives(&mut self, at: usize, call: Call) {
         if self.out_until > self.now {
             if self.chance.per_mille(300) {
                 let delay = self.out_until - self.now;
                 self.after(delay, Happening::Call(at, call)); // it lands late
             }
-            return Ok(());
+            return;
         }
         let Call { number, what, is_answered } = call;
         let delay = self.delay();
@@ -121,7 +121,6 @@ impl World {
                 }
             }
         }
-        Ok(())
     }
 
     fn set(&mut self, at: Option<Revision>, standing: Standing) -> Result<Revision, SetFault> {
@@ -209,8 +208,8 @@ impl World {
             let now = node.clock.at(self.now).moment;
             node.life.as_ref().is_some_and(|life| life.term > now)
         };
-        let mut believers = self.nodes.iter().filter(believes);
-        match (believers.next(), believers.next()) {
+        let mut holders = self.nodes.iter().filter(believes);
+        match (holders.next(), holders.next()) {
             (Some(one), Some(other)) => {
                 Err(format!("{} and {} believe in a term at once", one.id, other.id))
             }

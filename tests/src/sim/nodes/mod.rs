@@ -198,7 +198,7 @@ impl World {
             history: NodesHistory::default(),
         };
         for at in 0..world.nodes.len() {
-            world.start(at)?;
+            world.start(at);
         }
         Ok(world)
     }
@@ -313,14 +313,15 @@ impl World {
     fn outside(&mut self, happening: Happening) -> Outcome {
         match happening {
             Happening::Call(at, call) => self.call_arrives(at, call),
-            Happening::Append(at, id, end, record, answered) => {
-                self.append_arrives(at, id, (end, record), answered)
-            }
             Happening::Client(client) => self.client_acts(client),
-            Happening::Weather => self.weather(),
-            Happening::Snapshot => self.snapshot(),
-            _ => Ok(()),
+            Happening::Append(at, id, end, record, answered) => {
+                return self.append_arrives(at, id, (end, record), answered);
+            }
+            Happening::Weather => return self.weather(),
+            Happening::Snapshot => return self.snapshot(),
+            _ => {}
         }
+        Ok(())
     }
 
     fn fault(&mut self, kind: &'static str) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use orkestra_coordinator::shard::{Fold, Pool, sequencer::Sequencer, toy::Toy};
 use orkestra_runtime::{
     fabric::Sequence,
-    id::{Epoch, Incarnation, NodeId},
+    id::{Incarnation, NodeId},
     leadership::{LeaseMachine, LeaseSettings, Revision},
     machine::Machine,
     presence::{PresenceMachine, PresenceSettings},
@@ -51,7 +51,6 @@ pub(super) struct Reign {
     /// Where the log ends for the append that is away.
     pub(super) away: Option<Sequence>,
     pub(super) permits: [i64; Pool::ALL.len()],
-    pub(super) epoch: Epoch,
 }
 
 /// A process.

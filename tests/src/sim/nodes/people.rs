@@ -33,7 +33,7 @@ impl World {
         self.until(self.now + 1_000 * MS, |_| false).map(drop)
     }
 
-    pub(super) fn client_acts(&mut self, client: usize) -> Outcome {
+    pub(super) fn client_acts(&mut self, client: usize) {
         let pause = 20 * MS + self.chance.below(120 * MS);
         self.after(pause, Happening::Client(client));
         let (now, is_new) = (self.now, self.faulty || self.clients[client].wish.is_some());
@@ -62,7 +62,6 @@ impl World {
             self.clients[client].reads = Some((token, now, floor));
             self.send(at, Happening::Query(at, Query, token));
         }
-        Ok(())
     }
 
     fn ask(&mut self, client: usize) {

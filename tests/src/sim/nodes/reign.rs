@@ -1,7 +1,5 @@
 //! Reigns of simulated nodes: how they begin, append, answer and end.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use orkestra_coordinator::shard::{
     Fold, Mind as _, Pool,
@@ -65,7 +63,7 @@ impl World {
             sequencer = sequencer.leased_until(life.term);
         }
         let permits = [0; Pool::ALL.len()];
-        life.reign = Some(Reign { id, sequencer, away: None, permits, epoch });
+        life.reign = Some(Reign { id, sequencer, away: None, permits });
         self.trace(|| format!("n{at} begins reign {epoch}"));
         self.tell_lease(at, Lease::Reign(epoch))
     }
@@ -359,7 +357,7 @@ async fn begin(
 ) -> Began {
     let mut fold = match warm {
         Some(fold) => fold,
-        None => Fold::restore(journal.clone(), Arc::clone(&genesis())).await?,
+        None => Fold::restore(journal.clone(), genesis()).await?,
     };
     let epoch = journal.next_epoch().await?;
     fold.promote(epoch, wall).await?;

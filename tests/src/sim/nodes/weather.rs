@@ -43,7 +43,7 @@ impl World {
         }
         for at in 0..self.nodes.len() {
             if self.nodes[at].life.is_none() && self.chance.per_mille(200) {
-                self.start(at)?;
+                self.start(at);
             }
         }
         Ok(())
@@ -128,7 +128,7 @@ impl World {
             // A pause that was cut short may have been too short to be noticed.
             (node.resumed_at, node.stops) = (0, 0);
             if node.life.is_none() {
-                self.start(at)?;
+                self.start(at);
             }
             // A watch that lost something begins anew.
             let seen = self.register.clone();
