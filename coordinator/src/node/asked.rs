@@ -313,7 +313,9 @@ fn read(body: &[u8]) -> Result<NodeAsk> {
         return Err(invalid(format!("a question has at most {QUESTION_BYTES_MAX} bytes")));
     }
     serde_json::from_slice(body).map_err(|error| {
-        invalid(format!("a node cannot be asked that: {error}; it is asked like {{\"ask\":\"status\"}}"))
+        invalid(format!(
+            "a node cannot be asked that: {error}; it is asked like {{\"ask\":\"status\"}}"
+        ))
     })
 }
 
