@@ -1,11 +1,11 @@
 //! Looks into the data directory of a run, alive or dead, and changes nothing.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{
-        Durability, Fabric as _, Sequence,
+        Durability, Fabric, Sequence,
         embedded::{Embedded, holder},
     },
     id::{NodeId, Number, ShardId},
@@ -30,7 +30,7 @@ use crate::{
 /// What a data directory holds.
 #[derive(Debug)]
 pub struct Inspection {
-    fabric: Embedded,
+    fabric: Arc<dyn Fabric>,
     journal: Journal,
     machine: ShardMachine,
     position: Position,
@@ -53,9 +53,22 @@ impl Inspection {
             ));
         }
         let held_by = holder(data_dir)?;
-        let fabric = Embedded::open_read_only(data_dir)?;
-        let journal = Journal::of(&fabric, ShardId(0))?;
-        let genesis = std::sync::Arc::new(|| ShardMachine::new(ShardSettings::default()));
+        let fabric = Arc::new(Embedded::open_read_only(data_dir)?);
+        Self::fold(fabric, ShardId(0), held_by).await
+    }
+
+    /// Folds the journal of a shard of a cluster.
+    pub async fn over(fabric: Arc<dyn Fabric>, shard: ShardId) -> Result<Self> {
+        Self::fold(fabric, shard, None).await
+    }
+
+    async fn fold(
+        fabric: Arc<dyn Fabric>,
+        shard: ShardId,
+        held_by: Option<u32>,
+    ) -> Result<Self> {
+        let journal = Journal::of(fabric.as_ref(), shard)?;
+        let genesis = Arc::new(|| ShardMachine::new(ShardSettings::default()));
         let mut fold = Fold::restore(journal.clone(), genesis).await?;
         fold.read_on(Sequence(u64::MAX)).await?;
         let (machine, position) = fold.into_parts();
