@@ -24,6 +24,12 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// These, for a folder.
+    #[cfg(test)]
+    pub(super) const fn of_folder(config: Config) -> Self {
+        Self { config, namespace: None, is_cluster: false }
+    }
+
     /// Reads all layers; tells every fault of them.
     pub(super) fn load(common: &Common) -> Result<Self, Failure> {
         Self::load_with(common, Vec::new())
@@ -58,8 +64,8 @@ impl Settings {
         let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
         let config = Config::load(&Layers { file, env: &env, flags: &flags })?;
         // Who names a folder means it, whatever the environment says of servers.
-        let is_cluster = !config.nats_url.0.is_empty()
-            && (common.data_dir.is_none() || common.nats.is_some());
+        let is_cluster =
+            !config.nats_url.0.is_empty() && (common.data_dir.is_none() || common.nats.is_some());
         Ok(Self { config, namespace: common.namespace.clone(), is_cluster })
     }
 

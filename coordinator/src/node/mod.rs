@@ -50,7 +50,7 @@ use std::{
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::{Fabric, SetError, Value},
+    fabric::{Fabric, SetError},
     id::{AgentId, Incarnation, NodeId, ShardId},
     leadership::{Held, Seat, placement::shard_of},
     names,
@@ -337,6 +337,9 @@ impl Node {
             let _ = tokio::time::timeout(HAND_OVER_WITHIN, handed_over).await;
         }
         let stopped = self.tree.stop(self.drain_within + STOP_WITHIN).await;
+        for shard in self.shards.iter() {
+            shard.way.close();
+        }
         self.log.flush().await;
         if let Some(fabric) = self.fabric {
             fabric.close().await;
@@ -373,7 +376,7 @@ async fn check_cluster(fabric: &dyn Fabric, shards: u16) -> Result<()> {
             }
         },
     };
-    let has = made_with(&found)?;
+    let has = shards_in(&found.bytes)?;
     if has != shards {
         let message = format!(
             "this node is configured for {shards} shards, and the cluster was made with {has}, which \
@@ -384,30 +387,29 @@ async fn check_cluster(fabric: &dyn Fabric, shards: u16) -> Result<()> {
     Ok(())
 }
 
-/// With how many shards a cluster was made.
-pub(crate) fn made_with(found: &Value) -> Result<u16> {
+/// How many shards the cluster has; none if it was not made yet.
+pub async fn shards_of(fabric: &dyn Fabric) -> Result<Option<u16>> {
+    let found = fabric.registers().get(&names::cluster_key()?).await?;
+    found.map(|found| shards_in(&found.bytes)).transpose()
+}
+
+fn shards_in(bytes: &[u8]) -> Result<u16> {
     #[derive(serde::Deserialize)]
     struct Found {
         v: u32,
         shards: u16,
     }
     let corrupt = || Error::new(ErrorKind::Corrupt, "the register of the cluster cannot be read");
-    let Found { v, shards } = serde_json::from_slice(&found.bytes).map_err(|_| corrupt())?;
+    let Found { v, shards } = serde_json::from_slice(bytes).map_err(|_| corrupt())?;
     if v > 1 {
         let message =
             format!("the cluster was made by a newer program (version {v}): use that one");
         return Err(Error::new(ErrorKind::TooNew, message));
     }
+    if !(1..=SHARDS_MAX).contains(&shards) {
+        return Err(corrupt());
+    }
     Ok(shards)
-}
-
-/// Has a cluster host these agents: see [`Node::offer`].
-pub(crate) async fn offer(
-    fabric: &dyn Fabric,
-    agents: &[AgentConfig],
-    replace: bool,
-) -> Result<()> {
-    Offers::of(fabric).offer(agents, replace).await
 }
 
 fn first_beat(spec: &NodeSpec, boot: Incarnation) -> NodeBeat {

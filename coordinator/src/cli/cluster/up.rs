@@ -89,7 +89,11 @@ async fn servers(
     let binary = find(tools).await?;
     let server = Server::start(&binary, ServerSpec::one(folder.join("nats"))?).await?;
     let url = server.url();
-    console.say(format!("nats-server {} ({}) listens at {url}", binary.version, binary.path.display()))?;
+    console.say(format!(
+        "nats-server {} ({}) listens at {url}",
+        binary.version,
+        binary.path.display()
+    ))?;
     Ok((Some(server), url))
 }
 
@@ -186,7 +190,8 @@ fn child_of(
         let (stopping, clock) = (stopping.clone(), Arc::clone(&clock));
         async move {
             let duty = async move { node.run(lines, stopping).await };
-            let cell = orkestra_runtime::duty::spawn_linked(duty, clock, starting.supervisor).await?;
+            let cell =
+                orkestra_runtime::duty::spawn_linked(duty, clock, starting.supervisor).await?;
             Ok(Started::from(cell))
         }
     });

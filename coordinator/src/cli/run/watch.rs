@@ -2,7 +2,11 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::{self, BoxStream}};
+use futures::{
+    FutureExt as _, StreamExt as _,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
 use orkestra_runtime::{Error, ErrorKind, Result, id::RunId, supervise::log::Record, time::Clock};
 use serde::Serialize;
 use tokio::{

@@ -10,10 +10,7 @@ use std::{
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    supervise::{
-        event::What,
-        log::Record,
-    },
+    supervise::{event::What, log::Record},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -166,7 +163,10 @@ fn text(
     let config = &settings.config;
     let hosts = args.agents.is_none_or(|agents| number <= agents);
     let roles = if hosts { "coordinator, agents" } else { "coordinator" };
-    let mut text = format!("data_dir = {}\n\n[node]\nname = \"{name}\"\nroles = \"{roles}\"\n", quoted(&folder.join("data")));
+    let mut text = format!(
+        "data_dir = {}\n\n[node]\nname = \"{name}\"\nroles = \"{roles}\"\n",
+        quoted(&folder.join("data"))
+    );
     let cluster = &config.cluster_name.0;
     let shards = config.cluster_shards.0;
     text.push_str(&format!("\n[cluster]\nname = \"{cluster}\"\nshards = {shards}\n"));
@@ -187,7 +187,9 @@ pub(super) fn tell(said: &Said, all: bool, console: &mut Console) -> Result<()> 
     let node = said["node"].as_str().unwrap_or_default();
     let line = match said["event"].as_str() {
         Some("supervision") => {
-            let Ok(line) = serde_json::from_value::<NodeRecord>(said.clone()) else { return Ok(()) };
+            let Ok(line) = serde_json::from_value::<NodeRecord>(said.clone()) else {
+                return Ok(());
+            };
             if !all && is_usual(&line.record) {
                 return Ok(());
             }
