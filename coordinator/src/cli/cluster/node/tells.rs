@@ -84,7 +84,8 @@ impl Tells {
                 continue;
             }
             let does = if member.is_up() { format!(" ({})", member.roles()) } else { String::new() };
-            console.say(format!("node {name} is {word}{does}"))?;
+            let is = if word == "left" { "has" } else { "is" };
+            console.say(format!("node {name} {is} {word}{does}"))?;
             if self.is_for_programs {
                 console.line(&json!({
                     "event": "member", "node": self.node, "member": name, "state": word,
