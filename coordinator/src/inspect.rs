@@ -62,11 +62,7 @@ impl Inspection {
         Self::fold(fabric, shard, None).await
     }
 
-    async fn fold(
-        fabric: Arc<dyn Fabric>,
-        shard: ShardId,
-        held_by: Option<u32>,
-    ) -> Result<Self> {
+    async fn fold(fabric: Arc<dyn Fabric>, shard: ShardId, held_by: Option<u32>) -> Result<Self> {
         let journal = Journal::of(fabric.as_ref(), shard)?;
         let genesis = Arc::new(|| ShardMachine::new(ShardSettings::default()));
         let mut fold = Fold::restore(journal.clone(), genesis).await?;

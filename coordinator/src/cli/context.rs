@@ -32,13 +32,13 @@ pub(super) async fn serve(
         ContextCommand::Show { agent, snapshot, events } => {
             let agent = agent.as_deref().map(AgentId::new).transpose()?;
             let snapshot = snapshot.as_deref().map(str::parse).transpose()?;
-            let mut looking = Looking::at(asking.settings, (console, asking.clock.now()), None).await?;
+            let mut looking =
+                Looking::at(asking.settings, (console, asking.clock.now()), None).await?;
             return look(&mut looking, (agent, snapshot), *events).await;
         }
         ContextCommand::List => {
             let looking = Looking::at(asking.settings, (console, asking.clock.now()), None).await?;
-            if let ContextAnswer::Snapshots(all) =
-                looking.context(&ContextQuery::Snapshots).await?
+            if let ContextAnswer::Snapshots(all) = looking.context(&ContextQuery::Snapshots).await?
             {
                 looking.console.list(&all, show::snapshots)?;
             }

@@ -18,8 +18,8 @@ use crate::{
         settings::Settings,
         show, when,
     },
-    door::{no_run, no_task},
     context::{ContextAnswer, ContextQuery},
+    door::{no_run, no_task},
     inspect::Inspection,
     output::{Console, Exit, size},
     sensitive::Revealed,
@@ -109,8 +109,7 @@ impl<'a> Looking<'a> {
         if let Some(name) = &choice.run {
             return RunId::new(name);
         }
-        let none =
-            || Error::new(ErrorKind::NotFound, "there is no run yet: run something first");
+        let none = || Error::new(ErrorKind::NotFound, "there is no run yet: run something first");
         if let (Place::Folder(folder), None) = (&self.place, &self.namespace) {
             return folder.tasks().latest_run().cloned().ok_or_else(none);
         }
@@ -170,7 +169,8 @@ impl<'a> Looking<'a> {
         }
         let run = self.run(choice).await?;
         self.check_run(&run).await?;
-        let Answer::Tasks(mut tasks) = self.answer(&Query::Tasks { run, limit: None }).await? else {
+        let Answer::Tasks(mut tasks) = self.answer(&Query::Tasks { run, limit: None }).await?
+        else {
             return Ok(Exit::Negative);
         };
         tasks.retain(|task| state.is_none_or(|state| task.state == state));

@@ -131,16 +131,14 @@ async fn serve(
     }
     let exit = match command {
         Command::Task(TaskCommand::List { run, state, limit }) => {
-            let mut looking =
-                Looking::at(settings, (console, now), named(&run).as_deref()).await?;
+            let mut looking = Looking::at(settings, (console, now), named(&run).as_deref()).await?;
             looking.task_list(&run, state.as_deref(), limit).await?
         }
         Command::Task(TaskCommand::Get { task, run, reveal }) => {
             let asking = Asking { settings, clock };
             let revealed =
                 if reveal { Some(redact::reveal(&task, &run, &asking).await?) } else { None };
-            let mut looking =
-                Looking::at(settings, (console, now), named(&run).as_deref()).await?;
+            let mut looking = Looking::at(settings, (console, now), named(&run).as_deref()).await?;
             looking.task_get((&task, &run), revealed.as_ref()).await?
         }
         Command::Task(TaskCommand::Redact { task, run, all: _ }) => {
@@ -157,8 +155,7 @@ async fn serve(
             change::control(&command, &Asking { settings, clock }, console).await?
         }
         Command::Why { task, run } => {
-            let mut looking =
-                Looking::at(settings, (console, now), named(&run).as_deref()).await?;
+            let mut looking = Looking::at(settings, (console, now), named(&run).as_deref()).await?;
             looking.why(&task, &run).await?
         }
         Command::Agent(AgentCommand::List) => {
@@ -172,13 +169,11 @@ async fn serve(
             context::serve(&command, &Asking { settings, clock }, console).await?
         }
         Command::Audit(AuditCommand::List(filter)) => {
-            let mut looking =
-                Looking::at(settings, (console, now), filter.run.as_deref()).await?;
+            let mut looking = Looking::at(settings, (console, now), filter.run.as_deref()).await?;
             looking.audit_list(&filter).await?
         }
         Command::Audit(AuditCommand::Export { filter, dir }) => {
-            let mut looking =
-                Looking::at(settings, (console, now), filter.run.as_deref()).await?;
+            let mut looking = Looking::at(settings, (console, now), filter.run.as_deref()).await?;
             looking.audit_export(&filter, dir.as_deref()).await?
         }
         Command::Health(args) => {

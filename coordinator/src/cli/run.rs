@@ -68,7 +68,11 @@ pub(super) async fn run(
 }
 
 /// Reads the scenario, and pins its inputs.
-pub(super) fn prepare(args: &RunArgs, data_dir: &Path, console: &mut Console) -> Result<Prepared, Failure> {
+pub(super) fn prepare(
+    args: &RunArgs,
+    data_dir: &Path,
+    console: &mut Console,
+) -> Result<Prepared, Failure> {
     let scenario = files::read_scenario(&args.file)?;
     let (set, in_the_open) = given(&scenario, files::split_set(&args.set)?)?;
     for name in in_the_open {
@@ -173,7 +177,9 @@ async fn on_system(
     let run =
         choose::choose(prepared, args.fresh, (tasks, (system.contexts(), began)), console).await?;
     let patience = if args.no_wait { watch::Patience::ForAgents } else { watch::Patience::ForAll };
-    let watched = watch::watch((&run, patience), watch::Stage::here(system, clock), interruptions, console).await?;
+    let watched =
+        watch::watch((&run, patience), watch::Stage::here(system, clock), interruptions, console)
+            .await?;
     let summary = match watched {
         watch::Seen::Ended(summary) => summary,
         watch::Seen::Waiting => {

@@ -58,8 +58,8 @@ impl Settings {
         let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
         let config = Config::load(&Layers { file, env: &env, flags: &flags })?;
         // Who names a folder means it, whatever the environment says of servers.
-        let is_cluster = !config.nats_url.0.is_empty()
-            && (common.data_dir.is_none() || common.nats.is_some());
+        let is_cluster =
+            !config.nats_url.0.is_empty() && (common.data_dir.is_none() || common.nats.is_some());
         Ok(Self { config, namespace: common.namespace.clone(), is_cluster })
     }
 

@@ -219,7 +219,7 @@ impl Asked {
             ShardView {
                 shard: reached.shard,
                 leader: held.as_ref().map(|held| held.node.clone()),
-                epoch: held.as_ref().map(|held| held.epoch),
+                epoch: held.as_ref().map(|held| held.epoch).filter(|epoch| epoch.0 > 0),
                 led_here: reached.is_led_here(),
                 pinned_to: pins.get(&reached.shard).cloned(),
             }
@@ -313,7 +313,9 @@ fn read(body: &[u8]) -> Result<NodeAsk> {
         return Err(invalid(format!("a question has at most {QUESTION_BYTES_MAX} bytes")));
     }
     serde_json::from_slice(body).map_err(|error| {
-        invalid(format!("a node cannot be asked that: {error}; it is asked like {{\"ask\":\"status\"}}"))
+        invalid(format!(
+            "a node cannot be asked that: {error}; it is asked like {{\"ask\":\"status\"}}"
+        ))
     })
 }
 

@@ -60,8 +60,8 @@ use orkestra_runtime::{
 };
 use tokio::sync::watch;
 
-pub use host::Host;
 pub(crate) use asked::SUPERVISION_LOG;
+pub use host::Host;
 pub(crate) use hosting::needs;
 pub use spec::{NodeSpec, SHARDS, SHARDS_MAX};
 pub use telling::NodeRecord;

@@ -315,7 +315,15 @@ fn stands(
         Some(ScopeName::Namespace(name)) => (None, Some(super::told_namespace(&name).to_owned())),
         None => (None, None),
     };
-    told(&Stands { change: change.to_owned(), run, namespace, agent, changed, pid: None, cluster: None })
+    told(&Stands {
+        change: change.to_owned(),
+        run,
+        namespace,
+        agent,
+        changed,
+        pid: None,
+        cluster: None,
+    })
 }
 
 impl fmt::Debug for Desk {

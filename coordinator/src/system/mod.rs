@@ -41,11 +41,11 @@ pub(crate) use boots::{boots, next_life};
 pub use builder::{Builder, FunctionOf};
 pub use hands::TeamHands;
 pub(crate) use hands::{Followers, Team, Workers};
+pub(crate) use hosting::Hosting;
 pub(crate) use leftovers::sweep as leftovers_swept;
+pub(crate) use looks::patient;
 pub use member::{Care, Member};
 pub(crate) use member::{Common, child as member_child};
-pub(crate) use hosting::Hosting;
-pub(crate) use looks::patient;
 pub(crate) use porter::{Sayer, porter_of};
 pub use standing::Standing;
 

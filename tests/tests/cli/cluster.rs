@@ -1,11 +1,12 @@
 //! A cluster from the command line: real nodes, a real nats-server.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{path::Path, time::Duration};
 
-use orkestra_runtime::{id::ShardId, leadership::placement::shard_of};
+use orkestra_runtime::{
+    id::ShardId,
+    leadership::placement::shard_of,
+    time::{Clock as _, Moment, SystemClock},
+};
 use orkestra_tests::{
     command::{Desk, Running, Signal},
     nats::{Servers, Wishes, binary},
@@ -69,13 +70,16 @@ impl Stage {
     /// Waits until what a command shows is as it should be.
     #[track_caller]
     fn await_that(&self, args: &[&str], wanted: impl Fn(&Value) -> bool) -> Value {
-        let until = Instant::now() + PATIENCE;
+        let clock = SystemClock::start();
         loop {
             let seen = self.json(args);
             if wanted(&seen) {
                 return seen;
             }
-            assert!(Instant::now() < until, "{args:?} never showed what was wanted, but {seen:#}");
+            assert!(
+                clock.now().moment.since(Moment::START) < PATIENCE,
+                "{args:?} never showed what was wanted, but {seen:#}"
+            );
         }
     }
 
@@ -86,7 +90,9 @@ impl Stage {
 }
 
 fn all_led(shards: &Value) -> bool {
-    shards.as_array().is_some_and(|all| all.len() == 16 && all.iter().all(|s| s["leader"].is_string()))
+    shards
+        .as_array()
+        .is_some_and(|all| all.len() == 16 && all.iter().all(|s| s["leader"].is_string()))
 }
 
 fn states(nodes: &Value) -> Vec<(String, String)> {
@@ -135,7 +141,11 @@ fn a_run_over_two_nodes_goes_on_when_the_one_that_leads_it_is_killed() {
 
     let (_, last) = nodes.remove(0);
     last.signal(Signal::TERM);
-    last.end().expect(0).says(&["is up, life", "stopping: what it leads goes to others", "stopped"]);
+    last.end().expect(0).says(&[
+        "is up, life",
+        "stopping: what it leads goes to others",
+        "stopped",
+    ]);
 }
 
 #[test]
@@ -190,7 +200,9 @@ fn a_node_that_does_not_fit_the_cluster_or_its_folder_says_why() {
     assert_ne!(none.code, Some(0), "{}", none.out);
     let _node = stage.node("node-1");
     let url = stage.servers.url();
-    stage.desk.write("other.toml", "data_dir = 'other'\n[cluster]\nshards = 8\n[node]\nname = 'o'\n");
+    stage
+        .desk
+        .write("other.toml", "data_dir = 'other'\n[cluster]\nshards = 8\n[node]\nname = 'o'\n");
     let differs = stage.desk.run(&stage.at(&url, &["node", "--config", "other.toml"])).expect(4);
     differs.says(&["configured for 8 shards", "set cluster.shards = 16"]);
     let again = stage.desk.run(&["node", "--config", "node-1.toml"]).expect(4);
@@ -276,9 +288,12 @@ fn nodes_end_when_whoever_started_them_is_killed() {
     let (_desk, mut up) = up();
     let (pids, _) = await_ready(&mut up);
     up.kill();
-    let until = Instant::now() + PATIENCE;
+    let clock = SystemClock::start();
     while pids.iter().any(|pid| is_there(*pid)) {
-        assert!(Instant::now() < until, "nodes outlived the one who started them: {pids:?}");
+        assert!(
+            clock.now().moment.since(Moment::START) < PATIENCE,
+            "nodes outlived the one who started them: {pids:?}"
+        );
         std::thread::yield_now();
     }
 }

@@ -66,9 +66,7 @@ impl Asking<'_> {
         match self.find().await? {
             Found::Node(mut link) => link.ask(request, name).await,
             Found::Closed(pid) => Err(held(self.data_dir(), pid)),
-            Found::Nobody => {
-                read(self.by_itself(request, name).await?)
-            }
+            Found::Nobody => read(self.by_itself(request, name).await?),
         }
     }
 

@@ -22,7 +22,8 @@ pub(super) async fn pending(
 ) -> Result<Exit> {
     let now = asking.clock.now();
     let run = run.map(RunId::new).transpose()?;
-    let looking = Looking::at(asking.settings, (&mut *console, now), run.as_ref().map(RunId::as_str)).await?;
+    let looking =
+        Looking::at(asking.settings, (&mut *console, now), run.as_ref().map(RunId::as_str)).await?;
     if let Some(run) = &run {
         looking.check_run(run).await?;
     }

@@ -71,7 +71,9 @@ pub(super) fn stands(stands: &Stands) -> String {
         _ => "orkestra resume".to_owned(),
     };
     let next = match (change.as_str(), pid) {
-        ("paused", None) if cluster.is_none() => &format!("nothing of it is given out until `{again}`"),
+        ("paused", None) if cluster.is_none() => {
+            &format!("nothing of it is given out until `{again}`")
+        }
         ("paused", _) => {
             &format!("what is under way goes on, and nothing more is given out until `{again}`")
         }

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream::BoxStream};
-use orkestra_runtime::{
-    Error, ErrorKind, Result, names,
-};
+use orkestra_runtime::{Error, ErrorKind, Result, names};
 
 use super::Cluster;
 use crate::{
@@ -59,7 +57,9 @@ pub(in crate::cli) async fn show(
     let nodes = told.len();
     let mut lines: Vec<NodeRecord> = told.into_iter().flatten().collect();
     lines.retain(|line| is_wanted(line, wanted));
-    lines.sort_by(|a, b| (a.record.at, &a.node, a.record.seq).cmp(&(b.record.at, &b.node, b.record.seq)));
+    lines.sort_by(|a, b| {
+        (a.record.at, &a.node, a.record.seq).cmp(&(b.record.at, &b.node, b.record.seq))
+    });
     let surplus = lines.len().saturating_sub(wanted.limit.unwrap_or(usize::MAX));
     lines.drain(..surplus);
     if console.format() == Format::Table {

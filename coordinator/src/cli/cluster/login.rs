@@ -135,9 +135,7 @@ fn file(path: &MaybePath) -> Result<Option<std::path::PathBuf>> {
     let Some(path) = &path.0 else { return Ok(None) };
     match fs::metadata(path) {
         Ok(found) if found.is_file() => Ok(Some(path.clone())),
-        Ok(_) => {
-            Err(Error::new(ErrorKind::Invalid, format!("{} is not a file", path.display())))
-        }
+        Ok(_) => Err(Error::new(ErrorKind::Invalid, format!("{} is not a file", path.display()))),
         Err(error) => {
             let message = format!("cannot read {}", path.display());
             Err(Error::new(ErrorKind::Invalid, message).because(error))

@@ -166,8 +166,7 @@ impl Cluster {
                 let known = self.nodes().await?;
                 let names: Vec<String> =
                     known.iter().map(|view| view.me.node.to_string()).collect();
-                let there =
-                    if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
                 let message = format!("node {node} is not there; there are: {there}");
                 return Err(Error::new(ErrorKind::NotFound, message));
             }

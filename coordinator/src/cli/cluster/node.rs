@@ -7,7 +7,10 @@ use std::{io::Read as _, path::Path, sync::Arc, time::Duration};
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::{Fabric, nats::{Connection, Nats}},
+    fabric::{
+        Fabric,
+        nats::{Connection, Nats},
+    },
     leadership::LeaseSettings,
     presence::PresenceSettings,
     supervise::SupervisionLog,

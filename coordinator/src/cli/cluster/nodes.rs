@@ -141,9 +141,9 @@ pub(in crate::cli) fn members(nodes: &[NodeView]) -> Vec<MemberView> {
 pub(in crate::cli) fn shards(nodes: &[NodeView]) -> Vec<ShardView> {
     let mut all: BTreeMap<ShardId, ShardView> = BTreeMap::new();
     for known in nodes.iter().flat_map(|view| &view.shards) {
-        let better = all.get(&known.shard).is_none_or(|other| {
-            (known.led_here, known.epoch) > (other.led_here, other.epoch)
-        });
+        let better = all
+            .get(&known.shard)
+            .is_none_or(|other| (known.led_here, known.epoch) > (other.led_here, other.epoch));
         if better {
             all.insert(known.shard, known.clone());
         }
@@ -161,7 +161,11 @@ fn members_table(members: &[MemberView], now: Now) -> Table {
             member.state.clone(),
             member.roles.clone(),
             if is_there { member.leads.to_string() } else { String::new() },
-            if is_there { format!("{}/{}", member.running, member.capacity) } else { String::new() },
+            if is_there {
+                format!("{}/{}", member.running, member.capacity)
+            } else {
+                String::new()
+            },
             if is_there { age(now.wall, member.since) } else { String::new() },
             member.life.to_string(),
             member.version.clone(),
@@ -171,12 +175,11 @@ fn members_table(members: &[MemberView], now: Now) -> Table {
 }
 
 fn shards_table(shards: &[ShardView]) -> Table {
-    let mut table = Table::new(["SHARD", "LEADER", "REIGN", "MOVED TO"]);
+    let mut table = Table::new(["SHARD", "LEADER", "MOVED TO"]);
     for shard in shards {
         table.row([
             shard.shard.to_string(),
             shard.leader.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string),
-            shard.epoch.map(|epoch| epoch.0.to_string()).unwrap_or_default(),
             shard.pinned_to.as_ref().map(ToString::to_string).unwrap_or_default(),
         ]);
     }

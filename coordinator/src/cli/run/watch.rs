@@ -2,7 +2,11 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::{self, BoxStream}};
+use futures::{
+    FutureExt as _, StreamExt as _,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
 use orkestra_runtime::{Error, ErrorKind, Result, id::RunId, supervise::log::Record, time::Clock};
 use serde::Serialize;
 use tokio::{
@@ -149,7 +153,7 @@ pub(in crate::cli) async fn watch(
         }
         tokio::select! {
             biased;
-            ended = endings.next(), if is_for_programs => {
+            ended = endings.next(), if endings.is_following() => {
                 endings.tell(&ended.unwrap_or_default(), console)?;
             }
             summary = &mut ended => break Seen::Ended(summary?),

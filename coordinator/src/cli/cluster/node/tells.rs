@@ -83,7 +83,8 @@ impl Tells {
             if self.members.insert(name.clone(), word) == Some(word) {
                 continue;
             }
-            let does = if member.is_up() { format!(" ({})", member.roles()) } else { String::new() };
+            let does =
+                if member.is_up() { format!(" ({})", member.roles()) } else { String::new() };
             let is = if word == "left" { "has" } else { "is" };
             console.say(format!("node {name} {is} {word}{does}"))?;
             if self.is_for_programs {

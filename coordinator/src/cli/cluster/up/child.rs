@@ -10,10 +10,7 @@ use std::{
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    supervise::{
-        event::What,
-        log::Record,
-    },
+    supervise::{event::What, log::Record},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -80,6 +77,10 @@ impl NodeProcess {
         lines: mpsc::Sender<Said>,
         mut stopping: watch::Receiver<bool>,
     ) -> Result<()> {
+        if *stopping.borrow() {
+            let _ = lines.send(self.stopped()).await;
+            return Ok(());
+        }
         let mut child = self.start()?;
         let pid = child.id();
         // Held apart: whoever waits for a child closes its input first, and that would end it.
@@ -127,7 +128,7 @@ impl NodeProcess {
         } else {
             child.kill().await.map_err(|error| failed(&self.name, error))?;
         }
-        let _ = lines.send(json!({"event": "stopped", "node": self.name})).await;
+        let _ = lines.send(self.stopped()).await;
         Ok(())
     }
 
@@ -142,6 +143,10 @@ impl NodeProcess {
         // A key that interrupts this process is for this process, which then stops the nodes.
         command.process_group(0).kill_on_drop(true).current_dir(&self.folder);
         command.spawn().map_err(|error| failed(&self.name, error))
+    }
+
+    fn stopped(&self) -> Said {
+        json!({"event": "stopped", "node": self.name})
     }
 
     fn talk(&self) -> PathBuf {
@@ -169,7 +174,10 @@ fn text(
     let config = &settings.config;
     let hosts = args.agents.is_none_or(|agents| number <= agents);
     let roles = if hosts { "coordinator, agents" } else { "coordinator" };
-    let mut text = format!("data_dir = {}\n\n[node]\nname = \"{name}\"\nroles = \"{roles}\"\n", quoted(&folder.join("data")));
+    let mut text = format!(
+        "data_dir = {}\n\n[node]\nname = \"{name}\"\nroles = \"{roles}\"\n",
+        quoted(&folder.join("data"))
+    );
     let cluster = &config.cluster_name.0;
     let shards = config.cluster_shards.0;
     text.push_str(&format!("\n[cluster]\nname = \"{cluster}\"\nshards = {shards}\n"));
@@ -190,7 +198,9 @@ pub(super) fn tell(said: &Said, all: bool, console: &mut Console) -> Result<()> 
     let node = said["node"].as_str().unwrap_or_default();
     let line = match said["event"].as_str() {
         Some("supervision") => {
-            let Ok(line) = serde_json::from_value::<NodeRecord>(said.clone()) else { return Ok(()) };
+            let Ok(line) = serde_json::from_value::<NodeRecord>(said.clone()) else {
+                return Ok(());
+            };
             if !all && is_usual(&line.record) {
                 return Ok(());
             }
