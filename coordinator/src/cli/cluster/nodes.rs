@@ -175,12 +175,11 @@ fn members_table(members: &[MemberView], now: Now) -> Table {
 }
 
 fn shards_table(shards: &[ShardView]) -> Table {
-    let mut table = Table::new(["SHARD", "LEADER", "REIGN", "MOVED TO"]);
+    let mut table = Table::new(["SHARD", "LEADER", "MOVED TO"]);
     for shard in shards {
         table.row([
             shard.shard.to_string(),
             shard.leader.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string),
-            shard.epoch.map(|epoch| epoch.0.to_string()).unwrap_or_default(),
             shard.pinned_to.as_ref().map(ToString::to_string).unwrap_or_default(),
         ]);
     }
