@@ -1,5 +1,6 @@
 //! The way to tasks: open a run, submit, wait, cancel, ask.
 
+mod cluster;
 mod heal;
 mod parts;
 mod people;
@@ -18,6 +19,8 @@ use orkestra_runtime::{
     },
 };
 use tokio::sync::mpsc;
+
+pub use cluster::Cluster;
 
 use crate::{
     reach::{Endings, Shard},
