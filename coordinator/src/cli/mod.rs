@@ -166,9 +166,7 @@ async fn serve(
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
         Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,
         Command::Run(args) => return run::run(&args, settings, console).await,
-        Command::Bench { only, part } => {
-            return bench::run(only.as_deref(), part, common, console).await;
-        }
+        Command::Bench(args) => return bench::run(&args, common, console).await,
         _ => Exit::Invalid,
     };
     Ok(exit)
