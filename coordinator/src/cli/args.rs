@@ -11,7 +11,7 @@ pub(super) use cluster::{NodeArgs, NodeCommand, ShardCommand, UpArgs};
 pub(super) use operations::Operation;
 
 use crate::{
-    bench::Part,
+    bench::{Part, Servers},
     cli::change::args::{AgentChange, ControlCommand, TaskChange},
     context::ProjectPhase,
     output::{Exit, Format},
@@ -137,15 +137,12 @@ Examples:
         into: PathBuf,
     },
     /// Measure this machine and Orkestra on it.
-    #[command(after_help = "Examples:\n  orkestra bench\n  orkestra bench --only tasks -o json")]
-    Bench {
-        /// Only the figures of this name, or of names that begin with it.
-        #[arg(long, value_name = "NAME")]
-        only: Option<String>,
-        /// Measure one part in this process; its data stays in the data directory.
-        #[arg(long, hide = true, requires = "data_dir", conflicts_with = "only")]
-        part: Option<Part>,
-    },
+    #[command(after_help = "Examples:
+  orkestra bench
+  orkestra bench --only tasks -o json
+  orkestra bench --nats own
+  orkestra bench --nats nats://127.0.0.1:4222 --only nats.ask")]
+    Bench(BenchArgs),
     /// Write a completion script for a shell.
     #[command(
         after_help = "Example:\n  orkestra completion bash > ~/.local/share/bash-completion/completions/orkestra"
@@ -154,6 +151,25 @@ Examples:
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchArgs {
+    /// Only the figures of this name, or of names that begin with it.
+    #[arg(long, value_name = "NAME")]
+    pub(super) only: Option<String>,
+    /// Measure nodes over NATS instead: on this server, or on one that is started for it (own).
+    #[arg(long, value_name = "URL|own")]
+    pub(super) nats: Option<Servers>,
+    /// Measure one part in this process; its data stays in the data directory.
+    #[arg(long, hide = true, requires = "data_dir", conflicts_with = "only")]
+    pub(super) part: Option<Part>,
+    /// The cluster in which this process has a part.
+    #[arg(long, hide = true, requires = "part")]
+    pub(super) cluster: Option<String>,
+    /// What it is called there.
+    #[arg(long, hide = true, requires = "part")]
+    pub(super) node: Option<String>,
 }
 
 #[derive(Debug, Args)]

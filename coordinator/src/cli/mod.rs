@@ -214,9 +214,7 @@ async fn serve(
             return cluster::run::run(&args, settings, console).await;
         }
         Command::Run(args) => return run::run(&args, settings, console).await,
-        Command::Bench { only, part } => {
-            return bench::run(only.as_deref(), part, common, console).await;
-        }
+        Command::Bench(args) => return bench::run(&args, common, console).await,
         _ => Exit::Invalid,
     };
     Ok(exit)
