@@ -170,7 +170,7 @@ const HEAD: Head =
 
 /// Writes a frame.
 pub fn encode<W: Wire>(what: &W) -> Result<Bytes, WireError> {
-    let junk = |error: bincode::error::EncodeError| WireError::Junk(error.to_string());
+    let junk = |error: EncodeError| WireError::Junk(error.to_string());
     let head = (W::KIND.name, W::KIND.version);
     let mut frame = bincode::serde::encode_to_vec(head, HEAD).map_err(junk)?;
     bincode::serde::encode_into_writer(what, Behind(&mut frame), CONFIG).map_err(junk)?;
