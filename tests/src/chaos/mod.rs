@@ -53,8 +53,9 @@ use witness::Witness;
 
 /// How many submissions are under way at once.
 const CLIENTS: usize = 6;
-/// How many tasks may be asked for beyond what the plan has come to.
-const AHEAD: u64 = 200;
+/// In how many parts more is asked for between two things that go wrong, so that there is always
+/// something under way.
+const PARTS: u32 = 8;
 /// How many tasks may be unfinished before no more are asked for.
 const BACKLOG: u64 = 2_000;
 /// How long nothing may come to its end, once all is well again, before there is no rest.
@@ -83,6 +84,8 @@ pub struct Setup {
     pub counts_kills: bool,
     /// What goes wrong, and how often each.
     pub kinds: Vec<(Fault, u64)>,
+    /// Whether only coordinators are hit, and servers.
+    pub leaders_only: bool,
     /// Where chance comes from.
     pub seed: u64,
     /// What is planted.
@@ -106,6 +109,7 @@ impl Setup {
             faults: 0,
             counts_kills: false,
             kinds: Fault::ALL.to_vec(),
+            leaders_only: false,
             seed,
             plant: Plant::Nothing,
             patience: REST,
@@ -149,7 +153,8 @@ pub async fn run(setup: &Setup) -> Result<Report, String> {
         place.until_up(&folder).await?;
     }
     let run = Run { setup, witness, client, stage, clock: SystemClock::start() };
-    let troubles = Troubles::of(servers, places, run.stage.clone());
+    let mut troubles = Troubles::of(servers, places, run.stage.clone());
+    troubles.leaders_only = setup.leaders_only;
     let report = run.to_its_end(troubles).await;
     fabric.close().await;
     report
@@ -204,8 +209,13 @@ impl Run<'_> {
         let mut done = 0;
         while done < all {
             let step = draw(&mut chance, &self.setup.kinds);
-            self.allow(self.setup.tasks as u64 * done / all + AHEAD);
-            troubles.pass(step.after).await;
+            for part in 1..=PARTS {
+                troubles.pass(step.after / PARTS).await;
+                let tasks = self.setup.tasks as u64;
+                self.allow(
+                    tasks * (done * u64::from(PARTS) + u64::from(part)) / all / u64::from(PARTS),
+                );
+            }
             let led = self.led(troubles, &step);
             if troubles.strike(&step).await {
                 if step.fault == Fault::Kill {

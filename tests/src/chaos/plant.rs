@@ -10,16 +10,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{FutureExt as _, future::BoxFuture};
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use orkestra_runtime::{
     Result,
     fabric::{
-        AppendError, Blobs, Durability, Entry, Fabric, Follow, LogName, Logs, Messages, Registers,
-        Sequence,
+        AppendError, Blobs, Durability, Entry, Fabric, Follow, Key, LogName, Logs, Messages,
+        Registers, Revision, Sequence, SetError, Value, Watch, WatchUnder,
     },
 };
 
-/// The variable that makes the logs of a node append wherever the log ends.
+/// The variable that makes a node overwrite who leads, and append wherever the log ends.
 pub const UNFENCED_VARIABLE: &str = "CLUSTER_NODE_UNFENCED";
 
 /// A bug.
@@ -27,7 +27,8 @@ pub const UNFENCED_VARIABLE: &str = "CLUSTER_NODE_UNFENCED";
 pub enum Plant {
     /// None: the run must be sound, or what is found in it proves nothing.
     Nothing,
-    /// A record is appended though the log ends elsewhere than its writer thinks.
+    /// A leader goes on though another has taken over, and its records are appended though the log
+    /// ends elsewhere than it thinks.
     Unfenced,
     /// A leader acknowledges what is not durable.
     AnswerEarly,
@@ -71,7 +72,8 @@ impl Plant {
     }
 }
 
-/// A fabric whose logs take a record wherever they end, and tell the writer that all is well.
+/// A fabric whose logs take a record wherever they end, and whose registers of leaders are set
+/// whatever they hold: whoever writes is told that all is well.
 pub fn unfenced(inner: Arc<dyn Fabric>) -> Arc<dyn Fabric> {
     Arc::new(Unfenced { inner, forced: Arc::default() })
 }
@@ -106,7 +108,7 @@ impl Fabric for Unfenced {
     }
 
     fn registers(&self) -> Arc<dyn Registers> {
-        self.inner.registers()
+        Arc::new(self.clone())
     }
 
     fn blobs(&self) -> Arc<dyn Blobs> {
@@ -161,5 +163,59 @@ impl Logs for Unfenced {
 
     fn trim(&self, log: &LogName, first: Sequence) -> BoxFuture<'static, Result<()>> {
         self.inner.logs().trim(log, first)
+    }
+}
+
+impl Registers for Unfenced {
+    fn get(&self, key: &Key) -> BoxFuture<'static, Result<Option<Value>>> {
+        self.inner.registers().get(key)
+    }
+
+    fn create(&self, key: &Key, bytes: Bytes) -> BoxFuture<'static, Result<Revision, SetError>> {
+        self.inner.registers().create(key, bytes)
+    }
+
+    fn compare_and_set(
+        &self,
+        key: &Key,
+        revision: Revision,
+        bytes: Bytes,
+    ) -> BoxFuture<'static, Result<Revision, SetError>> {
+        let registers = self.inner.registers();
+        if !key.as_str().ends_with(".leader") {
+            return registers.compare_and_set(key, revision, bytes);
+        }
+        let key = key.clone();
+        async move {
+            let mut at = revision;
+            loop {
+                match registers.compare_and_set(&key, at, bytes.clone()).await {
+                    Err(SetError::Conflict(Some(other))) => at = other.revision,
+                    done => return done,
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn delete(&self, key: &Key, revision: Revision) -> BoxFuture<'static, Result<(), SetError>> {
+        self.inner.registers().delete(key, revision)
+    }
+
+    /// Who leads is looked at once.
+    fn watch(&self, key: &Key) -> Watch {
+        let values = self.inner.registers().watch(key);
+        if !key.as_str().ends_with(".leader") {
+            return values;
+        }
+        values.take(1).chain(futures::stream::pending()).boxed()
+    }
+
+    fn list(&self, prefix: &Key) -> BoxFuture<'static, Result<Vec<(Key, Value)>>> {
+        self.inner.registers().list(prefix)
+    }
+
+    fn watch_under(&self, prefix: &Key) -> WatchUnder {
+        self.inner.registers().watch_under(prefix)
     }
 }

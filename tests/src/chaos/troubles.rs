@@ -26,6 +26,8 @@ pub(super) struct Troubles {
     pub(super) servers: Servers,
     /// The nodes.
     pub(super) places: Vec<Place>,
+    /// Whether only coordinators are hit, and servers.
+    pub(super) leaders_only: bool,
     stage: Stage,
     clock: std::sync::Arc<SystemClock>,
     /// What is to be made good, and when: a node by its number, or a server.
@@ -47,6 +49,7 @@ impl Troubles {
         Self {
             servers,
             places,
+            leaders_only: false,
             stage,
             clock: SystemClock::start(),
             nodes_due: BTreeMap::new(),
@@ -116,6 +119,7 @@ impl Troubles {
             let place = &self.places[*node];
             !self.nodes_due.contains_key(node)
                 && place.process().is_some()
+                && (place.leads || !self.leaders_only)
                 && (!step.fault.is_of_ways() || !place.proxies.is_empty())
         };
         let all: Vec<usize> = (0..self.places.len()).filter(well).collect();
