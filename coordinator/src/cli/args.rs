@@ -13,7 +13,7 @@ pub(super) use cluster::{NodeArgs, NodeCommand, ShardCommand, UpArgs};
 pub(super) use operations::Operation;
 
 use crate::{
-    bench::{Part, Servers},
+    bench::Part,
     cli::change::args::{AgentChange, ControlCommand, TaskChange},
     context::ProjectPhase,
     output::{Exit, Format},
@@ -138,7 +138,8 @@ Examples:
         #[arg(long, value_name = "DIR")]
         into: PathBuf,
     },
-    /// Measure this machine and Orkestra on it.
+    /// Measure this machine and Orkestra on it; with --nats nodes over a server, or over one that is
+    /// started for it (own).
     #[command(after_help = "Examples:
   orkestra bench
   orkestra bench --only tasks -o json
@@ -160,9 +161,6 @@ pub(super) struct BenchArgs {
     /// Only the figures of this name, or of names that begin with it.
     #[arg(long, value_name = "NAME")]
     pub(super) only: Option<String>,
-    /// Measure nodes over NATS instead: on this server, or on one that is started for it (own).
-    #[arg(long, value_name = "URL|own")]
-    pub(super) nats: Option<Servers>,
     /// Measure one part in this process; its data stays in the data directory.
     #[arg(long, hide = true, requires = "data_dir", conflicts_with = "only")]
     pub(super) part: Option<Part>,

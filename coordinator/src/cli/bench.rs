@@ -19,9 +19,8 @@ pub(super) async fn run(
     common: &Common,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let data_dir = common.data_dir.as_deref();
     let measured = {
-        let measuring = figures(args, data_dir, console);
+        let measuring = figures(args, common, console);
         tokio::select! {
             figures = measuring => Some(figures?),
             // Folders and processes go with the measurement that is dropped.
@@ -35,15 +34,14 @@ pub(super) async fn run(
     Ok(Exit::Done)
 }
 
-async fn figures(
-    args: &BenchArgs,
-    data_dir: Option<&Path>,
-    console: &mut Console,
-) -> Result<Vec<Figure>> {
+async fn figures(args: &BenchArgs, common: &Common, console: &mut Console) -> Result<Vec<Figure>> {
+    let data_dir = common.data_dir.as_deref();
+    // Nodes over NATS are measured only where the command itself says so.
+    let servers = common.nats.as_deref().map(Servers::of);
     let only = args.only.as_deref();
     if let (Some(part), Some(data_dir)) = (args.part, data_dir) {
         if let (Some(Servers::At(url)), Some(cluster), Some(node)) =
-            (&args.nats, &args.cluster, &args.node)
+            (&servers, &args.cluster, &args.node)
         {
             let (url, cluster, node) = (url.clone(), cluster.clone(), node.clone());
             let served = serve(part, &PeerPlace { url, cluster, node }, data_dir).await;
@@ -53,7 +51,7 @@ async fn figures(
     }
     let at = data_dir.map_or_else(std::env::temp_dir, there);
     let tell = |group: &str| console.say(format_args!("measuring {group}"));
-    match &args.nats {
+    match &servers {
         Some(servers) => measure_over_nats(servers, only, &at, tell).await,
         None => measure(only, &at, tell).await,
     }

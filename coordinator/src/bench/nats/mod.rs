@@ -11,7 +11,7 @@ mod events;
 mod peer;
 mod takeover;
 
-use std::{convert::Infallible, path::Path, str::FromStr, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
@@ -52,11 +52,10 @@ pub enum Servers {
     At(String),
 }
 
-impl FromStr for Servers {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(if text == "own" { Self::Own } else { Self::At(text.to_owned()) })
+impl Servers {
+    /// `own`, or an address.
+    pub fn of(text: &str) -> Self {
+        if text == "own" { Self::Own } else { Self::At(text.to_owned()) }
     }
 }
 
