@@ -40,6 +40,8 @@ use crate::{
 
 /// How long a command may take.
 const WITHIN: Duration = Duration::from_secs(30);
+/// How long is waited before what was not answered is asked again.
+const AGAIN: Duration = Duration::from_millis(20);
 /// How many batches of endings may wait for a follower.
 const FOLLOW_CAPACITY: usize = 65_536;
 
@@ -125,7 +127,7 @@ impl Tasks {
             match asked {
                 Ok(Reply::RunEnded(summary)) => return Ok(summary),
                 Ok(reply) => return Err(odd(&reply)),
-                Err(ShardError::NoAnswer) if !self.shard.is_closed() => {}
+                Err(ShardError::NoAnswer) if !self.shard.is_closed() => a_moment().await,
                 Err(error) => return Err(unanswered(&error)),
             }
         }
@@ -173,7 +175,7 @@ impl Tasks {
         while let Some(ended) = self.shard.ended(run).await {
             match ended {
                 Ok(summary) => return Ok(Some(summary)),
-                Err(ShardError::NoAnswer) if !self.shard.is_closed() => {}
+                Err(ShardError::NoAnswer) if !self.shard.is_closed() => a_moment().await,
                 Err(error) => return Err(unanswered(&error)),
             }
         }
@@ -221,7 +223,7 @@ impl Tasks {
             loop {
                 match self.shard.query(ShardQuery::Task(query.clone()), WITHIN).await {
                     // The reign that was asked has ended: the next one knows.
-                    Err(ShardError::NoAnswer) if !self.shard.is_closed() => {}
+                    Err(ShardError::NoAnswer) if !self.shard.is_closed() => a_moment().await,
                     asked => break asked,
                 }
             }
@@ -313,7 +315,7 @@ impl Tasks {
             loop {
                 let command = |to| Command::Task(make(to));
                 match self.shard.command_again(command, Pool::Outside, WITHIN).await {
-                    Err(ShardError::NoAnswer) if !self.shard.is_closed() => {}
+                    Err(ShardError::NoAnswer) if !self.shard.is_closed() => a_moment().await,
                     asked => break asked.and_then(of_tasks),
                 }
             }
@@ -387,6 +389,13 @@ impl Following {
             Whence::There(endings) => endings.stop().await,
         }
     }
+}
+
+/// Waits before the same is asked again. A reign that is being closed answers at once that no answer
+/// comes: whoever asks it again without a pause keeps its thread from everybody else, and so from
+/// the closing itself.
+pub(crate) async fn a_moment() {
+    tokio::time::sleep(AGAIN).await;
 }
 
 pub(crate) fn unanswered(error: &ShardError) -> Error {

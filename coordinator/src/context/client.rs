@@ -81,7 +81,9 @@ impl Contexts {
             loop {
                 match self.shard.query(Query::Context(query.clone()), WITHIN).await {
                     // The reign that was asked has ended: the next one knows.
-                    Err(ShardError::NoAnswer) if !self.shard.is_closed() => {}
+                    Err(ShardError::NoAnswer) if !self.shard.is_closed() => {
+                        crate::client::a_moment().await;
+                    }
                     asked => break asked,
                 }
             }

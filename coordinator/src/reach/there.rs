@@ -102,6 +102,8 @@ impl There {
                 Err(ShardError::NoAnswer)
                     if asking == Asking::Repeatedly && !left.is_zero() && !self.is_closed() =>
                 {
+                    // A closing reign answers so at once: asking it again and again must not spin.
+                    tokio::time::sleep(AGAIN.0.min(left)).await;
                     trip = TRIP.min(trip * 2);
                 }
                 answer => return answer,

@@ -86,6 +86,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> Result<()> {
+    // Whoever is told to stop while it starts stops when it is up.
+    let mut term = signal(SignalKind::terminate())
+        .map_err(|error| invalid("signals are heard").because(error))?;
     let name = NodeId::new(arguments.one("--name")?)?;
     let number = |name: &str| -> Result<u16> {
         arguments.one(name)?.parse().map_err(|_| invalid(&format!("{name} is a number")))
@@ -133,8 +136,6 @@ async fn run(arguments: &Arguments) -> Result<()> {
     println!("up {}", node.boot());
     // Nobody may listen.
     let _ = std::io::stdout().flush();
-    let mut term = signal(SignalKind::terminate())
-        .map_err(|error| invalid("signals are heard").because(error))?;
     tokio::select! {
         _ = term.recv() => node.stop().await?,
         () = node.gave_up() => return Err(Error::new(ErrorKind::Fault, "the node gave up")),

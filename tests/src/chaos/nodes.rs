@@ -114,6 +114,12 @@ impl Place {
         self.is_paused = false;
     }
 
+    /// What it said last.
+    pub(super) fn last_word(&self, folder: &Path) -> String {
+        let said = fs::read_to_string(folder.join(format!("{}.out", self.name)));
+        said.unwrap_or_default().lines().last().unwrap_or_default().to_owned()
+    }
+
     /// How often it said that it is up.
     fn ups(&self, folder: &Path) -> usize {
         let said = fs::read_to_string(folder.join(format!("{}.out", self.name)));

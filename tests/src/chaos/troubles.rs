@@ -98,7 +98,11 @@ impl Troubles {
         for place in &mut self.places {
             self.memory = self.memory.max(place.memory());
             if place.has_ended() {
-                self.findings.push(format!("{} ended by itself", place.name));
+                // One that cannot reach the servers when it starts says so, and is started again by
+                // whoever looks after it.
+                if !place.last_word(&self.stage.folder).starts_with("failed: Unavailable") {
+                    self.findings.push(format!("{} ended by itself", place.name));
+                }
                 place.start(&self.stage);
             }
         }
@@ -192,6 +196,8 @@ impl Troubles {
     }
 
     async fn stop(&mut self, node: usize) {
+        // To stop takes as long as it takes: nothing else may be left in trouble meanwhile.
+        self.heal_servers().await;
         let place = &mut self.places[node];
         let process = place.process().unwrap_or_default();
         let begun = self.clock.now().moment;
@@ -200,8 +206,6 @@ impl Troubles {
         let name = &place.name;
         match status {
             Some(status) if status.success() => {}
-            // Where there is no server, not everything can be told to it in time.
-            Some(_) if !self.servers_due.is_empty() => {}
             Some(status) => {
                 self.findings.push(format!("{name} stopped with {status} after {took:?}"));
             }
@@ -219,6 +223,10 @@ impl Troubles {
         for (node, (_, fault)) in nodes {
             self.mend_node(node, fault);
         }
+        self.heal_servers().await;
+    }
+
+    async fn heal_servers(&mut self) {
         for (server, (_, fault)) in std::mem::take(&mut self.servers_due) {
             match fault {
                 Fault::ServerPause => self.servers.resume(server),
