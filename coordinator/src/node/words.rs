@@ -88,9 +88,7 @@ impl NodeAnswer {
     pub(super) fn of(node: &NodeId, came: Result<Value>) -> Self {
         let node = node.clone();
         match came {
-            Ok(answer) => {
-                Self { v: VERSION, node, answer: Some(answer), code: None, error: None }
-            }
+            Ok(answer) => Self { v: VERSION, node, answer: Some(answer), code: None, error: None },
             Err(error) => {
                 let code = Some(Code::from(error.kind()));
                 Self { v: VERSION, node, answer: None, code, error: Some(error.to_string()) }
