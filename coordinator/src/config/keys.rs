@@ -212,7 +212,8 @@ fn written(head: &str, wanted: impl Fn(&Key) -> bool) -> String {
         for key in KEYS.iter().filter(|key| wanted(key) && section(key) == table) {
             let Key { name, kind, default, meaning } = key;
             let name = name.split_once('.').map_or(*name, |(_, name)| name);
-            let is_number = !default.is_empty() && default.bytes().all(|byte| byte.is_ascii_digit());
+            let is_number =
+                !default.is_empty() && default.bytes().all(|byte| byte.is_ascii_digit());
             let is_plain = is_number || ["true", "false"].contains(default);
             let default = if is_plain { (*default).to_owned() } else { format!("{default:?}") };
             parts.push(format!("\n# {meaning} ({kind})\n# {name} = {default}\n"));
