@@ -5,7 +5,6 @@ pub mod audit;
 pub mod bench;
 pub mod cli;
 pub mod client;
-pub mod cluster;
 pub mod config;
 pub mod context;
 pub mod door;

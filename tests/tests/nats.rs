@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what cannot be set up ends the test")]
 
 mod nats {
+    mod cluster;
     mod junk;
     mod lost;
     mod refused;

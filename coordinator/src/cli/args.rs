@@ -1,11 +1,13 @@
 //! What can be typed.
 
+mod cluster;
 mod operations;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use cluster::{NodeArgs, NodeCommand, ShardCommand, UpArgs};
 pub(super) use operations::Operation;
 
 use crate::{
@@ -35,6 +37,15 @@ pub(super) struct Common {
     /// The configuration file; by default ./orkestra.toml if it is there.
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+    /// Speak with a cluster over these servers of NATS instead of working in a folder.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(super) nats: Option<String>,
+    /// Speak in the clear to a server on another machine.
+    #[arg(long, global = true)]
+    pub(super) insecure: bool,
+    /// The namespace that is meant; by default that of the run, or the default namespace.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) namespace: Option<String>,
     /// How data is written.
     #[arg(short, long, global = true, value_enum, default_value_t)]
     pub(super) output: Format,
@@ -102,6 +113,22 @@ Examples:
     Doctor(DoctorArgs),
     #[command(flatten)]
     Operate(Operation),
+    /// Run a node of a cluster, or look at nodes and drain them.
+    #[command(args_conflicts_with_subcommands = true)]
+    #[command(after_help = "Examples:
+  orkestra node --config node.toml
+  orkestra node --nats nats://127.0.0.1:4222 --data-dir n1 --role coordinator,agents
+  orkestra node list --nats nats://127.0.0.1:4222")]
+    Node(NodeArgs),
+    /// Look at the parts of a cluster, and say who shall lead one.
+    #[command(subcommand)]
+    Shard(ShardCommand),
+    /// Start a cluster on this machine for trying things; Ctrl-C ends it and leaves nothing.
+    #[command(after_help = "Examples:
+  orkestra up
+  orkestra up --nodes 5 --agents 2
+  orkestra up --nodes 3 --nats nats://127.0.0.1:4222")]
+    Up(UpArgs),
     /// Save what is left of a damaged data directory into a new one.
     #[command(after_help = "Example:\n  orkestra recover --data-dir .orkestra --into saved")]
     Recover {
@@ -139,6 +166,9 @@ pub(super) struct RunArgs {
     /// Begin anew, even if a run of this scenario was interrupted.
     #[arg(long)]
     pub(super) fresh: bool,
+    /// With --nats: replace agents of these names that the cluster hosts with other configurations.
+    #[arg(long)]
+    pub(super) replace_agents: bool,
     /// End with 3 as soon as nothing is left but what waits for people.
     #[arg(long)]
     pub(super) no_wait: bool,
@@ -258,6 +288,11 @@ pub(super) enum AgentCommand {
     List,
     #[command(flatten)]
     Change(AgentChange),
+    /// With --nats: have the cluster host an agent no more.
+    Withdraw {
+        /// The agent.
+        agent: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -87,12 +87,12 @@ pub(super) async fn control(
             ask((&request, None), asking, console, telling::changed).await
         }
         ControlCommand::Pause { scope, reason } => {
-            let ((run, namespace), reason) = (scoped(scope)?, Reason::new(reason)?);
+            let ((run, namespace), reason) = (scoped(scope, asking)?, Reason::new(reason)?);
             let request = Request::Pause { run, namespace, reason };
             ask((&request, None), asking, console, telling::stands).await
         }
         ControlCommand::Resume { scope } => {
-            let (run, namespace) = scoped(scope)?;
+            let (run, namespace) = scoped(scope, asking)?;
             let request = Request::Resume { run, namespace };
             ask((&request, None), asking, console, telling::stands).await
         }
@@ -127,8 +127,11 @@ fn said(word: &WordArgs) -> Result<Said> {
     Ok((chosen(&word.run)?, TaskId::new(&word.task)?, Reason::new(&word.reason)?, name))
 }
 
-fn scoped(scope: &ScopeArgs) -> Result<(Option<RunId>, Option<String>)> {
-    Ok((scope.run.as_ref().map(RunId::new).transpose()?, scope.namespace.clone()))
+fn scoped(scope: &ScopeArgs, asking: &Asking<'_>) -> Result<(Option<RunId>, Option<String>)> {
+    let run = scope.run.as_ref().map(RunId::new).transpose()?;
+    // The namespace then only says where the run is.
+    let namespace = asking.settings.namespace.clone().filter(|_| run.is_none());
+    Ok((run, namespace))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::{
     context::{ContextAnswer, ContextChanged, ContextQuery, Contexts, SnapshotNo},
     door::{Reason, Request},
     output::{Console, Exit},
+    task::{Answer, Query},
 };
 
 /// How many events are looked through for those of before a start.
@@ -31,21 +32,21 @@ pub(super) async fn serve(
         ContextCommand::Show { agent, snapshot, events } => {
             let agent = agent.as_deref().map(AgentId::new).transpose()?;
             let snapshot = snapshot.as_deref().map(str::parse).transpose()?;
-            let mut looking = Looking::at(asking.data_dir(), console, asking.clock.now()).await?;
-            return look(&mut looking, (agent, snapshot), *events);
+            let mut looking =
+                Looking::at(asking.settings, (console, asking.clock.now()), None).await?;
+            return look(&mut looking, (agent, snapshot), *events).await;
         }
         ContextCommand::List => {
-            let looking = Looking::at(asking.data_dir(), console, asking.clock.now()).await?;
-            if let ContextAnswer::Snapshots(all) =
-                looking.inspection.context(&ContextQuery::Snapshots)
+            let looking = Looking::at(asking.settings, (console, asking.clock.now()), None).await?;
+            if let ContextAnswer::Snapshots(all) = looking.context(&ContextQuery::Snapshots).await?
             {
                 looking.console.list(&all, show::snapshots)?;
             }
             return Ok(Exit::Done);
         }
         ContextCommand::Summary => {
-            let looking = Looking::at(asking.data_dir(), console, asking.clock.now()).await?;
-            if let ContextAnswer::Summary(it) = looking.inspection.context(&ContextQuery::Summary) {
+            let looking = Looking::at(asking.settings, (console, asking.clock.now()), None).await?;
+            if let ContextAnswer::Summary(it) = looking.context(&ContextQuery::Summary).await? {
                 looking.console.item(&*it, show::summary)?;
             }
             return Ok(Exit::Done);
@@ -78,19 +79,22 @@ pub(super) async fn tell_resumed(
     lines.into_iter().try_for_each(|line| console.say(line))
 }
 
-fn look(
+async fn look(
     looking: &mut Looking<'_>,
     (agent, snapshot): (Option<AgentId>, Option<SnapshotNo>),
     events: u64,
 ) -> Result<Exit> {
     let query = ContextQuery::Show { agent: agent.clone(), snapshot, events };
-    if let ContextAnswer::Context(Some(view)) = looking.inspection.context(&query) {
+    if let ContextAnswer::Context(Some(view)) = looking.context(&query).await? {
         let is_one = agent.is_some();
         looking.console.item(&*view, |view| show::context(view, is_one))?;
         return Ok(Exit::Done);
     }
-    let known = looking.inspection.tasks().agents();
-    let known: Vec<&str> = known.map(|(_, record)| record.profile.id.as_str()).collect();
+    let known = match looking.answer(&Query::Agents).await? {
+        Answer::Agents(agents) => agents,
+        _ => Vec::new(),
+    };
+    let known: Vec<&str> = known.iter().map(|agent| agent.id.as_str()).collect();
     let message = match (agent, snapshot) {
         (Some(agent), _) if !known.contains(&agent.as_str()) => {
             format!("there is no agent {agent:?}; there are {}", known.join(", "))

@@ -95,7 +95,7 @@ pub(super) fn config(
     common: &Common,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let Settings { config } = Settings::load(common)?;
+    let Settings { config, .. } = Settings::load(common)?;
     match command {
         ConfigCommand::Show => console.list(&config.show(), |all| {
             let mut table = Table::new(["KEY", "VALUE", "FROM"]);

@@ -10,8 +10,13 @@ use orkestra_runtime::{
 use serde::Serialize;
 
 use crate::{
-    cli::{args::HealthArgs, look::Looking, run::SUPERVISION_LOG},
+    cli::{
+        args::HealthArgs,
+        look::{Looking, Place},
+        run::SUPERVISION_LOG,
+    },
     health::{AgentHealth, Health, Incident, Report, RunProgress, Standing, SystemHealth},
+    inspect::Inspection,
     output::{self, Exit, Table},
     task::{Answer, Label, Query},
 };
@@ -40,17 +45,22 @@ struct Shown {
 
 /// Shows the health of a folder; ends with 1 when the system is unhealthy or critical.
 pub(super) async fn show(args: &HealthArgs, looking: Looking<'_>, data_dir: &Path) -> Result<Exit> {
-    let records = records(data_dir)?;
-    let (vitals, mut tending) = looking.inspection.health(&records).await?;
-    if looking.inspection.held_by().is_some() {
+    let (vitals, mut tending) = match &looking.place {
+        Place::Folder(folder) => folder.health(&records(data_dir)?).await?,
+        // Who was restarted where stands in the logs of the nodes, each of which tells of itself.
+        Place::Cluster(cluster, way) => {
+            Inspection::over(cluster.fabric(), way.shard).await?.health(&[]).await?
+        }
+    };
+    if looking.held_by().is_some() || matches!(looking.place, Place::Cluster(..)) {
         tending.hear(looking.now.wall);
     }
     let report = Report::of(&vitals, &tending);
-    let run = run(&looking, args, &report)?;
+    let run = run(&looking, args, &report).await?;
     let mut incidents = report.incidents;
     incidents.drain(..incidents.len().saturating_sub(args.incidents));
     let shown = Shown {
-        pid: looking.inspection.held_by(),
+        pid: looking.held_by(),
         system: report.system,
         agents: report.agents,
         run,
@@ -72,7 +82,7 @@ fn records(data_dir: &Path) -> Result<Vec<Record>> {
 }
 
 /// The run that is meant: the latest, unless another is named.
-fn run(looking: &Looking<'_>, args: &HealthArgs, report: &Report) -> Result<Option<Run>> {
+async fn run(looking: &Looking<'_>, args: &HealthArgs, report: &Report) -> Result<Option<Run>> {
     let wanted = args.run.run.as_ref().map(RunId::new).transpose()?;
     let is_wanted = |run: &&RunProgress| wanted.as_ref().is_none_or(|id| run.run == *id);
     let Some(progress) = report.runs.iter().find(is_wanted).cloned() else {
@@ -86,7 +96,7 @@ fn run(looking: &Looking<'_>, args: &HealthArgs, report: &Report) -> Result<Opti
     };
     let mut phases = BTreeMap::new();
     let all = Query::Tasks { run: progress.run.clone(), limit: None };
-    if let Answer::Tasks(tasks) = looking.answer(&all) {
+    if let Answer::Tasks(tasks) = looking.answer(&all).await? {
         for task in tasks {
             *phases.entry(task.state).or_insert(0) += 1;
         }

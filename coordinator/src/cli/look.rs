@@ -13,8 +13,12 @@ use crate::{
     audit::{AuditFilter, AuditRow, known_type},
     cli::{
         args::{AuditArgs, RunChoice},
-        redact, show, when,
+        cluster::{Cluster, Way},
+        redact,
+        settings::Settings,
+        show, when,
     },
+    context::{ContextAnswer, ContextQuery},
     door::{no_run, no_task},
     inspect::Inspection,
     output::{Console, Exit, size},
@@ -52,15 +56,37 @@ struct Both<'a> {
     revealed: &'a Revealed,
 }
 
-/// A data directory, opened for looking.
+/// Where it is looked.
+pub(super) enum Place {
+    /// A data directory.
+    Folder(Box<Inspection>),
+    /// A shard of a cluster.
+    Cluster(Cluster, Way),
+}
+
+/// A data directory, or a shard of a cluster, opened for looking.
 pub(super) struct Looking<'a> {
     pub(super) console: &'a mut Console,
-    pub(super) inspection: Inspection,
+    pub(super) place: Place,
     pub(super) now: Now,
+    namespace: Option<String>,
 }
 
 impl<'a> Looking<'a> {
-    pub(super) async fn at(data_dir: &Path, console: &'a mut Console, now: Now) -> Result<Self> {
+    /// Opens what is configured; in a cluster the shard of the run that is named, or meant.
+    pub(super) async fn at(
+        settings: &Settings,
+        (console, now): (&'a mut Console, Now),
+        run: Option<&str>,
+    ) -> Result<Self> {
+        let namespace = settings.namespace.clone();
+        if settings.is_cluster() {
+            let run = run.map(RunId::new).transpose()?;
+            let cluster = Cluster::connect(settings).await?;
+            let way = cluster.meant(run.as_ref()).await?;
+            return Ok(Self { console, place: Place::Cluster(cluster, way), now, namespace });
+        }
+        let data_dir = settings.data_dir();
         let inspection = Inspection::of(data_dir).await?;
         if let Some(pid) = inspection.held_by() {
             console.say(format!(
@@ -75,23 +101,63 @@ impl<'a> Looking<'a> {
                 ))?;
             }
         }
-        Ok(Self { console, inspection, now })
+        let place = Place::Folder(Box::new(inspection));
+        Ok(Self { console, place, now, namespace })
     }
 
-    pub(super) fn run(&self, choice: &RunChoice) -> Result<RunId> {
+    pub(super) async fn run(&self, choice: &RunChoice) -> Result<RunId> {
         if let Some(name) = &choice.run {
             return RunId::new(name);
         }
-        self.inspection.tasks().latest_run().cloned().ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, "there is no run yet: run something first")
-        })
+        let none = || Error::new(ErrorKind::NotFound, "there is no run yet: run something first");
+        if let (Place::Folder(folder), None) = (&self.place, &self.namespace) {
+            return folder.tasks().latest_run().cloned().ok_or_else(none);
+        }
+        let Answer::Runs(mut runs) = self.answer(&Query::Runs).await? else { return Err(none()) };
+        if let Some(namespace) = &self.namespace {
+            runs.retain(|run| run.opening.namespace == *namespace);
+        }
+        // The latest is first.
+        match (runs.into_iter().next(), &self.namespace) {
+            (Some(run), _) => Ok(run.summary.run),
+            (None, None) => Err(none()),
+            (None, Some(namespace)) => {
+                let message = format!("there is no run in the namespace {namespace:?}");
+                Err(Error::new(ErrorKind::NotFound, message))
+            }
+        }
     }
 
-    pub(super) fn answer(&self, query: &Query) -> Answer {
-        self.inspection.tasks().answer(self.now, query)
+    pub(super) async fn answer(&self, query: &Query) -> Result<Answer> {
+        match &self.place {
+            Place::Folder(folder) => Ok(folder.tasks().answer(self.now, query)),
+            Place::Cluster(_, way) => way.tasks.query(query.clone()).await,
+        }
     }
 
-    pub(super) fn task_list(
+    pub(super) async fn context(&self, query: &ContextQuery) -> Result<ContextAnswer> {
+        match &self.place {
+            Place::Folder(folder) => Ok(folder.context(query)),
+            Place::Cluster(_, way) => way.contexts.query(query.clone()).await,
+        }
+    }
+
+    /// The process that is at work in the folder, if one is.
+    pub(super) fn held_by(&self) -> Option<u32> {
+        match &self.place {
+            Place::Folder(folder) => folder.held_by(),
+            Place::Cluster(..) => None,
+        }
+    }
+
+    pub(super) async fn close(self) {
+        match self.place {
+            Place::Folder(folder) => folder.close().await,
+            Place::Cluster(cluster, _) => cluster.close().await,
+        }
+    }
+
+    pub(super) async fn task_list(
         &mut self,
         choice: &RunChoice,
         state: Option<&str>,
@@ -101,9 +167,10 @@ impl<'a> Looking<'a> {
             let message = format!("there is no state {state:?}: use one of {}", STATES.join(", "));
             return Err(Error::new(ErrorKind::Invalid, message));
         }
-        let run = self.run(choice)?;
-        self.check_run(&run)?;
-        let Answer::Tasks(mut tasks) = self.answer(&Query::Tasks { run, limit: None }) else {
+        let run = self.run(choice).await?;
+        self.check_run(&run).await?;
+        let Answer::Tasks(mut tasks) = self.answer(&Query::Tasks { run, limit: None }).await?
+        else {
             return Ok(Exit::Negative);
         };
         tasks.retain(|task| state.is_none_or(|state| task.state == state));
@@ -113,23 +180,23 @@ impl<'a> Looking<'a> {
         Ok(Exit::Done)
     }
 
-    pub(super) fn check_run(&self, run: &RunId) -> Result<()> {
-        if let Answer::Run(Some(_)) = self.answer(&Query::Run(run.clone())) {
+    pub(super) async fn check_run(&self, run: &RunId) -> Result<()> {
+        if let Answer::Run(Some(_)) = self.answer(&Query::Run(run.clone())).await? {
             return Ok(());
         }
-        let Answer::Runs(runs) = self.answer(&Query::Runs) else { return Ok(()) };
+        let Answer::Runs(runs) = self.answer(&Query::Runs).await? else { return Ok(()) };
         Err(no_run(run, &runs))
     }
 
     /// Shows a task, and what was revealed of it.
-    pub(super) fn task_get(
+    pub(super) async fn task_get(
         &mut self,
         (task, choice): (&str, &RunChoice),
         revealed: Option<&Revealed>,
     ) -> Result<Exit> {
-        let (run, id) = (self.run(choice)?, TaskId::new(task)?);
-        self.check_run(&run)?;
-        match self.answer(&Query::Task(run.clone(), id.clone())) {
+        let (run, id) = (self.run(choice).await?, TaskId::new(task)?);
+        self.check_run(&run).await?;
+        match self.answer(&Query::Task(run.clone(), id.clone())).await? {
             Answer::Task(Some(task)) => {
                 let Some(revealed) = revealed else {
                     self.console.item(&task, |task| show::task(task))?;
@@ -144,13 +211,13 @@ impl<'a> Looking<'a> {
         }
     }
 
-    pub(super) fn why(&mut self, task: &str, choice: &RunChoice) -> Result<Exit> {
-        let (run, id) = (self.run(choice)?, TaskId::new(task)?);
-        self.check_run(&run)?;
-        match self.answer(&Query::Why(run.clone(), id.clone())) {
+    pub(super) async fn why(&mut self, task: &str, choice: &RunChoice) -> Result<Exit> {
+        let (run, id) = (self.run(choice).await?, TaskId::new(task)?);
+        self.check_run(&run).await?;
+        match self.answer(&Query::Why(run.clone(), id.clone())).await? {
             Answer::Why(Some(why)) => {
                 self.console.item(&why, |why| show::why(why))?;
-                if self.inspection.held_by().is_none() {
+                if matches!(self.place, Place::Folder(_)) && self.held_by().is_none() {
                     self.console
                         .say("(nothing runs in this folder now; this is what its journal says)")?;
                 }
@@ -160,8 +227,8 @@ impl<'a> Looking<'a> {
         }
     }
 
-    pub(super) fn agent_list(&mut self) -> Result<Exit> {
-        if let Answer::Agents(agents) = self.answer(&Query::Agents) {
+    pub(super) async fn agent_list(&mut self) -> Result<Exit> {
+        if let Answer::Agents(agents) = self.answer(&Query::Agents).await? {
             self.console.list(&agents, show::agents)?;
         }
         Ok(Exit::Done)
@@ -207,7 +274,12 @@ impl<'a> Looking<'a> {
                 rows.push(row);
             }
         };
-        self.inspection.audit(keep).await?;
+        match &self.place {
+            Place::Folder(folder) => folder.audit(keep).await?,
+            Place::Cluster(cluster, way) => {
+                Inspection::over(cluster.fabric(), way.shard).await?.audit(keep).await?;
+            }
+        }
         Ok(rows)
     }
 }

@@ -7,6 +7,7 @@ mod args;
 mod backup;
 mod bench;
 mod change;
+mod cluster;
 mod compact;
 mod context;
 mod doctor;
@@ -28,8 +29,12 @@ use orkestra_runtime::time::{Clock as _, SystemClock};
 
 use crate::{
     cli::{
-        args::{AgentCommand, AuditCommand, Cli, Command, Common, Operation, TaskCommand},
+        args::{
+            AgentCommand, AuditCommand, Cli, Command, Common, NodeArgs, Operation, RunChoice,
+            SupervisionCommand, TaskCommand,
+        },
         change::Asking,
+        cluster::{Cluster, lines, nodes, not_here},
         failure::Failure,
         look::Looking,
         settings::Settings,
@@ -78,9 +83,9 @@ fn run(cli: Cli, console: &mut Console) -> Result<Exit, Failure> {
         Command::Scenario(command) => files::scenario(&command, console),
         Command::Config(command) => files::config(&command, &common, console),
         command => {
-            let settings = Settings::load(&common)?;
+            let settings = Settings::load_with(&common, flags_of(&command))?;
             settings.begin_log(common.verbose);
-            if matches!(command, Command::Run(_)) {
+            if matches!(command, Command::Run(_) | Command::Node(NodeArgs { command: None, .. })) {
                 // Before any other thread is there, and anything is read that is secret.
                 guard::guard()?;
             }
@@ -91,6 +96,15 @@ fn run(cli: Cli, console: &mut Console) -> Result<Exit, Failure> {
             runtime.block_on(serve(command, &common, &settings, console))
         }
     }
+}
+
+/// What is typed for a command alone and is a key of the configuration too.
+fn flags_of(command: &Command) -> Vec<(String, String)> {
+    let role = match command {
+        Command::Node(NodeArgs { role: Some(role), .. }) => role.clone(),
+        _ => return Vec::new(),
+    };
+    vec![("node.roles".to_owned(), role)]
 }
 
 fn complete(shell: clap_complete::Shell, console: &mut Console) -> orkestra_runtime::Result<Exit> {
@@ -109,17 +123,23 @@ async fn serve(
     let clock = SystemClock::start();
     let now = clock.now();
     let data_dir = settings.data_dir();
+    let named = |choice: &RunChoice| choice.run.clone();
+    if settings.is_cluster()
+        && let Some(refused) = not_over_nats(&command)
+    {
+        return Err(refused.into());
+    }
     let exit = match command {
         Command::Task(TaskCommand::List { run, state, limit }) => {
-            let mut looking = Looking::at(data_dir, console, now).await?;
-            looking.task_list(&run, state.as_deref(), limit)?
+            let mut looking = Looking::at(settings, (console, now), named(&run).as_deref()).await?;
+            looking.task_list(&run, state.as_deref(), limit).await?
         }
         Command::Task(TaskCommand::Get { task, run, reveal }) => {
             let asking = Asking { settings, clock };
             let revealed =
                 if reveal { Some(redact::reveal(&task, &run, &asking).await?) } else { None };
-            let mut looking = Looking::at(data_dir, console, now).await?;
-            looking.task_get((&task, &run), revealed.as_ref())?
+            let mut looking = Looking::at(settings, (console, now), named(&run).as_deref()).await?;
+            looking.task_get((&task, &run), revealed.as_ref()).await?
         }
         Command::Task(TaskCommand::Redact { task, run, all: _ }) => {
             let asking = Asking { settings, clock };
@@ -135,23 +155,31 @@ async fn serve(
             change::control(&command, &Asking { settings, clock }, console).await?
         }
         Command::Why { task, run } => {
-            Looking::at(data_dir, console, now).await?.why(&task, &run)?
+            let mut looking = Looking::at(settings, (console, now), named(&run).as_deref()).await?;
+            looking.why(&task, &run).await?
         }
         Command::Agent(AgentCommand::List) => {
-            Looking::at(data_dir, console, now).await?.agent_list()?
+            Looking::at(settings, (console, now), None).await?.agent_list().await?
+        }
+        Command::Agent(AgentCommand::Withdraw { agent }) => {
+            let cluster = Cluster::connect(settings).await?;
+            nodes::withdraw(&agent, &cluster, console).await?
         }
         Command::Context(command) => {
             context::serve(&command, &Asking { settings, clock }, console).await?
         }
         Command::Audit(AuditCommand::List(filter)) => {
-            Looking::at(data_dir, console, now).await?.audit_list(&filter).await?
+            let mut looking = Looking::at(settings, (console, now), filter.run.as_deref()).await?;
+            looking.audit_list(&filter).await?
         }
         Command::Audit(AuditCommand::Export { filter, dir }) => {
-            let mut looking = Looking::at(data_dir, console, now).await?;
+            let mut looking = Looking::at(settings, (console, now), filter.run.as_deref()).await?;
             looking.audit_export(&filter, dir.as_deref()).await?
         }
         Command::Health(args) => {
-            health::show(&args, Looking::at(data_dir, console, now).await?, data_dir).await?
+            let looking =
+                Looking::at(settings, (console, now), named(&args.run).as_deref()).await?;
+            health::show(&args, looking, data_dir).await?
         }
         Command::Doctor(args) => return doctor::doctor(&args, settings, console, clock).await,
         Command::Operate(Operation::Backup { into }) => {
@@ -164,7 +192,27 @@ async fn serve(
             compact::compact(keep_records, &Asking { settings, clock }, console).await?
         }
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
+        Command::Supervision(SupervisionCommand::Log { child, limit, follow })
+            if settings.is_cluster() =>
+        {
+            let cluster = Cluster::connect(settings).await?;
+            let wanted = lines::Wanted { child: child.as_deref(), limit, follow };
+            lines::show(&cluster, wanted, console).await?
+        }
+        Command::Node(NodeArgs { command: Some(command), .. }) => {
+            let cluster = Cluster::connect(settings).await?;
+            nodes::node(&command, &cluster, (now, console)).await?
+        }
+        Command::Node(args) => return cluster::node::run(&args, settings, console).await,
+        Command::Shard(command) => {
+            let cluster = Cluster::connect(settings).await?;
+            nodes::shard(&command, &cluster, console).await?
+        }
+        Command::Up(args) => return cluster::up::run(&args, (common, settings), console).await,
         Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,
+        Command::Run(args) if settings.is_cluster() => {
+            return cluster::run::run(&args, settings, console).await;
+        }
         Command::Run(args) => return run::run(&args, settings, console).await,
         Command::Bench { only, part } => {
             return bench::run(only.as_deref(), part, common, console).await;
@@ -172,4 +220,34 @@ async fn serve(
         _ => Exit::Invalid,
     };
     Ok(exit)
+}
+
+/// Why a command is not done over NATS, if it is not.
+fn not_over_nats(command: &Command) -> Option<orkestra_runtime::Error> {
+    let (what, instead) = match command {
+        Command::Doctor(_) => (
+            "doctor",
+            "run it where the data is, with --data-dir; `orkestra health` and `orkestra node list` \
+             tell how a cluster does",
+        ),
+        Command::Operate(Operation::Backup { .. } | Operation::Restore { .. }) => (
+            "backup and restore",
+            "back up the streams on the servers with `nats account backup`, or the folders of \
+             nats-server while it is stopped",
+        ),
+        Command::Operate(Operation::Compact { .. }) => (
+            "compacting",
+            "coordinators trim their journals by themselves; journal.keep_records says how far",
+        ),
+        Command::Recover { .. } => {
+            ("recovering a folder", "name the folder with --data-dir, and no server")
+        }
+        Command::Supervision(SupervisionCommand::Tree) => (
+            "the supervision tree",
+            "name the data directory of one node with --data-dir; `orkestra supervision log` shows \
+             all nodes",
+        ),
+        _ => return None,
+    };
+    Some(not_here(what, instead))
 }

@@ -1,11 +1,11 @@
 //! `orkestra run`: a scenario in this process, from its beginning or from where it was.
 
-mod choose;
-mod ending;
+pub(super) mod choose;
+pub(super) mod ending;
 mod endings;
 mod people;
 mod vitals;
-mod watch;
+pub(super) mod watch;
 
 use std::{path::Path, sync::Arc};
 
@@ -18,8 +18,7 @@ use orkestra_runtime::{
     time::{Clock, SystemClock, Wall},
 };
 
-use self::watch::Interruptions;
-pub(super) use self::watch::interrupted;
+pub(super) use self::watch::{Interruptions, interrupted};
 use crate::{
     cli::{args::RunArgs, failure::Failure, files, settings::Settings},
     config::Listen,
@@ -69,7 +68,11 @@ pub(super) async fn run(
 }
 
 /// Reads the scenario, and pins its inputs.
-fn prepare(args: &RunArgs, data_dir: &Path, console: &mut Console) -> Result<Prepared, Failure> {
+pub(super) fn prepare(
+    args: &RunArgs,
+    data_dir: &Path,
+    console: &mut Console,
+) -> Result<Prepared, Failure> {
     let scenario = files::read_scenario(&args.file)?;
     let (set, in_the_open) = given(&scenario, files::split_set(&args.set)?)?;
     for name in in_the_open {
@@ -174,7 +177,9 @@ async fn on_system(
     let run =
         choose::choose(prepared, args.fresh, (tasks, (system.contexts(), began)), console).await?;
     let patience = if args.no_wait { watch::Patience::ForAgents } else { watch::Patience::ForAll };
-    let watched = watch::watch((&run, patience), (system, clock), interruptions, console).await?;
+    let watched =
+        watch::watch((&run, patience), watch::Stage::here(system, clock), interruptions, console)
+            .await?;
     let summary = match watched {
         watch::Seen::Ended(summary) => summary,
         watch::Seen::Waiting => {
@@ -183,7 +188,14 @@ async fn on_system(
         }
         watch::Seen::Interrupted => return Ok(watch::Watched::Interrupted),
     };
-    let exit = ending::tell(prepared, args, (system, &summary, settings), console).await?;
+    let restarts = ending::restarts(&system.tree().tree().await?);
+    let came = ending::Came {
+        tasks,
+        summary: &summary,
+        restarts: Some(restarts),
+        journal: ending::journal(settings),
+    };
+    let exit = ending::tell(prepared, args, came, console).await?;
     Ok(watch::Watched::Ended(exit))
 }
 
@@ -204,7 +216,7 @@ fn spec(
 }
 
 /// What the agents of a team share, as it is configured.
-pub(super) fn shared(Settings { config }: &Settings) -> team::Shared {
+pub(super) fn shared(Settings { config, .. }: &Settings) -> team::Shared {
     let threads = |most: std::num::NonZeroU32| usize::try_from(most.get()).unwrap_or(usize::MAX);
     team::Shared {
         pool: BlockingPool::with_lost_max(
@@ -218,7 +230,7 @@ pub(super) fn shared(Settings { config }: &Settings) -> team::Shared {
 
 /// A node as it is configured, without agents, whose starts and ends are told nowhere.
 pub(super) fn bare_spec(
-    Settings { config }: &Settings,
+    Settings { config, .. }: &Settings,
     fabric: Arc<dyn Fabric>,
     clock: Arc<SystemClock>,
 ) -> Result<SystemSpec> {

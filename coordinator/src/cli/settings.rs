@@ -14,14 +14,32 @@ use crate::{
 const FILE: &str = "orkestra.toml";
 
 /// The configuration of this command.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) config: Config,
+    /// The namespace that is meant, if one was named.
+    pub(super) namespace: Option<String>,
+    /// Whether a cluster is spoken with, and not a folder.
+    is_cluster: bool,
 }
 
 impl Settings {
+    /// These, for a folder.
+    #[cfg(test)]
+    pub(super) const fn of_folder(config: Config) -> Self {
+        Self { config, namespace: None, is_cluster: false }
+    }
+
     /// Reads all layers; tells every fault of them.
     pub(super) fn load(common: &Common) -> Result<Self, Failure> {
+        Self::load_with(common, Vec::new())
+    }
+
+    /// The same, with more keys and values that were given as arguments.
+    pub(super) fn load_with(
+        common: &Common,
+        mut flags: Vec<(String, String)>,
+    ) -> Result<Self, Failure> {
         let env: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
@@ -34,13 +52,33 @@ impl Settings {
             None if Path::new(FILE).exists() => Some(read(Path::new(FILE))?),
             None => None,
         };
-        let mut flags = Vec::new();
         if let Some(dir) = &common.data_dir {
             flags.push(("data_dir".to_owned(), dir.to_string_lossy().into_owned()));
         }
+        if let Some(url) = &common.nats {
+            flags.push(("nats.url".to_owned(), url.clone()));
+        }
+        if common.insecure {
+            flags.push(("nats.insecure".to_owned(), "true".to_owned()));
+        }
         let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
         let config = Config::load(&Layers { file, env: &env, flags: &flags })?;
-        Ok(Self { config })
+        // Who names a folder means it, whatever the environment says of servers.
+        let is_cluster =
+            !config.nats_url.0.is_empty() && (common.data_dir.is_none() || common.nats.is_some());
+        Ok(Self { config, namespace: common.namespace.clone(), is_cluster })
+    }
+
+    /// Whether a cluster is spoken with, and not a folder.
+    pub(super) const fn is_cluster(&self) -> bool {
+        self.is_cluster
+    }
+
+    /// The same, with servers at another address.
+    pub(super) fn at(&self, url: &str) -> Self {
+        let mut config = self.config.clone();
+        config.nats_url.0 = url.split(',').map(ToOwned::to_owned).collect();
+        Self { config, namespace: self.namespace.clone(), is_cluster: true }
     }
 
     /// The folder that holds all state.

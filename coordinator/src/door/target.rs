@@ -55,6 +55,14 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// The run that it names.
+    pub(crate) const fn run(self) -> Option<&'a RunId> {
+        match self {
+            Self::Node | Self::Agent(_) => None,
+            Self::Run(run) | Self::Task(run, _) => run,
+        }
+    }
+
     /// The run that it names or means, if it is about one. What is not there is told with what
     /// there is.
     pub(crate) async fn find(self, reads: &impl Reads) -> Result<Option<RunView>> {

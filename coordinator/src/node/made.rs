@@ -2,7 +2,7 @@
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::{Fabric, SetError, Value},
+    fabric::{Fabric, SetError},
     names,
 };
 
@@ -27,7 +27,7 @@ pub(super) async fn check_cluster(fabric: &dyn Fabric, shards: u16) -> Result<()
             }
         },
     };
-    let has = made_with(&found)?;
+    let has = shards_in(&found.bytes)?;
     if has != shards {
         let message = format!(
             "this node is configured for {shards} shards, and the cluster was made with {has}, which \
@@ -38,19 +38,27 @@ pub(super) async fn check_cluster(fabric: &dyn Fabric, shards: u16) -> Result<()
     Ok(())
 }
 
-/// With how many shards a cluster was made.
-pub(crate) fn made_with(found: &Value) -> Result<u16> {
+/// How many shards the cluster has; none if it was not made yet.
+pub async fn shards_of(fabric: &dyn Fabric) -> Result<Option<u16>> {
+    let found = fabric.registers().get(&names::cluster_key()?).await?;
+    found.map(|found| shards_in(&found.bytes)).transpose()
+}
+
+fn shards_in(bytes: &[u8]) -> Result<u16> {
     #[derive(serde::Deserialize)]
     struct Found {
         v: u32,
         shards: u16,
     }
     let corrupt = || Error::new(ErrorKind::Corrupt, "the register of the cluster cannot be read");
-    let Found { v, shards } = serde_json::from_slice(&found.bytes).map_err(|_| corrupt())?;
+    let Found { v, shards } = serde_json::from_slice(bytes).map_err(|_| corrupt())?;
     if v > 1 {
         let message =
             format!("the cluster was made by a newer program (version {v}): use that one");
         return Err(Error::new(ErrorKind::TooNew, message));
+    }
+    if !(1..=SHARDS_MAX).contains(&shards) {
+        return Err(corrupt());
     }
     Ok(shards)
 }

@@ -64,7 +64,7 @@ use tokio::sync::watch;
 pub(crate) use asked::SUPERVISION_LOG;
 pub use host::Host;
 pub(crate) use hosting::needs;
-pub(crate) use made::made_with;
+pub use made::shards_of;
 pub use spec::{NodeSpec, SHARDS, SHARDS_MAX};
 pub use telling::NodeRecord;
 pub use words::{MemberView, NodeAnswer, NodeAsk, NodeView, ShardView};
@@ -349,6 +349,9 @@ impl Node {
             let _ = tokio::time::timeout(HAND_OVER_WITHIN, handed_over).await;
         }
         let stopped = self.tree.stop(self.drain_within + STOP_WITHIN).await;
+        for shard in self.shards.iter() {
+            shard.way.close();
+        }
         self.log.flush().await;
         if let Some(fabric) = self.fabric {
             fabric.close().await;
@@ -364,15 +367,6 @@ impl fmt::Debug for Node {
             .field("boot", &self.boot)
             .finish_non_exhaustive()
     }
-}
-
-/// Has a cluster host these agents: see [`Node::offer`].
-pub(crate) async fn offer(
-    fabric: &dyn Fabric,
-    agents: &[AgentConfig],
-    replace: bool,
-) -> Result<()> {
-    Offers::of(fabric).offer(agents, replace).await
 }
 
 /// Which node, up to which life, is gone by this news.

@@ -112,6 +112,13 @@ impl Shard {
         })
     }
 
+    /// Asks nobody elsewhere any more: this process stops.
+    pub(crate) fn close(&self) {
+        if let Some(there) = &self.there {
+            there.close();
+        }
+    }
+
     /// Whether it was closed, or nobody runs it any more. A shard of a cluster goes on elsewhere.
     pub(crate) fn is_closed(&self) -> bool {
         match (&self.there, &self.here) {

@@ -31,7 +31,7 @@ use crate::{
     task::{Ended, RunSummary},
 };
 
-/// A tenth of eternity: what is longer is no deadline, and adding it to the time now must not fail.
+/// Whoever waits for longer waits for ever; and adding it to the time now must not fail.
 const LONG: Duration = Duration::from_hours(24 * 365);
 
 /// The way to whoever leads a shard elsewhere. Cheap to clone.
@@ -51,7 +51,7 @@ impl There {
     }
 
     /// Asks nobody again from now on: whoever owns this stops.
-    pub(crate) fn close(&self) {
+    pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
     }
 

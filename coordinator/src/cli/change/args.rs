@@ -108,15 +108,12 @@ pub(in crate::cli) enum AgentChange {
     },
 }
 
-/// What is paused or resumed.
+/// What is paused or resumed: a run, or else all runs of a namespace, now and later.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ScopeArgs {
     /// One run.
-    #[arg(long, value_name = "RUN", conflicts_with = "namespace")]
+    #[arg(long, value_name = "RUN")]
     pub(super) run: Option<String>,
-    /// All runs of a namespace, now and later; by default of the default namespace.
-    #[arg(long, value_name = "NAME")]
-    pub(super) namespace: Option<String>,
 }
 
 /// Changes of runs, and what goes on.

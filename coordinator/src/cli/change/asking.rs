@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::{
     cli::{
+        cluster::asking as cluster,
         run::{bare_spec, open},
         settings::Settings,
     },
@@ -58,15 +59,14 @@ impl Asking<'_> {
         request: &Request,
         name: Option<&AgentId>,
     ) -> Result<T> {
+        if self.settings.is_cluster() {
+            let asked = cluster::ask(request, name, (self.settings, Arc::clone(&self.clock)));
+            return read(asked.await?);
+        }
         match self.find().await? {
             Found::Node(mut link) => link.ask(request, name).await,
             Found::Closed(pid) => Err(held(self.data_dir(), pid)),
-            Found::Nobody => {
-                let answer = self.by_itself(request, name).await?;
-                serde_json::from_value(answer).map_err(|error| {
-                    Error::new(ErrorKind::Fault, "cannot read an answer").because(error)
-                })
-            }
+            Found::Nobody => read(self.by_itself(request, name).await?),
         }
     }
 
@@ -113,6 +113,11 @@ impl Asking<'_> {
         system.stop().await?;
         answer
     }
+}
+
+fn read<T: DeserializeOwned>(answer: Value) -> Result<T> {
+    serde_json::from_value(answer)
+        .map_err(|error| Error::new(ErrorKind::Fault, "cannot read an answer").because(error))
 }
 
 /// What to do about a process that cannot be asked.

@@ -22,12 +22,13 @@ pub(super) async fn pending(
 ) -> Result<Exit> {
     let now = asking.clock.now();
     let run = run.map(RunId::new).transpose()?;
-    let looking = Looking::at(asking.data_dir(), console, now).await?;
+    let looking =
+        Looking::at(asking.settings, (&mut *console, now), run.as_ref().map(RunId::as_str)).await?;
     if let Some(run) = &run {
-        looking.check_run(run)?;
+        looking.check_run(run).await?;
     }
-    let answer = looking.answer(&Query::Pending(run));
-    looking.inspection.close().await;
+    let answer = looking.answer(&Query::Pending(run)).await?;
+    looking.close().await;
     let Answer::Pending(pending) = answer else { return Ok(Exit::Negative) };
     console.list(&pending, |pending| table(pending, now))?;
     Ok(Exit::Done)

@@ -7,17 +7,24 @@ use orkestra_runtime::{
     time::{Clock as _, Now},
 };
 
+use serde::Serialize;
+
 use super::asking::{Asking, Found};
 use crate::{
+    cli::cluster::{Cluster, nodes},
     door::{Request, RunStatus, Status},
     inspect::Inspection,
+    node::MemberView,
     output::{Console, Exit, Table, age, duration},
-    task::{Answer, Query},
+    task::{Answer, Query, view::RunView},
 };
 
 /// Shows what goes on: as the process that is at work says, or as the folder does.
 pub(super) async fn status(asking: &Asking<'_>, console: &mut Console) -> Result<Exit> {
     let now = asking.clock.now();
+    if asking.settings.is_cluster() {
+        return of_cluster(asking, console).await;
+    }
     let status = match asking.find().await? {
         Found::Node(mut link) => link.ask(&Request::Status {}, None).await?,
         Found::Closed(pid) => of_folder(asking, now, Some(pid)).await?,
@@ -25,6 +32,54 @@ pub(super) async fn status(asking: &Asking<'_>, console: &mut Console) -> Result
     };
     console.item(&status, |status| told(status, now))?;
     Ok(Exit::Done)
+}
+
+/// What goes on in a cluster.
+#[derive(Debug, Serialize)]
+struct ClusterStatus {
+    cluster: String,
+    nodes: Vec<MemberView>,
+    shards: u16,
+    led: usize,
+    open_runs: u64,
+    runs: Vec<RunStatus>,
+}
+
+async fn of_cluster(asking: &Asking<'_>, console: &mut Console) -> Result<Exit> {
+    let cluster = Cluster::connect(asking.settings).await?;
+    let nodes = cluster.nodes().await?;
+    let led = nodes::shards(&nodes).iter().filter(|shard| shard.leader.is_some()).count();
+    // Where nobody leads, nobody answers: that is said, and not waited for.
+    let views: Vec<RunView> = if led == usize::from(cluster.shards) {
+        cluster.runs().await?.into_iter().map(|(_, _, view)| view).collect()
+    } else {
+        console.warn(format!("{led} of {} shards are led: runs are not shown", cluster.shards))?;
+        Vec::new()
+    };
+    let Status { open_runs, runs, .. } = Status::of(&views, None, None);
+    let (name, shards) = (cluster.name.clone(), cluster.shards);
+    let nodes = nodes::members(&nodes);
+    let status = ClusterStatus { cluster: name, nodes, shards, led, open_runs, runs };
+    let now = asking.clock.now();
+    console.item(&status, |status| told_cluster(status, now))?;
+    Ok(Exit::Done)
+}
+
+fn told_cluster(status: &ClusterStatus, now: Now) -> String {
+    let up = status.nodes.iter().filter(|node| node.state == "up").count();
+    let mut text = format!(
+        "cluster {}: {up} of {} nodes are up, {} of {} shards are led\n",
+        status.cluster,
+        status.nodes.len(),
+        status.led,
+        status.shards
+    );
+    if status.runs.is_empty() {
+        text.push_str("every run has ended\n");
+    } else {
+        text.push_str(&runs(&status.runs, now).render());
+    }
+    text
 }
 
 async fn of_folder(asking: &Asking<'_>, now: Now, pid: Option<u32>) -> Result<Status> {

@@ -78,7 +78,7 @@ impl Place {
         let data_dir = dir.path().join("data").to_string_lossy().into_owned();
         let flags = [("data_dir".to_owned(), data_dir)];
         let config = Config::load(&Layers { file: None, env: &[], flags: &flags }).unwrap();
-        Self { dir, settings: Settings { config } }
+        Self { dir, settings: Settings::of_folder(config) }
     }
 
     fn data_dir(&self) -> &Path {
@@ -89,8 +89,15 @@ impl Place {
     async fn run(&self) -> (Exit, String) {
         let file = self.dir.path().join("mend.toml");
         let watching = WatchingArgs::default();
-        let args =
-            RunArgs { file, set: Vec::new(), fresh: false, no_wait: false, report: None, watching };
+        let args = RunArgs {
+            file,
+            set: Vec::new(),
+            fresh: false,
+            no_wait: false,
+            report: None,
+            replace_agents: false,
+            watching,
+        };
         let (mut console, said) = console();
         let exit = match run::run(&args, &self.settings, &mut console).await {
             Ok(exit) => exit,

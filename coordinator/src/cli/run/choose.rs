@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Opens the run and submits what it lacks; answers its name.
-pub(super) async fn choose(
+pub(in crate::cli) async fn choose(
     prepared: &Prepared,
     fresh: bool,
     (tasks, stood): (&Tasks, (&Contexts, Wall)),

@@ -11,18 +11,28 @@ use crate::{
     config::Origin,
     output::{self, Console, Exit, Format},
     scenario::{Place, Prepared},
-    system::System,
     task::{Answer, Query, RunSummary},
 };
 
+/// How a run came out, and where.
+#[derive(Debug)]
+pub(in crate::cli) struct Came<'a> {
+    pub(in crate::cli) tasks: &'a Tasks,
+    pub(in crate::cli) summary: &'a RunSummary,
+    /// How often something was restarted meanwhile, where that is known.
+    pub(in crate::cli) restarts: Option<u32>,
+    /// Where its journal is, and how it is read.
+    pub(in crate::cli) journal: String,
+}
+
 /// Tells how a run came out, and answers how the command ends.
-pub(super) async fn tell(
+pub(in crate::cli) async fn tell(
     prepared: &Prepared,
     args: &RunArgs,
-    (system, summary, settings): (&System, &RunSummary, &Settings),
+    came: Came<'_>,
     console: &mut Console,
 ) -> Result<Exit> {
-    let tasks = system.tasks();
+    let Came { tasks, summary, restarts, journal } = came;
     let verdict = match &prepared.verdict {
         Some(place) => found(tasks, summary, place).await?,
         None => None,
@@ -30,7 +40,6 @@ pub(super) async fn tell(
     if let Some(path) = &args.report {
         write_report(prepared, (tasks, summary, path), console).await?;
     }
-    let restarts = restarts(&system.tree().tree().await?);
     let took = summary.ended.map_or_else(Default::default, |ended| ended.since(summary.opened));
     let counts = summary.counts;
     let exit = if prepared.verdict.is_some() {
@@ -41,16 +50,17 @@ pub(super) async fn tell(
     if console.format() == Format::Table {
         tell_failures(tasks, summary, console).await?;
         console.say(format!(
-            "run {}: {} tasks ({} completed, {} failed, {} cancelled), {} attempts, {restarts} restarts, {}",
+            "run {}: {} tasks ({} completed, {} failed, {} cancelled), {} attempts{}, {}",
             summary.run,
             counts.total,
             counts.completed,
             counts.failed,
             counts.cancelled,
             summary.attempts,
+            restarts.map(|count| format!(", {count} restarts")).unwrap_or_default(),
             output::duration(took),
         ))?;
-        tell_where(settings, console)?;
+        console.say(journal)?;
         if let Some(verdict) = &verdict {
             let word = if verdict == &Value::Bool(true) { "yes" } else { "no" };
             console.text(&format!("{}: {word}", question(prepared)))?;
@@ -69,12 +79,12 @@ pub(super) async fn tell(
     Ok(exit)
 }
 
-/// Says where the journal is, and what can be read there.
-fn tell_where(settings: &Settings, console: &mut Console) -> Result<()> {
+/// Where the journal of a folder is, and what can be read there.
+pub(super) fn journal(settings: &Settings) -> String {
     // What the environment or a file says of it holds for the next command as well.
     let origin = settings.config.explain("data_dir").map(|explained| explained.origin);
     let was_typed = matches!(origin, Ok(Origin::Flag));
-    console.say(whereabouts(settings.data_dir(), was_typed))
+    whereabouts(settings.data_dir(), was_typed)
 }
 
 fn whereabouts(data_dir: &Path, was_typed: bool) -> String {
@@ -147,7 +157,7 @@ async fn tell_failures(tasks: &Tasks, summary: &RunSummary, console: &mut Consol
     Ok(())
 }
 
-fn restarts(tree: &Tree) -> u32 {
+pub(super) fn restarts(tree: &Tree) -> u32 {
     tree.restarts + tree.children.iter().map(restarts).sum::<u32>()
 }
 

@@ -1,7 +1,12 @@
 //! Shows how far a run is, until it has ended or somebody interrupts.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
+use futures::{
+    FutureExt as _, StreamExt as _,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
 use orkestra_runtime::{Error, ErrorKind, Result, id::RunId, supervise::log::Record, time::Clock};
 use serde::Serialize;
 use tokio::{
@@ -15,6 +20,7 @@ use crate::{
         supervision::{is_of_interest, painted},
     },
     client::Tasks,
+    health::Monitor,
     output::{Console, Exit, Format, Progress, Running, Snapshot},
     system::System,
     task::{Answer, Query, RunSummary, view::RunView},
@@ -28,7 +34,7 @@ const WHO_WIDTH: usize = 28;
 
 /// How watching ended.
 #[derive(Debug)]
-pub(super) enum Seen {
+pub(in crate::cli) enum Seen {
     /// With the run.
     Ended(RunSummary),
     /// With nothing left but what waits for people.
@@ -39,7 +45,7 @@ pub(super) enum Seen {
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
+pub(in crate::cli) enum Patience {
     /// Agents, and people too.
     ForAll,
     /// Agents only.
@@ -58,13 +64,13 @@ pub(super) enum Watched {
 /// Ctrl-C, and being asked to end. Listens from the moment it is made, so that nothing which is
 /// asked between two looks is missed.
 #[derive(Debug)]
-pub(super) struct Interruptions {
+pub(in crate::cli) struct Interruptions {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Interruptions {
-    pub(super) fn listen() -> Result<Self> {
+    pub(in crate::cli) fn listen() -> Result<Self> {
         let failed = |error| Error::new(ErrorKind::Io, "cannot listen for signals").because(error);
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
@@ -73,7 +79,7 @@ impl Interruptions {
     }
 
     /// Waits for the next; dropping it loses none.
-    pub(super) async fn next(&mut self) {
+    pub(in crate::cli) async fn next(&mut self) {
         let asked = tokio::select! {
             asked = self.interrupt.recv() => asked,
             asked = self.terminate.recv() => asked,
@@ -92,19 +98,51 @@ pub(in crate::cli) async fn interrupted() {
     }
 }
 
-pub(super) async fn watch(
+/// Where a run is at work: a node in this process, or a cluster.
+pub(in crate::cli) struct Stage<'a> {
+    pub(in crate::cli) tasks: &'a Tasks,
+    pub(in crate::cli) clock: &'a dyn Clock,
+    pub(in crate::cli) monitor: Option<&'a Arc<Monitor>>,
+    /// Who was started, ended and restarted.
+    pub(in crate::cli) news: BoxStream<'a, Arc<Record>>,
+    /// Ready when nobody can go on with it any more.
+    pub(in crate::cli) gave_up: BoxFuture<'a, ()>,
+}
+
+impl fmt::Debug for Stage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stage").field("tasks", &self.tasks).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Stage<'a> {
+    /// A node in this process.
+    pub(super) fn here(system: &'a System, clock: &'a dyn Clock) -> Self {
+        let news = stream::unfold(system.log().watch(), async |mut news| {
+            next(&mut news).await.map(|record| (record, news))
+        });
+        Self {
+            tasks: system.tasks(),
+            clock,
+            monitor: system.monitor(),
+            news: news.boxed(),
+            gave_up: system.gave_up().boxed(),
+        }
+    }
+}
+
+pub(in crate::cli) async fn watch(
     (run, patience): (&RunId, Patience),
-    (system, clock): (&System, &dyn Clock),
+    stage: Stage<'_>,
     interruptions: &mut Interruptions,
     console: &mut Console,
 ) -> Result<Seen> {
-    let tasks = system.tasks();
+    let Stage { tasks, clock, monitor, mut news, mut gave_up } = stage;
     let mut progress = Progress::on(console);
-    let mut news = system.log().watch();
     let is_for_programs = console.format() == Format::Ndjson;
     let mut endings = Endings::of(run, tasks);
     let mut asking = Asking::default();
-    let mut vitals = Vitals::of(run, system.monitor(), clock.now().wall);
+    let mut vitals = Vitals::of(run, monitor, clock.now().wall);
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let ended = tasks.wait(run);
@@ -120,8 +158,8 @@ pub(super) async fn watch(
             }
             summary = &mut ended => break Seen::Ended(summary?),
             () = interruptions.next() => break Seen::Interrupted,
-            Some(record) = next(&mut news) => tell_supervision(&record, &progress, console)?,
-            () = system.gave_up() => {
+            Some(record) = news.next() => tell_supervision(&record, &progress, console)?,
+            () = &mut gave_up => {
                 progress.finish();
                 let message = "the node gave up: see `orkestra supervision log`";
                 return Err(Error::new(ErrorKind::Unavailable, message));
@@ -146,7 +184,7 @@ pub(super) async fn watch(
     {
         progress.show(console, clock.now().moment, &snapshot(&view, clock))?;
     }
-    while let Ok(record) = news.try_recv() {
+    while let Some(Some(record)) = news.next().now_or_never() {
         tell_supervision(&record, &progress, console)?;
     }
     vitals.finish(clock.now(), &progress, console).await?;

@@ -49,6 +49,7 @@ impl Offers {
     }
 
     /// What the cluster hosts now.
+    #[cfg(test)]
     pub(crate) async fn get(&self) -> Result<Offered> {
         let held = self.registers.get(&names::hosted_key()?).await?;
         self.read(held.as_ref()).await

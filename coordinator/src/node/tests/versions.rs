@@ -101,8 +101,9 @@ async fn nodes_are_replaced_one_after_another_while_work_goes_on() {
             workers = stage.agents("w1", vec![echoing("ann", 4)]).await;
         }
         for (at, tasks_of) in begun.iter().enumerate() {
-            let ended = tokio::time::timeout(SOON, tasks_of.wait(&run_of(at)));
-            assert_eq!(ended.await.unwrap().unwrap().counts.completed, 40);
+            let run = run_of(at);
+            let ended = tokio::time::timeout(SOON, tasks_of.wait(&run)).await;
+            assert_eq!(ended.unwrap().unwrap().counts.completed, 40);
         }
     }
     for node in nodes.into_iter().chain([workers]) {
@@ -129,6 +130,9 @@ async fn frames_of_other_versions_are_refused_and_counted_and_harm_nobody() {
     let workers = stage.agents("w1", vec![echoing("ann", 4)]).await;
     let a = stage.coordinator("a").await;
     runs_through(a.tasks_of("x"), "before", 5).await;
+    until("it leads all", || leads(&a) == 4).await;
+    let knows = |node: &Node, name: &str| node.members().get(&NodeId::new(name).unwrap()).is_some();
+    until("they have heard of each other", || knows(&a, "w1") && knows(&workers, "a")).await;
     let member = |name: &str| a.members().get(&NodeId::new(name).unwrap()).unwrap().clone();
     let beat = NodeBeat { number: u64::MAX, ..member("w1").beat };
     let (node, boot) = (NodeId::new("w1").unwrap(), u64::MAX);
