@@ -1,6 +1,7 @@
 //! The way to tasks: open a run, submit, wait, cancel, ask.
 
 mod cluster;
+mod following;
 mod heal;
 mod parts;
 mod people;
@@ -21,6 +22,8 @@ use orkestra_runtime::{
 use tokio::sync::mpsc;
 
 pub use cluster::Cluster;
+pub use following::Following;
+use following::Whence;
 
 use crate::{
     reach::{Endings, Shard},
@@ -33,9 +36,7 @@ use crate::{
         step::StepFault,
     },
     system::Followers,
-    task::{
-        Answer, Ended, Query, RefusalCode, Reply, RunOpening, RunSummary, TaskCommand, redact::told,
-    },
+    task::{Answer, Query, RefusalCode, Reply, RunOpening, RunSummary, TaskCommand, redact::told},
 };
 
 /// How long a command may take.
@@ -355,42 +356,6 @@ impl fmt::Debug for Tasks {
     }
 }
 
-/// Endings of a run's tasks as they become durable.
-#[derive(Debug)]
-pub struct Following(Whence);
-
-/// From where endings come.
-#[derive(Debug)]
-enum Whence {
-    /// From the reign in this process.
-    Here { tasks: Tasks, to: ReplyTo, ended: mpsc::Receiver<Vec<Ended>> },
-    /// From another node.
-    There(Endings),
-}
-
-impl Following {
-    /// The next endings; none when there will be no more.
-    pub async fn next(&mut self) -> Option<Vec<Ended>> {
-        match &mut self.0 {
-            Whence::Here { ended, .. } => ended.recv().await,
-            Whence::There(endings) => endings.next().await,
-        }
-    }
-
-    /// Follows no more.
-    pub async fn stop(self) {
-        match self.0 {
-            Whence::Here { tasks, to, ended: _ } => {
-                tasks.followers.leave(&to, Incarnation(0));
-                let command = Command::Task(TaskCommand::Unfollow { to });
-                // A reign that has ended follows nobody.
-                let _ = tasks.shard.tell(command, Pool::Control, WITHIN).await;
-            }
-            Whence::There(endings) => endings.stop().await,
-        }
-    }
-}
-
 /// Waits before the same is asked again. A reign that is being closed answers at once that no answer
 /// comes: whoever asks it again without a pause keeps its thread from everybody else, and so from
 /// the closing itself.
@@ -408,6 +373,7 @@ pub(crate) fn unanswered(error: &ShardError) -> Error {
         | ShardError::Refused(Refused::Closing | Refused::Step(StepFault::Lapsed)) => {
             ErrorKind::Unavailable
         }
+        ShardError::Refused(Refused::Step(StepFault::TooNew { .. })) => ErrorKind::Conflict,
         ShardError::Refused(Refused::Step(StepFault::Fault(_))) => ErrorKind::Fault,
         ShardError::Refused(Refused::Step(StepFault::TooLarge { .. } | StepFault::TooMany)) => {
             ErrorKind::Invalid

@@ -18,6 +18,7 @@ pub mod output;
 pub mod pin;
 pub mod public;
 mod reach;
+mod refused;
 pub mod safety;
 pub mod scenario;
 pub mod sensitive;

@@ -13,6 +13,7 @@ mod nats {
     mod access;
     mod cluster;
     mod credentials;
+    mod junk;
     mod lost;
     mod proxy;
     mod refused;

@@ -16,3 +16,5 @@ mod python;
 mod requests;
 #[path = "public/stage.rs"]
 mod stage;
+#[path = "public/synadia.rs"]
+mod synadia;

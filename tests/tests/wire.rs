@@ -6,13 +6,16 @@ use std::{fmt::Debug, fmt::Write as _, path::Path};
 
 use orkestra_runtime::{
     fabric::BlobName,
-    id::{AgentId, Attempt, Capability, Incarnation, NodeId, RunId, TaskId, TaskNo},
+    id::{
+        AgentId, Attempt, Capability, Epoch, Incarnation, NodeId, RunId, ShardId, TaskId, TaskNo,
+    },
     limits::FRAME_BYTES_MAX,
     protocol::{
         agent::{
             AgentProfile, Artifact, Assignment, Availability, FromAgent, Progress, Report, ToAgent,
         },
         check::{CheckName, CheckResult, Level, Switch, Switches, Workspace},
+        desk::{FromDesk, Muster, Said, ToDesk, tagged},
         node::{Hosts, NodeBeat, Reads, Roles, Staying},
         payload::{Json, Payload},
         task::{Failure, FailureKind, Outcome},
@@ -173,6 +176,23 @@ fn beats() -> Vec<(&'static str, NodeBeat)> {
     ["stays", "draining", "leaving"].into_iter().zip(all.map(beat)).collect()
 }
 
+fn to_desk() -> Vec<(&'static str, ToDesk)> {
+    let (shard, epoch) = (ShardId(3), Epoch(300));
+    let task = tagged(shard, TaskNo(5));
+    let cancel = ToAgent::Cancel { task, attempt: Attempt(2), reason: "why".into() };
+    let words = vec![(agent(), cancel), (agent(), ToAgent::WhoIsThere)];
+    vec![("words", ToDesk::Words { shard, epoch, words }), ("roll", ToDesk::Roll { shard, epoch })]
+}
+
+fn from_desk() -> Vec<(&'static str, FromDesk)> {
+    let said = |said| FromDesk { node: NodeId::new("n1").unwrap(), boot: 7, said };
+    let left = FromAgent::Left { agent: agent(), incarnation: Incarnation(7) };
+    vec![
+        ("words", said(Said::Words(vec![left]))),
+        ("muster", said(Said::Muster(Muster { agents: 300, digest: u64::MAX }))),
+    ]
+}
+
 /// Compares with the bytes that a released version wrote, one line a variant: `name hex`.
 fn check_kept<W: Wire + PartialEq + Debug>(said: &[(&str, W)]) {
     let file = format!("{}.v{}.txt", W::KIND.name, W::KIND.version);
@@ -207,6 +227,12 @@ fn what_an_agent_says_is_spelled_as_it_always_was() {
 #[test]
 fn what_nodes_say_of_themselves_is_spelled_as_it_always_was() {
     check_kept(&beats());
+}
+
+#[test]
+fn what_leaders_and_desks_say_to_each_other_is_spelled_as_it_always_was() {
+    check_kept(&to_desk());
+    check_kept(&from_desk());
 }
 
 #[test]

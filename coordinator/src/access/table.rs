@@ -239,7 +239,15 @@ impl Plan {
     fn client(&self) -> Grant {
         let mut publish = self.all_own(&["task.*", "run.*", "evt.read"]);
         publish.extend(service_asks());
-        Grant { publish, subscribe: self.all_own(&["evt.>"]), answers: false }
+        publish.extend(["prompt", "status"].map(|verb| self.synadia(verb)));
+        let mut subscribe = self.all_own(&["evt.>"]);
+        subscribe.push(self.synadia("hb"));
+        Grant { publish, subscribe, answers: false }
+    }
+
+    /// The agents of this cluster as those of the Synadia Agent Protocol.
+    fn synadia(&self, verb: &str) -> String {
+        format!("agents.{verb}.orkestra.{}.*", self.cluster)
     }
 
     fn operator(&self) -> Grant {

@@ -1,14 +1,6 @@
 //! Answers what a node is asked about itself: one listener for its own name, and one for all nodes.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
@@ -31,7 +23,7 @@ use super::{
     tree,
     words::{MemberView, NodeAnswer, NodeAsk, NodeView, ShardView},
 };
-use crate::system::Care;
+use crate::{refused::Refused, system::Care};
 
 /// The file of a node's folder that holds its supervision log.
 pub(crate) const SUPERVISION_LOG: &str = "supervision.jsonl";
@@ -52,7 +44,7 @@ pub(super) struct DoorParts {
     pub(super) shards: Arc<Vec<Reached>>,
     pub(super) presence: Presence,
     pub(super) draining: Arc<watch::Sender<bool>>,
-    pub(super) refused: Arc<AtomicU64>,
+    pub(super) refused: Refused,
 }
 
 /// The doors of a node at which it is asked about itself, and tells of itself.
@@ -119,7 +111,7 @@ impl Asked {
             }
             Ok(ask) => self.carry_out(ask).await,
             Err(error) => {
-                self.parts.refused.fetch_add(1, Ordering::Relaxed);
+                self.parts.refused.one("a question to this node", &error);
                 Err(error)
             }
         };
@@ -175,7 +167,7 @@ impl Asked {
             me,
             pid: std::process::id(),
             durability: self.fabric.durability().to_string(),
-            refused: self.parts.refused.load(Ordering::Relaxed),
+            refused: self.parts.refused.count(),
             members,
             shards,
         })

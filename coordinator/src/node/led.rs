@@ -1,6 +1,6 @@
 //! One shard on one node: led here, followed here, or only reached from here.
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::sync::Arc;
 
 use orkestra_runtime::{
     Result,
@@ -22,6 +22,7 @@ use crate::{
     client::Tasks,
     context::Contexts,
     reach::{Server, Shard, There},
+    refused::Refused,
     shard::{
         Mind as _,
         actor::{Settings as ShardPace, ShardParts, shard},
@@ -38,7 +39,7 @@ pub(crate) struct LedParts<'a> {
     pub(crate) desk: Option<Desk>,
     pub(crate) ears: Arc<Ears>,
     pub(crate) presence: Presence,
-    pub(crate) refused: Arc<AtomicU64>,
+    pub(crate) refused: Refused,
 }
 
 /// A shard as this node reaches it, and its children where this node may lead it.
@@ -96,7 +97,7 @@ pub(crate) async fn led(
             ears: Arc::clone(&parts.ears),
             presence: parts.presence.clone(),
             clock: Arc::clone(&clock),
-            refused: Arc::clone(&parts.refused),
+            refused: parts.refused.clone(),
         },
         hears,
     );
@@ -104,7 +105,7 @@ pub(crate) async fn led(
     let way = Shard::of_cluster(Some(handle.clone()), there);
     let tasks = Tasks::new(way.clone(), followers, blobs);
     let served = (handle.clone(), tasks.clone());
-    let junk = Arc::clone(&parts.refused);
+    let junk = parts.refused.clone();
     let server = Arc::new(Server::new(number, served, spec.fabric.messages(), junk));
     let children = vec![
         tree::once("steward", steward.run(), &clock),

@@ -13,6 +13,7 @@
 //! ├─ fabric           the connection
 //! └─ house            one_for_one
 //!    ├─ presence      says that this node is there, hears who else is
+//!    ├─ beat          what the node says of itself
 //!    ├─ shards        one_for_one, one child per shard that this node may lead
 //!    │  └─ shard-n    rest_for_one
 //!    │     ├─ steward the lease
@@ -20,6 +21,7 @@
 //!    │     ├─ porter  carries what workers say to the sequencer
 //!    │     ├─ ear     speaks to workers on all nodes, and hears them
 //!    │     └─ server  answers what other nodes ask
+//!    ├─ reading       what all nodes can read that may lead
 //!    ├─ placing       who should lead what
 //!    ├─ desk          stands between this node's workers and all shards
 //!    ├─ doors         one_for_one with backoff: ways in from outside
@@ -27,13 +29,17 @@
 //! ```
 
 mod asked;
+mod beating;
 pub mod credits;
 mod desk;
 mod ear;
 mod host;
 mod hosting;
 mod led;
+mod made;
+mod parts;
 mod placing;
+mod reading;
 mod spec;
 mod telling;
 mod tree;
@@ -42,27 +48,23 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    fmt,
-    sync::{Arc, atomic::AtomicU64},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::{Fabric, SetError},
+    fabric::Fabric,
     id::{AgentId, Incarnation, NodeId, ShardId},
     leadership::{Held, Seat, placement::shard_of},
     names,
     presence::{Effect as News, Members, Presence, PresenceParts, presence},
-    protocol::node::{NodeBeat, Reads, Staying},
-    supervise::{ChildSpec, Env, SupervisionLog, Supervisor, SupervisorHandle},
+    supervise::{Env, SupervisionLog, Supervisor, SupervisorHandle},
 };
 use tokio::sync::watch;
 
 pub(crate) use asked::SUPERVISION_LOG;
 pub use host::Host;
 pub(crate) use hosting::needs;
+pub use made::shards_of;
 pub use spec::{NodeSpec, SHARDS, SHARDS_MAX};
 pub use telling::NodeRecord;
 pub use words::{MemberView, NodeAnswer, NodeAsk, NodeView, ShardView};
@@ -71,16 +73,19 @@ use crate::{
     client::Tasks,
     context::Contexts,
     public,
-    reach::{Shard, There},
+    reach::{Here, Shard, There},
+    refused::Refused,
     scenario::AgentConfig,
-    system::{Common, Workers, leftovers_swept, member_child, next_life},
+    system::{Workers, leftovers_swept, next_life},
 };
+use beating::{Beating, first_beat};
 use credits::CreditSettings;
-use desk::{Desk, DeskParts};
+use desk::DeskParts;
 use ear::Ears;
-use host::HostParts;
-use hosting::{Hosting, Offers};
+use hosting::Offers;
 use led::LedParts;
+use made::check_cluster;
+use parts::{agents, host_of, hosting_of, placing_of, reading_of};
 
 /// How long a part has to end in order, beyond the draining of agents.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -107,6 +112,11 @@ impl Reached {
         self.seat.as_ref()?.holder().borrow().clone()
     }
 
+    /// The way to it within this process, where this node may lead it.
+    const fn handle(&self) -> Option<&Here> {
+        self.way.handle()
+    }
+
     /// Whether this node leads it now.
     pub fn is_led_here(&self) -> bool {
         self.way.led_here().is_some()
@@ -125,7 +135,7 @@ pub struct Node {
     offers: Offers,
     draining: Arc<watch::Sender<bool>>,
     log: SupervisionLog,
-    refused: Arc<AtomicU64>,
+    refused: Refused,
     drain_within: Duration,
 }
 
@@ -136,7 +146,7 @@ impl Node {
         check_cluster(spec.fabric.as_ref(), spec.shards).await?;
         let boot = Incarnation(next_life(registers.as_ref()).await?);
         leftovers_swept(&spec.folder, boot.0).await;
-        let refused = Arc::new(AtomicU64::new(0));
+        let refused = Refused::default();
         let draining = Arc::new(watch::channel(false).0);
         let (held, running) = watch::channel(0);
         let (says, hears) = watch::channel(first_beat(&spec, boot));
@@ -162,7 +172,7 @@ impl Node {
             messages: spec.fabric.messages(),
             connected: spec.connected.clone(),
             clock: Arc::clone(&spec.clock),
-            refused: Arc::clone(&refused),
+            refused: refused.clone(),
             held,
         });
         let mut led = Vec::new();
@@ -176,7 +186,7 @@ impl Node {
                 desk: spec.roles.agents.then(|| desk.clone()),
                 ears: Arc::clone(&ears),
                 presence: presence.clone(),
-                refused: Arc::clone(&refused),
+                refused: refused.clone(),
             };
             let (reached, children) = led::led(&parts, there).await?;
             shards.push(reached);
@@ -184,6 +194,7 @@ impl Node {
         }
         let shards = Arc::new(shards);
         let placing = placing_of(&spec, &shards, (&presence, draining.subscribe()));
+        let reading = reading_of(&shards, &presence);
         let (told, agents_of) = watch::channel(None);
         let own = spec.members.iter().map(|member| member.profile.capacity);
         let capacity = watch::Sender::new(own.fold(0, u32::saturating_add));
@@ -203,7 +214,7 @@ impl Node {
                 shards: Arc::clone(&shards),
                 presence: presence.clone(),
                 draining: Arc::clone(&draining),
-                refused: Arc::clone(&refused),
+                refused: refused.clone(),
             },
         );
         doors.extend(public::of_node(&spec, &shards, &presence, &host)?);
@@ -211,6 +222,7 @@ impl Node {
             presence: tree::once("presence", watchman.run(), &spec.clock),
             beat: tree::once("beat", beat.run(), &spec.clock),
             shards: led,
+            reading: tree::again("reading", move || Arc::clone(&reading).run(), &spec.clock),
             placing: tree::again("placing", move || Arc::clone(&placing).run(), &spec.clock),
             desk: tree::again("desk", move || Arc::clone(&desk_runner).run(), &spec.clock),
             hosting: tree::again("hosting", move || Arc::clone(&hosting).run(), &spec.clock),
@@ -298,10 +310,10 @@ impl Node {
         &self.log
     }
 
-    /// How many frames and words were refused: junk, and what came from lives and reigns that are
-    /// over.
+    /// How many frames and words were refused: junk, what other versions say, and what came from
+    /// lives and reigns that are over.
     pub fn refused(&self) -> u64 {
-        self.refused.load(std::sync::atomic::Ordering::Relaxed)
+        self.refused.count() + self.members().refused()
     }
 
     /// Who is there, as that changes.
@@ -354,186 +366,6 @@ impl fmt::Debug for Node {
             .field("name", &self.name)
             .field("boot", &self.boot)
             .finish_non_exhaustive()
-    }
-}
-
-/// The cluster has as many shards as this node thinks, or is made with so many.
-async fn check_cluster(fabric: &dyn Fabric, shards: u16) -> Result<()> {
-    if !(1..=SHARDS_MAX).contains(&shards) {
-        let message = format!("a cluster has 1 to {SHARDS_MAX} shards, not {shards}");
-        return Err(Error::new(ErrorKind::Invalid, message));
-    }
-    let (registers, key) = (fabric.registers(), names::cluster_key()?);
-    let wanted = format!("{{\"v\":1,\"shards\":{shards}}}");
-    let found = match registers.get(&key).await? {
-        Some(found) => found,
-        None => match registers.create(&key, wanted.into()).await {
-            Ok(_) => return Ok(()),
-            Err(SetError::Conflict(Some(found))) => found,
-            Err(error) => {
-                let message = "cannot make the cluster: its register was not set";
-                return Err(Error::new(ErrorKind::Unavailable, message).because(error));
-            }
-        },
-    };
-    let has = shards_in(&found.bytes)?;
-    if has != shards {
-        let message = format!(
-            "this node is configured for {shards} shards, and the cluster was made with {has}, which \
-             never changes: set cluster.shards = {has}"
-        );
-        return Err(Error::new(ErrorKind::Conflict, message));
-    }
-    Ok(())
-}
-
-/// How many shards the cluster has; none if it was not made yet.
-pub async fn shards_of(fabric: &dyn Fabric) -> Result<Option<u16>> {
-    let found = fabric.registers().get(&names::cluster_key()?).await?;
-    found.map(|found| shards_in(&found.bytes)).transpose()
-}
-
-fn shards_in(bytes: &[u8]) -> Result<u16> {
-    #[derive(serde::Deserialize)]
-    struct Found {
-        v: u32,
-        shards: u16,
-    }
-    let corrupt = || Error::new(ErrorKind::Corrupt, "the register of the cluster cannot be read");
-    let Found { v, shards } = serde_json::from_slice(bytes).map_err(|_| corrupt())?;
-    if v > 1 {
-        let message =
-            format!("the cluster was made by a newer program (version {v}): use that one");
-        return Err(Error::new(ErrorKind::TooNew, message));
-    }
-    if !(1..=SHARDS_MAX).contains(&shards) {
-        return Err(corrupt());
-    }
-    Ok(shards)
-}
-
-fn first_beat(spec: &NodeSpec, boot: Incarnation) -> NodeBeat {
-    let capacity = spec.members.iter().map(|member| member.profile.capacity);
-    NodeBeat {
-        node: spec.name.clone(),
-        boot,
-        number: 0,
-        roles: spec.roles,
-        since: spec.clock.now().wall,
-        capacity: capacity.fold(0, u32::saturating_add),
-        running: 0,
-        led: 0,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        reads: Reads { record: orkestra_runtime::record::RECORD_VERSION.into(), events: 1 },
-        staying: Staying::Stays,
-    }
-}
-
-fn placing_of(
-    spec: &NodeSpec,
-    shards: &[Reached],
-    (presence, draining): (&Presence, watch::Receiver<bool>),
-) -> Arc<placing::Placing> {
-    let seats = shards.iter().filter_map(|at| Some((at.shard, at.seat.clone()?)));
-    Arc::new(placing::Placing {
-        node: spec.name.clone(),
-        seats: seats.collect(),
-        presence: presence.clone(),
-        registers: spec.fabric.registers(),
-        draining,
-        stable: spec.stable_after,
-        clock: Arc::clone(&spec.clock),
-    })
-}
-
-fn agents(
-    spec: &NodeSpec,
-    boot: Incarnation,
-    (desk, workers): (&Desk, &Workers),
-) -> Vec<ChildSpec> {
-    let desk = desk.clone();
-    let common = Arc::new(Common {
-        blobs: spec.fabric.blobs(),
-        sink: Arc::new(move |word| desk.worker_said(word)),
-        workers: Arc::clone(workers),
-        folder: spec.folder.clone(),
-        clock: Arc::clone(&spec.clock),
-        boot: boot.0,
-        drain_within: spec.drain_within,
-    });
-    let members = spec.members.iter().filter(|_| spec.roles.agents);
-    members.map(|member| member_child(member.clone(), &common)).collect()
-}
-
-fn host_of(
-    spec: &NodeSpec,
-    (desk, workers): (&Desk, &Workers),
-    agents: watch::Receiver<Option<SupervisorHandle>>,
-    capacity: watch::Sender<u32>,
-) -> Host {
-    let desk = desk.clone();
-    Host::new(HostParts {
-        agents,
-        registers: spec.fabric.registers(),
-        blobs: spec.fabric.blobs(),
-        sink: Arc::new(move |word| desk.worker_said(word)),
-        workers: Arc::clone(workers),
-        folder: spec.folder.clone(),
-        clock: Arc::clone(&spec.clock),
-        drain_within: spec.drain_within,
-        capacity,
-    })
-}
-
-fn hosting_of(spec: &NodeSpec, host: &Host, (presence, desk): (&Presence, &Desk)) -> Arc<Hosting> {
-    Arc::new(Hosting {
-        node: spec.name.clone(),
-        hosts: spec.roles.hosts,
-        offers: Offers::of(spec.fabric.as_ref()),
-        registers: spec.fabric.registers(),
-        presence: presence.clone(),
-        host: host.clone(),
-        team: spec.team.clone(),
-        desk: desk.clone(),
-        clock: Arc::clone(&spec.clock),
-    })
-}
-
-/// Keeps what this node says of itself true.
-struct Beating {
-    says: watch::Sender<NodeBeat>,
-    running: watch::Receiver<u32>,
-    capacity: watch::Receiver<u32>,
-    draining: watch::Receiver<bool>,
-    shards: Arc<Vec<Reached>>,
-}
-
-impl Beating {
-    async fn run(mut self) -> Result<()> {
-        loop {
-            let led = self.shards.iter().filter(|shard| shard.is_led_here()).count();
-            let running = *self.running.borrow_and_update();
-            let capacity = *self.capacity.borrow_and_update();
-            let is_draining = *self.draining.borrow_and_update();
-            self.says.send_modify(|beat| {
-                beat.led = u16::try_from(led).unwrap_or(u16::MAX);
-                beat.running = running;
-                beat.capacity = capacity;
-                beat.staying = if is_draining { Staying::Draining } else { Staying::Stays };
-            });
-            tokio::select! {
-                _ = self.draining.changed() => {}
-                // Loads are told with the next beat anyway.
-                () = tokio::time::sleep(Duration::from_millis(250)) => {}
-            }
-        }
-    }
-}
-
-impl Drop for Beating {
-    /// A node that stops says that it goes; one that dies does not.
-    fn drop(&mut self) {
-        self.says.send_modify(|beat| beat.staying = Staying::Leaving);
     }
 }
 

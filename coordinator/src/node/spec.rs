@@ -8,14 +8,19 @@ use orkestra_runtime::{
     id::NodeId,
     leadership::LeaseSettings,
     presence::PresenceSettings,
-    protocol::node::{Hosts, Roles},
+    protocol::node::{Hosts, Reads, Roles},
+    record::RECORD_VERSION,
     supervise::SupervisionLog,
     time::{Clock, SystemClock},
 };
 use tokio::sync::watch;
 
 use crate::{
-    shard::{actor::Settings as ShardPace, machine::ShardSettings},
+    shard::{
+        Mind as _,
+        actor::Settings as ShardPace,
+        machine::{ShardMachine, ShardSettings},
+    },
     system::Member,
     team,
     tree::Tolerance,
@@ -57,6 +62,8 @@ pub struct NodeSpec {
     pub drain_within: Duration,
     /// How leases are held.
     pub lease: LeaseSettings,
+    /// What it says that it reads: all that this program does, unless others are to write less for it.
+    pub reads: Reads,
     /// How nodes hear of each other.
     pub presence: PresenceSettings,
     /// How long a node must have been there before shards are handed to it.
@@ -91,6 +98,7 @@ impl NodeSpec {
             tolerance: Tolerance::default(),
             drain_within: Duration::from_secs(30),
             lease: LeaseSettings::default(),
+            reads: Reads { record: RECORD_VERSION.into(), events: ShardMachine::EVENT_LEVEL },
             presence: PresenceSettings::default(),
             stable_after: orkestra_runtime::leadership::placement::STABLE_AFTER,
             log: SupervisionLog::unkept(),

@@ -1,5 +1,7 @@
 //! Stories about clusters of nodes over one fabric in memory, which hands out copies only.
 
+mod versions;
+
 use std::{sync::Arc, time::Duration};
 
 use orkestra_agents::{Context, Work, kinds::function::FunctionAgent};

@@ -25,6 +25,7 @@ pub(crate) struct Parts {
     pub(crate) presence: ChildSpec,
     pub(crate) beat: ChildSpec,
     pub(crate) shards: Vec<ShardChildren>,
+    pub(crate) reading: ChildSpec,
     pub(crate) placing: ChildSpec,
     pub(crate) desk: ChildSpec,
     pub(crate) hosting: ChildSpec,
@@ -38,7 +39,7 @@ pub(crate) fn node(
     spec: &NodeSpec,
     told: Arc<watch::Sender<Option<SupervisorHandle>>>,
 ) -> SupervisorSpec {
-    let Parts { presence, beat, shards, placing, desk, hosting, doors, agents } = parts;
+    let Parts { presence, beat, shards, reading, placing, desk, hosting, doors, agents } = parts;
     let tolerance = spec.tolerance;
     let supervisor =
         |name: &str| SupervisorSpec::new(name).intensity(tolerance.restarts, tolerance.period);
@@ -51,7 +52,7 @@ pub(crate) fn node(
     let agents = agents.told_to(told);
     let mut house = supervisor("house").child(presence).child(beat).supervisor(shards);
     if spec.roles.coordinator {
-        house = house.child(placing);
+        house = house.child(reading).child(placing);
     }
     if spec.roles.agents {
         house = house.child(desk);

@@ -21,6 +21,7 @@ mod micro;
 mod request;
 mod serve;
 mod submit;
+mod synadia;
 mod task_view;
 
 use std::{fmt, sync::Arc};
@@ -143,6 +144,9 @@ pub fn children(parts: &Parts) -> Vec<ChildSpec> {
     }
     if let Some(outside) = &parts.outside {
         children.push(micro::child(parts, outside, &figures));
+        if parts.answers {
+            children.push(synadia::child(parts, outside));
+        }
     }
     children.into_iter().map(crate::system::patient).collect()
 }

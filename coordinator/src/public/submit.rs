@@ -29,14 +29,14 @@ const KEY_BYTES_MAX: usize = 256;
 const SEAL_TRIES: u32 = 5;
 
 /// The name of a task that is alone in its run and was given none.
-const ONLY_TASK: &str = "task";
+pub(super) const ONLY_TASK: &str = "task";
 
 /// Tasks to be done.
 ///
 /// With a `run`, they go into that run, which is opened where it is not there, takes tasks until it
 /// is sealed, and begins each as it comes. Without one they are a run of their own, which is sealed
 /// at once; its name follows from `key`, so that the same key is the same run.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Submission {
     /// Whose.
@@ -56,7 +56,7 @@ pub struct Submission {
 }
 
 /// One task.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskWord {
     /// Its name, unique within its run; `task` if it has none.

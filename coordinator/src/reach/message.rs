@@ -82,3 +82,76 @@ pub(super) enum Told {
 
 /// What comes back: an answer, or why there is none.
 pub(super) type Back = Result<Told, ShardError>;
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use orkestra_runtime::{machine::ReplyTo, wire};
+
+    use super::*;
+    use crate::{
+        shard::{StepFault, sequencer::Refusal},
+        task::{Query as TaskQuery, TaskCommand},
+    };
+
+    fn run() -> RunId {
+        RunId::new("r").unwrap()
+    }
+
+    fn asks() -> Vec<(&'static str, Asked)> {
+        let seal = TaskCommand::Seal { to: ReplyTo(9), run: run(), tasks: 300 };
+        vec![
+            ("command", Asked::Command(Command::Task(seal.clone()), Pool::Outside)),
+            ("tell", Asked::Tell(Command::Task(seal), Pool::Control)),
+            ("query", Asked::Query(Query::Task(TaskQuery::Runs))),
+            ("await", Asked::Await(run())),
+            ("follow", Asked::Follow(run(), 7)),
+            ("next", Asked::Next(7)),
+            ("unfollow", Asked::Unfollow(7)),
+        ]
+    }
+
+    fn answers() -> Vec<(&'static str, Back)> {
+        let refused = |fault| Err(ShardError::Refused(Refusal::Step(fault)));
+        vec![
+            ("taken", Ok(Told::Taken)),
+            ("unknown", Ok(Told::Unknown)),
+            ("no_one", Err(ShardError::NoOne)),
+            ("full", refused(StepFault::Full)),
+            ("too_large", refused(StepFault::TooLarge { bytes: 9, bytes_max: 8 })),
+        ]
+    }
+
+    /// The line of a frame in the file of kept ones.
+    fn line<W: Wire>(name: &str, frame: &W) -> String {
+        let frame = wire::encode(frame).unwrap();
+        let mut line = format!("{name} ");
+        frame.iter().for_each(|byte| write!(line, "{byte:02x}").unwrap());
+        line
+    }
+
+    fn kept(kind: Kind) -> Vec<String> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/kept");
+        let path = format!("{folder}/{}.v{}.txt", kind.name, kind.version);
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        kept.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_is_asked_of_a_shard_is_spelled_as_it_always_was() {
+        let body = |asked: &Asked| rmp_serde::to_vec_named(asked).unwrap();
+        let spelled = asks()
+            .into_iter()
+            .map(|(name, asked)| line(name, &ShardAsk { within_ms: 5_000, body: body(&asked) }));
+        assert_eq!(spelled.collect::<Vec<_>>(), kept(ShardAsk::KIND));
+    }
+
+    #[test]
+    fn what_a_shard_answers_is_spelled_as_it_always_was() {
+        let spelled = answers().into_iter().map(|(name, back)| {
+            line(name, &ShardAnswer { body: rmp_serde::to_vec_named(&back).unwrap() })
+        });
+        assert_eq!(spelled.collect::<Vec<_>>(), kept(ShardAnswer::KIND));
+    }
+}

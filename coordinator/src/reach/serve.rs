@@ -3,17 +3,14 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use orkestra_runtime::{
-    Result,
+    Error, ErrorKind, Result,
     fabric::{Message, Messages, Pattern},
     id::{RunId, ShardId},
     names, wire,
@@ -26,6 +23,7 @@ use super::{
 };
 use crate::{
     client::{Following, Tasks},
+    refused::Refused,
     shard::{
         actor::{Read, ShardError},
         machine::{Answer, Query},
@@ -51,7 +49,7 @@ pub(crate) struct Server {
     tasks: Tasks,
     messages: Arc<dyn Messages>,
     following: Mutex<HashMap<u64, Kept>>,
-    junk: Arc<AtomicU64>,
+    junk: Refused,
 }
 
 /// Endings that are remembered for somebody.
@@ -67,7 +65,7 @@ impl Server {
         shard: ShardId,
         (here, tasks): (Here, Tasks),
         messages: Arc<dyn Messages>,
-        junk: Arc<AtomicU64>,
+        junk: Refused,
     ) -> Self {
         Self { shard, here, tasks, messages, following: Mutex::default(), junk }
     }
@@ -118,10 +116,13 @@ impl Server {
     }
 
     async fn one(self: Arc<Self>, message: Message) {
-        let Some((asked, within)) = read(&message.body) else {
+        let (asked, within) = match read(&message.body) {
+            Ok(read) => read,
             // Whoever sent it hears nothing: it may be an answer to somebody else's reply subject.
-            self.junk.fetch_add(1, Ordering::Relaxed);
-            return;
+            Err(error) => {
+                self.junk.one("a question to a shard", &error);
+                return;
+            }
         };
         let back = tokio::time::timeout(within, self.carry_out(asked)).await;
         reply(message, &back.unwrap_or(Err(ShardError::NoAnswer)));
@@ -218,10 +219,13 @@ pub(super) async fn await_run(
     }
 }
 
-fn read(frame: &[u8]) -> Option<(Asked, Duration)> {
-    let ShardAsk { within_ms, body } = wire::decode(frame).ok()?;
-    let asked = rmp_serde::from_slice(&body).ok()?;
-    Some((asked, Duration::from_millis(u64::from(within_ms)).min(TRIP)))
+fn read(frame: &[u8]) -> Result<(Asked, Duration)> {
+    let ShardAsk { within_ms, body } = wire::decode(frame)?;
+    let asked = rmp_serde::from_slice(&body).map_err(|error| {
+        let message = "a question to a shard is of a kind that this node does not know";
+        Error::new(ErrorKind::Corrupt, message).because(error)
+    })?;
+    Ok((asked, Duration::from_millis(u64::from(within_ms)).min(TRIP)))
 }
 
 fn reply(message: Message, back: &Back) {

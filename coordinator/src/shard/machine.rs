@@ -18,7 +18,7 @@ use crate::{
         ContextAnswer, ContextCommand, ContextEffect, ContextEvent, ContextMachine, ContextQuery,
         ContextReply, ContextSettings,
     },
-    shard::{Mind, Step},
+    shard::{Mind, Step, levels},
     task::{
         Answer as TaskAnswer, Decision, Query as TaskQuery, Reply as TaskReply, TaskCommand,
         TaskEffect, TaskEvent, TaskMachine, TaskSettings,
@@ -156,6 +156,11 @@ impl Mind for ShardMachine {
     type Answer = Answer;
 
     const SNAPSHOT_VERSION: u32 = SNAPSHOT_VERSION;
+    const EVENT_LEVEL: u16 = levels::HIGHEST;
+
+    fn level(event: &Event) -> u16 {
+        levels::of(event)
+    }
 
     fn decide(&self, now: Now, chance: &mut Chance, command: &Command, step: &mut Step<Self>) {
         match command {

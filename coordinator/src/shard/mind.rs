@@ -38,6 +38,15 @@ pub trait Mind: Sized + Send + 'static {
     /// older program can tell what it does not know without reading it.
     const SNAPSHOT_VERSION: u32;
 
+    /// The highest level that [`level`](Self::level) answers: what this program reads.
+    const EVENT_LEVEL: u16;
+
+    /// The level in which the kind of this event, or a field of it that matters, appeared: 1 or more,
+    /// and never changed. A command whose first decision writes an event above what all nodes read
+    /// that may lead is refused, and nothing has changed. What a mind does by itself, and what follows
+    /// from a command, is not to be refused: there it looks at [`Step::level`], and does without.
+    fn level(event: &Self::Event) -> u16;
+
     /// Decides one command of a step, from a state in which everything before it in the step is
     /// applied. Pushes events, effects and follow-up commands into `step`.
     ///

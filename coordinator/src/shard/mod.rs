@@ -7,7 +7,9 @@
 //! Start reading at [`mind`], then [`step`], then [`sequencer`].
 
 pub mod actor;
+pub mod ceiling;
 pub mod fold;
+mod levels;
 pub mod machine;
 pub mod mind;
 pub mod pool;
@@ -16,6 +18,7 @@ pub mod step;
 #[cfg(any(test, feature = "testing"))]
 pub mod toy;
 
+pub use ceiling::Ceiling;
 pub use fold::{Fold, Genesis};
 pub use mind::Mind;
 pub use pool::Pool;

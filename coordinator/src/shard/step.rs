@@ -4,14 +4,14 @@ use std::{collections::VecDeque, fmt};
 
 use orkestra_runtime::{
     chance::Chance,
-    id::Number,
+    id::{NodeId, Number},
     limits::RECORD_BYTES_MAX,
     record::encode_event,
     time::{Now, Wall},
 };
 use serde::{Deserialize, Serialize};
 
-use super::mind::Mind;
+use super::{ceiling::Ceiling, mind::Mind};
 
 /// The most commands that one step may take: the first and its follow-ups.
 pub const STEP_COMMANDS_MAX: usize = 4_096;
@@ -42,6 +42,7 @@ pub struct Step<M: Mind> {
     pub(super) buffer: Vec<u8>,
     begun: usize,
     applied: bool,
+    level: u16,
     fault: Option<StepFault>,
 }
 
@@ -61,6 +62,17 @@ pub enum StepFault {
     /// It would write nothing, and the reign's lease has lapsed: somebody else may lead and know
     /// more, so that what it would say may be old. (What is written is proved by the append.)
     Lapsed,
+    /// It would write what a node that may lead after this one cannot read.
+    TooNew {
+        /// Which node.
+        node: NodeId,
+        /// Which program it runs.
+        version: String,
+        /// The level of what would be written.
+        level: u16,
+        /// Up to which level that node reads.
+        reads: u16,
+    },
     /// It has more follow-up commands than [`STEP_COMMANDS_MAX`].
     TooMany,
     /// An event could not be encoded, or a decision panicked: the program is wrong.
@@ -76,6 +88,11 @@ impl fmt::Display for StepFault {
             ),
             Self::Full => f.write_str("the journal is full: make room, or try again later"),
             Self::Lapsed => f.write_str("this node may lead the shard no longer: ask again"),
+            Self::TooNew { node, version, level, reads } => write!(
+                f,
+                "node {node} runs {version}, which cannot read this (level {level}, and it reads up \
+                 to {reads}): upgrade it first, or drain it"
+            ),
             Self::TooMany => {
                 write!(f, "more than {STEP_COMMANDS_MAX} commands follow from it: send it in parts")
             }
@@ -97,6 +114,7 @@ impl<M: Mind> Step<M> {
             buffer: Vec::new(),
             begun: 0,
             applied: false,
+            level: M::EVENT_LEVEL,
             fault: None,
         }
     }
@@ -130,6 +148,11 @@ impl<M: Mind> Step<M> {
     /// The number that the next event will have.
     pub const fn next_number(&self) -> Number {
         self.next
+    }
+
+    /// The highest level of events that may be written now.
+    pub const fn level(&self) -> u16 {
+        self.level
     }
 
     /// How many bytes of events fit this step still. A sweep that could write without end stops
@@ -194,14 +217,15 @@ impl<M: Mind> Step<M> {
         command: &M::Command,
         mut keep: impl FnMut(M::Event),
     ) -> Result<(), StepFault> {
-        let Turn { mind, chance, now, at, may_write, may_answer } = turn;
+        let Turn { mind, chance, now, at, may_write, may_answer, ceiling } = turn;
+        self.level = ceiling.map_or(M::EVENT_LEVEL, |ceiling| ceiling.level.min(M::EVENT_LEVEL));
         mind.hear(now, command);
         mind.decide(now, chance, command, self);
         let writes = !self.events.is_empty() || !self.commands.is_empty();
         if writes && !may_write {
             return Err(StepFault::Full);
         }
-        self.check(DECISION_BYTES_MAX)?;
+        self.check(DECISION_BYTES_MAX, ceiling)?;
         let mut number = self.first;
         loop {
             for event in self.events.drain(..) {
@@ -214,13 +238,20 @@ impl<M: Mind> Step<M> {
             let Some(command) = self.commands.pop_front() else { break };
             mind.hear(now, &command);
             mind.decide(now, chance, &command, self);
-            self.check(STEP_BYTES_MAX)?;
+            self.check(STEP_BYTES_MAX, ceiling)?;
         }
         let is_old_news = !self.applied && !self.effects.is_empty() && !may_answer;
         if is_old_news { Err(StepFault::Lapsed) } else { Ok(()) }
     }
 
-    fn check(&mut self, bytes_max: usize) -> Result<(), StepFault> {
+    fn check(&mut self, bytes_max: usize, ceiling: Option<&Ceiling>) -> Result<(), StepFault> {
+        if let Some(ceiling) = ceiling.filter(|ceiling| ceiling.level < M::EVENT_LEVEL) {
+            let level = self.events.iter().map(M::level).max().unwrap_or_default();
+            if level > ceiling.level {
+                let Ceiling { level: reads, node, version } = ceiling.clone();
+                return Err(StepFault::TooNew { node, version, level, reads });
+            }
+        }
         if self.bytes() > bytes_max {
             return Err(StepFault::TooLarge { bytes: self.bytes(), bytes_max });
         }
@@ -239,6 +270,8 @@ pub(super) struct Turn<'a, M> {
     pub(super) may_write: bool,
     /// Whether effects may leave that no append of this step will prove.
     pub(super) may_answer: bool,
+    /// What everybody who may lead after this reign can read; none where nobody else can.
+    pub(super) ceiling: Option<&'a Ceiling>,
 }
 
 impl<M: Mind> fmt::Debug for Step<M> {
@@ -275,7 +308,8 @@ pub fn perform<M: Mind>(
 ) -> Result<Performed<M>, StepFault> {
     let mut step = Step::new(next);
     let mut events = Vec::new();
-    let turn = Turn { mind, chance, now, at: now.wall, may_write: true, may_answer: true };
+    let turn =
+        Turn { mind, chance, now, at: now.wall, may_write: true, may_answer: true, ceiling: None };
     step.run(turn, command, |event| events.push(event))?;
     Ok(Performed { events, effects: step.effects })
 }

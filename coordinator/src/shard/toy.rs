@@ -53,6 +53,8 @@ pub enum Command {
     Renew(u16),
     /// Writes this many bytes.
     Write(usize),
+    /// Writes what an older program cannot read.
+    Stamp,
     /// Panics at once.
     Panic,
     /// Panics after its first event was applied.
@@ -89,6 +91,8 @@ pub enum Event {
     Swept,
     /// Bytes were written.
     Wrote(String),
+    /// Level 2: an older program does not know it.
+    Stamped,
 }
 
 /// What the world is asked to do.
@@ -180,6 +184,18 @@ impl Mind for Toy {
     type Answer = Answer;
 
     const SNAPSHOT_VERSION: u32 = 1;
+    const EVENT_LEVEL: u16 = 2;
+
+    fn level(event: &Event) -> u16 {
+        match event {
+            Event::Funded { .. }
+            | Event::Moved { .. }
+            | Event::Counted
+            | Event::Swept
+            | Event::Wrote(_) => 1,
+            Event::Stamped => 2,
+        }
+    }
 
     #[expect(clippy::panic, reason = "a mind that panics when told to is what the tests need")]
     fn decide(&self, _: Now, chance: &mut Chance, command: &Command, step: &mut Step<Self>) {
@@ -199,6 +215,9 @@ impl Mind for Toy {
             Command::Renew(_) => {}
             Command::Write(bytes) => {
                 step.event(Event::Wrote("x".repeat(bytes)));
+            }
+            Command::Stamp => {
+                step.event(Event::Stamped);
             }
             Command::Panic => panic!("told to panic"),
             Command::PanicLate => {
@@ -225,6 +244,7 @@ impl Mind for Toy {
             Event::Counted => self.counted += 1,
             Event::Swept => self.unswept_since = None,
             Event::Wrote(ref text) => self.written += text.len() as u64,
+            Event::Stamped => self.written += 1,
         }
     }
 

@@ -162,7 +162,14 @@ impl Watchman {
                     self.step(Some(Event::Heard(beat)));
                 }
             }
-            Err(error) => tracing::warn!(%error, "a beat was refused"),
+            Err(error) => {
+                self.machine.refuse();
+                // A flood is told in few lines.
+                let count = self.machine.members().refused();
+                if count.is_power_of_two() {
+                    tracing::warn!(%error, count, "a beat was refused");
+                }
+            }
         }
     }
 

@@ -118,6 +118,11 @@ impl PresenceMachine {
         &self.members
     }
 
+    /// Something was refused that claimed to be a beat.
+    pub(super) const fn refuse(&mut self) {
+        self.members.refused += 1;
+    }
+
     /// Whoever was paused itself has heard nobody meanwhile, and it is nobody's fault.
     fn hear_clock(&mut self, now: Moment, effects: &mut Vec<Effect>) {
         let paused = self.at.map_or(Duration::ZERO, |at| now.since(at));
@@ -139,7 +144,7 @@ impl PresenceMachine {
         let node = beat.node.clone();
         let Some(member) = self.members.all.get_mut(&node) else {
             if self.members.all.len() >= NODES_MAX {
-                self.members.refused += 1;
+                self.refuse();
                 return;
             }
             let state = State::Up { since: now };
@@ -152,12 +157,12 @@ impl PresenceMachine {
         };
         let (boot, known) = (beat.boot, member.beat.boot);
         if boot < known {
-            self.members.refused += 1;
+            self.refuse();
             effects.push(Effect::Refused { node, boot });
             return;
         }
         if boot == known && beat.number <= member.beat.number {
-            self.members.refused += 1;
+            self.refuse();
             return;
         }
         let says = |beat: &NodeBeat| (beat.roles, beat.reads, beat.staying);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use crate::{
     id::NodeId,
-    protocol::node::{NodeBeat, Reads, Staying},
+    protocol::node::{NodeBeat, Staying},
     time::Moment,
 };
 
@@ -111,16 +111,16 @@ impl Members {
         self.iter().filter(|member| member.is_up())
     }
 
-    /// What all coordinators that are there can read; none when there is none.
-    pub fn all_read(&self) -> Option<Reads> {
-        let coordinators = self.up().filter(|member| member.beat.roles.coordinator);
-        coordinators.map(|member| member.beat.reads).reduce(|all, reads| Reads {
-            record: all.record.min(reads.record),
-            events: all.events.min(reads.events),
-        })
+    /// Of the coordinators that are there and stay, one that reads least; none when there is none.
+    /// Whoever is drained leads nothing more, and is not waited for.
+    pub fn least_reader(&self) -> Option<&Member> {
+        let stays = |member: &&Member| {
+            member.beat.roles.coordinator && member.beat.staying == Staying::Stays
+        };
+        self.up().filter(stays).min_by_key(|member| member.beat.reads)
     }
 
-    /// How many beats were refused: of earlier lives, late, or of too many nodes.
+    /// How many beats were refused: of earlier lives, late, of too many nodes, or not to be read.
     pub const fn refused(&self) -> u64 {
         self.refused
     }

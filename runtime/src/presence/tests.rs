@@ -143,16 +143,21 @@ fn no_more_nodes_are_known_than_there_is_room_for() {
 }
 
 #[test]
-fn a_leader_writes_what_every_coordinator_that_is_there_can_read() {
+fn the_coordinator_that_reads_least_is_known_until_it_is_drained() {
+    let least = |script: &Script| {
+        script.0.members().least_reader().map(|member| member.beat.node.as_str().to_owned())
+    };
     let mut script = Script::new();
-    assert_eq!(script.0.members().all_read(), None);
+    assert_eq!(least(&script), None);
     script.hear(0, beat("a", 1, 1));
     let older = NodeBeat { reads: Reads { record: 1, events: 9 }, ..beat("b", 1, 1) };
-    script.hear(0, older);
+    script.hear(0, older.clone());
     let agents = Roles { coordinator: false, agents: true, ..Roles::default() };
     let other = NodeBeat { roles: agents, reads: Reads::default(), ..beat("c", 1, 1) };
     script.hear(0, other);
-    assert_eq!(script.0.members().all_read(), Some(Reads { record: 1, events: 1 }));
+    assert_eq!(least(&script).as_deref(), Some("b"));
+    script.hear(0, NodeBeat { number: 2, staying: Staying::Draining, ..older });
+    assert_eq!(least(&script).as_deref(), Some("a"));
 }
 
 #[test]

@@ -132,7 +132,7 @@ async fn every_node_is_a_micro_service() {
         };
         break serde_json::from_slice::<Value>(&answer).unwrap();
     };
-    let ping = ask("$SRV.PING").await;
+    let ping = ask("$SRV.PING.orkestra").await;
     assert_eq!(ping["type"], json!("io.nats.micro.v1.ping_response"));
     assert_eq!((&ping["name"], &ping["metadata"]["node"]), (&json!("orkestra"), &json!("local")));
     let own = format!("$SRV.STATS.orkestra.{}", ping["id"].as_str().unwrap());

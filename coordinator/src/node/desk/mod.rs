@@ -9,14 +9,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -38,7 +31,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 pub(crate) use machine::{DeskMachine, Effect, Event};
 
 use super::{credits::CreditSettings, ear::Ears};
-use crate::system::Workers;
+use crate::{refused::Refused, system::Workers};
 
 /// How many frames from leaders may wait.
 const FRAMES_MAX: usize = 16_384;
@@ -77,7 +70,7 @@ pub(crate) struct DeskParts {
     pub(crate) connected: watch::Receiver<bool>,
     pub(crate) clock: Arc<dyn Clock>,
     /// How many frames could not be read, and how many words came from reigns that are over.
-    pub(crate) refused: Arc<AtomicU64>,
+    pub(crate) refused: Refused,
     /// How many attempts the workers hold.
     pub(crate) held: watch::Sender<u32>,
 }
@@ -147,8 +140,7 @@ impl DeskRunner {
             Ok(said) => events.push(Event::Leader(said)),
             // Junk, or more came than could wait: what is missed is said again.
             Err(error) => {
-                self.parts.refused.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(%error, "a frame for this node's workers was not read");
+                self.parts.refused.one("a frame for this node's workers", &error);
             }
         }
     }
@@ -170,8 +162,8 @@ impl DeskRunner {
                 }
                 Effect::Say(shard, muster @ Said::Muster(_)) => musters.push((shard, muster)),
                 Effect::Refused(shard, epoch) => {
-                    parts.refused.fetch_add(1, Ordering::Relaxed);
-                    tracing::info!(shard = shard.0, %epoch, "words of a reign that is over refused");
+                    let why = format!("reign {epoch} of shard {shard} is over");
+                    parts.refused.one("words of a leader", &why);
                 }
             }
         }

@@ -8,14 +8,7 @@ mod machine;
 mod tests;
 mod tongue;
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 use orkestra_runtime::{
@@ -40,6 +33,7 @@ pub(crate) use tongue::Tongue;
 use super::desk::Desk;
 use crate::{
     reach::Here,
+    refused::Refused,
     shard::{Pool, machine::Command},
     system::{Sayer, Team},
     task::TaskCommand,
@@ -119,7 +113,7 @@ pub(crate) struct EarParts {
     pub(crate) presence: Presence,
     pub(crate) clock: Arc<dyn Clock>,
     /// How much was refused: junk, old lives.
-    pub(crate) refused: Arc<AtomicU64>,
+    pub(crate) refused: Refused,
 }
 
 /// Runs the ear of one shard; survives a restart of the duty that runs it.
@@ -257,8 +251,7 @@ impl EarRunner {
             Ok(from) => from,
             // Junk, or more came than could wait: what is missed is said again.
             Err(error) => {
-                self.parts.refused.fetch_add(1, Ordering::Relaxed);
-                tracing::debug!(%error, "a frame of a node's workers was not read");
+                self.parts.refused.one("a frame of a node's workers", &error);
                 return;
             }
         };
@@ -295,12 +288,12 @@ impl EarRunner {
                     self.send(&node, ToDesk::Roll { shard: parts.shard, epoch }).await;
                 }
                 Effect::Stale(node) => {
-                    parts.refused.fetch_add(1, Ordering::Relaxed);
-                    tracing::info!(shard = parts.shard.0, %node, "words of an earlier life refused");
+                    let why = format!("a later life of node {node} is there");
+                    parts.refused.one("words of workers", &why);
                 }
                 Effect::Foreign(node) => {
-                    parts.refused.fetch_add(1, Ordering::Relaxed);
-                    tracing::warn!(shard = parts.shard.0, %node, "word about another shard refused");
+                    let why = format!("node {node} speaks to shard {} of another", parts.shard);
+                    parts.refused.one("a word of a worker", &why);
                 }
             }
         }

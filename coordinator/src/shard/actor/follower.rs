@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 use orkestra_runtime::{
-    Result,
+    ErrorKind, Result,
     fabric::{Entry, Sequence},
     journal::Journal,
 };
@@ -24,13 +24,16 @@ const WAIT: Duration = Duration::from_millis(500);
 /// Folds what is written, from `warm` or from the latest snapshot, until `over` is done, and hands
 /// out what was folded; none when there was an error, or it was over before the first fold was made.
 ///
+/// An error of kind `TooNew` means that a newer program wrote what this one cannot read: there is no
+/// use in following on. Others are waited for.
+///
 /// A fold that is being made is brought to its end even when it is over: whoever is to lead now needs
 /// it, and would have to begin anew.
 pub(super) async fn follow<M: Mind>(
     (journal, genesis): (Journal, Genesis<M>),
     warm: Option<Fold<M>>,
     over: impl Future<Output = ()> + Send,
-) -> Option<Fold<M>> {
+) -> Result<Option<Fold<M>>> {
     let mut over = std::pin::pin!(over);
     let mut fold = warm;
     loop {
@@ -38,11 +41,12 @@ pub(super) async fn follow<M: Mind>(
         let caught_up = beside(catch_up(origin, from)).await;
         let mut warm = match caught_up {
             Ok(warm) => warm,
+            Err(error) if error.kind() == ErrorKind::TooNew => return Err(error),
             Err(error) => {
                 tracing::warn!(shard = journal.shard().0, %error, "cannot follow for now");
                 tokio::select! {
                     biased;
-                    () = &mut over => return None,
+                    () = &mut over => return Ok(None),
                     () = tokio::time::sleep(WAIT) => continue,
                 }
             }
@@ -52,7 +56,7 @@ pub(super) async fn follow<M: Mind>(
         loop {
             let chunk = tokio::select! {
                 biased;
-                () = &mut over => return Some(warm),
+                () = &mut over => return Ok(Some(warm)),
                 chunk = entries.next() => chunk,
             };
             let chunk: Option<Result<Vec<Entry>>> = chunk.map(|chunk| chunk.into_iter().collect());
@@ -62,6 +66,7 @@ pub(super) async fn follow<M: Mind>(
             };
             match beside(async move { take(warm, &chunk) }).await {
                 Ok(on) => warm = on,
+                Err(error) if error.kind() == ErrorKind::TooNew => return Err(error),
                 Err(error) => {
                     tracing::warn!(shard = journal.shard().0, %error, "begins to follow anew");
                     break;
@@ -71,7 +76,7 @@ pub(super) async fn follow<M: Mind>(
         // A stream that ends at once must not make this a busy loop.
         tokio::select! {
             biased;
-            () = &mut over => return fold,
+            () = &mut over => return Ok(fold),
             () = tokio::time::sleep(WAIT) => {}
         }
     }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::hands::{Mail, Permits, SequencerHands, ShardHands};
-use crate::shard::{mind::Mind, pool::Pool, sequencer::Refusal};
+use crate::shard::{ceiling::Ceiling, mind::Mind, pool::Pool, sequencer::Refusal};
 
 /// Why a shard gave no answer, and whether the thing may have been done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +87,8 @@ pub(super) struct SnapshotAsk {
 pub struct ShardHandle<M: Mind, H: ShardHands<M>> {
     pub(super) door: watch::Receiver<Option<Open<M, H>>>,
     pub(super) closing: Arc<watch::Sender<bool>>,
+    /// What may be written, heard by the present reign and those that come.
+    pub(super) ceiling: Arc<watch::Sender<Option<Ceiling>>>,
     pub(super) tokens: Arc<AtomicU64>,
     pub(super) snapshots: mpsc::Sender<SnapshotAsk>,
     /// Whether others may lead: then nobody waits here for a reign that may begin elsewhere.
@@ -200,6 +202,16 @@ impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
         open.address.send(Mail::Lease(until)).map_err(|_| ShardError::NoOne)
     }
 
+    /// Says what everybody who may lead the shard can read; none: as much as this program. It holds
+    /// for the present reign from its next word on, and for those that come.
+    pub fn limit(&self, ceiling: Option<Ceiling>) {
+        self.ceiling.send_if_modified(|known| {
+            let is_other = *known != ceiling;
+            *known = ceiling;
+            is_other
+        });
+    }
+
     /// How many permits each pool has left now, in the order of [`Pool::ALL`]; none while nobody
     /// leads the shard.
     pub fn permits_left(&self) -> Option<[usize; Pool::ALL.len()]> {
@@ -279,7 +291,8 @@ impl<M: Mind, H: ShardHands<M>> Clone for ShardHandle<M, H> {
     fn clone(&self) -> Self {
         let (closing, tokens) = (Arc::clone(&self.closing), Arc::clone(&self.tokens));
         let (door, snapshots) = (self.door.clone(), self.snapshots.clone());
-        Self { door, closing, tokens, snapshots, others_lead: self.others_lead }
+        let (ceiling, others_lead) = (Arc::clone(&self.ceiling), self.others_lead);
+        Self { door, closing, ceiling, tokens, snapshots, others_lead }
     }
 }
 

@@ -13,9 +13,11 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::handle::{Read, ShardError};
 use crate::shard::{
+    ceiling::Ceiling,
     mind::Mind,
     pool::Pool,
     sequencer::{Effect, EffectOf, Event, EventOf, Reason, Refusal, Sequencer},
+    step::StepFault,
 };
 
 /// How often ports whose askers have gone are looked for: once in so many new ones.
@@ -88,6 +90,7 @@ pub(super) enum Mail<M: Mind, R> {
         port: Reader<M::Answer>,
     },
     Lease(Moment),
+    Ceiling(Option<Ceiling>),
     Close,
 }
 
@@ -221,6 +224,7 @@ impl<M: Mind, H: ShardHands<M>> Hands for SequencerHands<M, H> {
                 Some(Event::Query { query, reply: to })
             }
             Mail::Lease(until) => Some(Event::Lease(until)),
+            Mail::Ceiling(ceiling) => Some(Event::Ceiling(ceiling)),
             Mail::Close => Some(Event::Close),
         }
     }
@@ -235,6 +239,8 @@ impl<M: Mind, H: ShardHands<M>> Hands for SequencerHands<M, H> {
                 }
             }
             Effect::Refuse { to: Some(to), refusal } => self.refuse(to, refusal),
+            // The ceiling was told when it came down, and those who wait for an answer are told.
+            Effect::Refuse { to: None, refusal: Refusal::Step(StepFault::TooNew { .. }) } => {}
             Effect::Refuse { to: None, refusal } => {
                 tracing::warn!(shard = self.journal.shard().0, %refusal, "command refused");
             }

@@ -20,13 +20,14 @@ use orkestra_runtime::{
     id::{Incarnation, NodeId, ShardId},
     journal::Journal,
     leadership::{LeaseSettings, Role, Seat, StewardParts, Wish, steward},
+    record::{Head, encode_event, seal},
     time::{Clock, SystemClock},
 };
 use tokio::task::JoinHandle;
 
 use super::{Settings, ShardError, ShardHandle, ShardParts, shard, tests::ToyHands};
 use crate::shard::{
-    Pool, StepFault,
+    Ceiling, Pool, StepFault,
     sequencer::Refusal,
     toy::{Answer, Command, Query, Reply, Toy},
 };
@@ -258,6 +259,68 @@ async fn a_shard_that_is_closed_gives_its_lease_back_and_does_not_take_it_again(
     b.dies();
     tokio::time::sleep(SOON).await;
     assert!(matches!(*a.seat.role().borrow(), Role::Following { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ceiling_holds_for_the_reign_that_is_there_and_for_those_that_come() {
+    let mut stage = Stage::new();
+    let a = stage.node("a", 0).await;
+    a.fund().await.unwrap();
+    let node = NodeId::new("b").unwrap();
+    let ceiling = Ceiling { level: 1, node, version: "0.0.9".into() };
+    a.shard.limit(Some(ceiling));
+    let stamp = || a.shard.command(|_| Command::Stamp, Pool::Outcomes, Duration::from_secs(1));
+    let is_refused = |answer| {
+        matches!(answer, Err(ShardError::Refused(Refusal::Step(StepFault::TooNew { .. }))))
+    };
+    // Whatever was told before the ceiling may have come before it.
+    while !is_refused(stamp().await) {}
+    let rival = Journal::of(&stage.fabric, ShardId(0)).unwrap();
+    let mut fold =
+        crate::shard::Fold::restore(rival.clone(), Arc::new(Toy::default)).await.unwrap();
+    let epoch = rival.next_epoch().await.unwrap();
+    fold.promote(epoch, stage.clock.now().wall).await.unwrap();
+    assert_eq!(a.move_one(7).await, Err(ShardError::NoAnswer), "another reign follows");
+    a.move_one(7).await.unwrap();
+    assert!(is_refused(stamp().await));
+}
+
+/// Appends a record with an event of a kind that this program does not know.
+async fn written_by_a_newer_program(stage: &Stage) {
+    let journal = Journal::of(&stage.fabric, ShardId(0)).unwrap();
+    let mut fold =
+        crate::shard::Fold::restore(journal.clone(), Arc::new(Toy::default)).await.unwrap();
+    let epoch = journal.next_epoch().await.unwrap();
+    fold.promote(epoch, stage.clock.now().wall).await.unwrap();
+    let position = fold.position();
+    let number = position.number.next();
+    let (shard, at) = (ShardId(0), stage.clock.now().wall);
+    let head = Head { shard, epoch, first: number, last: number, at };
+    let mut event = Vec::new();
+    encode_event(&"nobody_knows", &mut event).unwrap();
+    let record = seal(&head, &event).unwrap();
+    journal.append(position.sequence(), record.into()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_cannot_read_the_journal_leads_no_more_and_does_not_die_of_it() {
+    let mut stage = Stage::new();
+    let a = stage.node("a", 0).await;
+    a.fund().await.unwrap();
+    written_by_a_newer_program(&stage).await;
+    assert_eq!(a.move_one(7).await, Err(ShardError::NoAnswer));
+    a.follows().await;
+    // One that follows warmly finds it as well.
+    let b = stage.node("b", 0).await;
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    for node in [&a, &b] {
+        assert!(!node.shard.is_open());
+        assert!(!node.runs.is_finished(), "it is not begun again and again");
+        assert!(matches!(*node.seat.role().borrow(), Role::Following { .. }));
+    }
+    // It can be stopped in order all the same.
+    assert!(a.shard.close(SOON).await);
+    a.runs.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

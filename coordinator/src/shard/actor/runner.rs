@@ -31,6 +31,7 @@ use super::{
     tenure::Tenure,
 };
 use crate::shard::{
+    ceiling::Ceiling,
     fold::{Fold, Genesis},
     mind::Mind,
     sequencer::Sequencer,
@@ -84,6 +85,8 @@ pub struct Runner<M: Mind, H: ShardHands<M>> {
     asked: Arc<Mutex<mpsc::Receiver<SnapshotAsk>>>,
     /// Where others may lead.
     seat: Option<Seat>,
+    /// What may be written.
+    ceiling: watch::Receiver<Option<Ceiling>>,
     /// What was folded while another node led.
     warm: Option<Fold<M>>,
 }
@@ -96,11 +99,14 @@ pub fn shard<M: Mind, H: ShardHands<M>>(
     let (door, visitors) = watch::channel(None);
     let (closing, hears_closing) = watch::channel(false);
     let tokens = Arc::new(AtomicU64::new(1));
-    let (closing, others_lead) = (Arc::new(closing), parts.settings.needs_lease);
-    let handle = ShardHandle { door: visitors, closing, tokens, snapshots, others_lead };
+    let (ceiling, hears_ceiling) = watch::channel(None);
+    let (closing, ceiling) = (Arc::new(closing), Arc::new(ceiling));
+    let others_lead = parts.settings.needs_lease;
+    let handle = ShardHandle { door: visitors, closing, ceiling, tokens, snapshots, others_lead };
     let asked = Arc::new(Mutex::new(asked));
     let (seat, warm) = (None, None);
-    (handle, Runner { parts, door, closing: hears_closing, asked, seat, warm })
+    let (closing, ceiling) = (hears_closing, hears_ceiling);
+    (handle, Runner { parts, door, closing, asked, seat, ceiling, warm })
 }
 
 impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
@@ -118,7 +124,8 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
     /// followed by the next almost at once; those that end by a fault, or cannot begin, after a wait that
     /// grows. An error means that it was given up; its kind is that of the last failure.
     ///
-    /// Where others may lead, the lease is given back at the end.
+    /// Where others may lead, the lease is given back at the end. A journal that a newer program wrote
+    /// ends nothing there: this node says so once and leads the shard never again, and others do.
     ///
     /// # Cancellation
     /// Dropping the future kills the reign; nothing that was acknowledged is lost.
@@ -127,7 +134,15 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
         if let Some(seat) = &self.seat {
             seat.leave(LEAVE_WITHIN).await; // or it lapses
         }
-        ended
+        match ended {
+            Err(error) if error.kind() == ErrorKind::TooNew && self.seat.is_some() => {
+                let shard = self.parts.journal.shard().0;
+                tracing::error!(shard, %error, "leads this shard no more: upgrade this node");
+                let _ = self.closing.wait_for(|closing| *closing).await; // or nobody asks any more
+                Ok(())
+            }
+            ended => ended,
+        }
     }
 
     async fn reigns(&mut self) -> Result<()> {
@@ -159,6 +174,7 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
                         return Err(Error::new(ErrorKind::Fault, reason.to_string()));
                     }
                 }
+                Err(error) if error.kind() == ErrorKind::TooNew => return Err(error),
                 Err(error) => {
                     tracing::error!(shard, %error, "reign cannot begin");
                     faults += 1;
@@ -206,12 +222,12 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
                 return follower::follow((journal, genesis), warm, other).await;
             }
             other.await;
-            None
+            Ok(None)
         };
         tokio::select! {
             biased;
             _ = closing.wait_for(|closing| *closing) => {}
-            warm = follows => self.warm = warm,
+            warm = follows => self.warm = warm?,
         }
         if role_of.has_changed().is_err() && *role_of.borrow_and_update() == now {
             let why = "nobody looks after the lease of this shard any more";
@@ -273,7 +289,9 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
         let hands = (self.parts.hands)(epoch);
         let hands = SequencerHands::new(journal, hands, permits.clone(), durable, ended);
         let now = clock.now();
-        let mut machine = Sequencer::new(shard, position, mind, chance, now);
+        let mut ceiling = self.ceiling.clone();
+        let may_write = ceiling.borrow_and_update().clone();
+        let mut machine = Sequencer::new(shard, position, mind, chance, now).under(may_write);
         if settings.needs_lease {
             machine = machine.leased_until(tenure.until().unwrap_or(now.moment));
         }
@@ -284,6 +302,7 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
         let throne = Throne(address.clone());
         let mut beside_it = JoinSet::new();
         beside_it.spawn(keeper::keep(self.keeper_parts(), follow.clone()));
+        beside_it.spawn(limit(address.clone(), ceiling));
         self.door.send_replace(Some(Open { address: address.clone(), permits }));
         if *self.closing.borrow() {
             let _ = address.send(Mail::Close); // asked for while the door was shut
@@ -307,6 +326,19 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
 impl<M: Mind, H: ShardHands<M>> fmt::Debug for Runner<M, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runner").field("parts", &self.parts).finish_non_exhaustive()
+    }
+}
+
+/// Tells a reign what may be written, as that changes.
+async fn limit<M: Mind, H: ShardHands<M>>(
+    address: Address<SequencerHands<M, H>>,
+    mut ceiling: watch::Receiver<Option<Ceiling>>,
+) {
+    while ceiling.changed().await.is_ok() {
+        let now = ceiling.borrow_and_update().clone();
+        if address.send(Mail::Ceiling(now)).is_err() {
+            return; // it has ended
+        }
     }
 }
 

@@ -16,6 +16,7 @@
 //! append of its own (answers to queries, refusals that a decision makes) could be old news from a
 //! reign that is over, so it leaves only while the lease is valid.
 
+mod answering;
 mod gather;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ use orkestra_runtime::{
 pub use words::{Effect, EffectOf, Event, EventOf, Reason, Refusal};
 
 use super::{
+    ceiling::Ceiling,
     mind::Mind,
     pool::Pool,
     step::{STEP_BYTES_MAX, Step, StepFault, Turn},
@@ -66,6 +68,10 @@ pub struct Sequencer<M: Mind> {
     phase: Phase,
     /// Until when what is not proved by an append may be said; none when nobody else can lead.
     lease: Option<Moment>,
+    /// What may be written; none: all that this program knows.
+    ceiling: Option<Ceiling>,
+    /// What is due by itself cannot be written before the ceiling changes.
+    held_back: bool,
     /// When it last heard of time; the wall is shard time.
     now: Now,
 }
@@ -106,6 +112,8 @@ impl<M: Mind> Sequencer<M> {
             parked: None,
             phase: Phase::Open,
             lease: None,
+            ceiling: None,
+            held_back: false,
             now,
         }
     }
@@ -114,6 +122,13 @@ impl<M: Mind> Sequencer<M> {
     #[must_use]
     pub const fn leased_until(mut self, until: Moment) -> Self {
         self.lease = Some(until);
+        self
+    }
+
+    /// The same where no more may be written than this.
+    #[must_use]
+    pub fn under(mut self, ceiling: Option<Ceiling>) -> Self {
+        self.ceiling = ceiling;
         self
     }
 
@@ -192,7 +207,8 @@ impl<M: Mind> Sequencer<M> {
         let at = self.outgoing.gathering.map_or(self.now.wall, |(_, at)| at);
         let (may_write, may_answer) = (self.parked.is_none(), self.is_leased());
         let Self { mind, chance, step, .. } = self;
-        let turn = Turn { mind, chance, now: self.now, at, may_write, may_answer };
+        let ceiling = self.ceiling.as_ref();
+        let turn = Turn { mind, chance, now: self.now, at, may_write, may_answer, ceiling };
         // A first decision that panics has changed nothing, and one bad command must not take the
         // shard down; after the first event was applied the state is no longer to be trusted.
         let taken = catch_unwind(AssertUnwindSafe(|| step.run(turn, command, drop)))
@@ -246,40 +262,18 @@ impl<M: Mind> Sequencer<M> {
         }
     }
 
-    fn query(&mut self, query: &M::Query, to: ReplyTo, effects: &mut Vec<EffectOf<M>>) {
-        if !self.is_leased() {
-            let refusal = Refusal::Step(StepFault::Lapsed);
-            effects.push(Effect::Refuse { to: Some(to), refusal });
-            effects.push(Effect::Free { pool: Pool::Queries, count: 1 });
-            return;
-        }
-        let (mind, now) = (&self.mind, self.now);
-        match catch_unwind(AssertUnwindSafe(|| mind.answer(now, query))) {
-            Ok(answer) if self.parked.is_some() => {
-                let settled = self.numbered() == self.durable;
-                effects.push(Effect::Answer { to, answer, settled });
-                effects.push(Effect::Free { pool: Pool::Queries, count: 1 });
-            }
-            Ok(answer) => {
-                self.release_after(Release::Answer(to, answer), effects);
-                self.release_after(Release::Free(Pool::Queries), effects);
-            }
-            Err(panic) => {
-                let refusal = Refusal::Step(StepFault::Fault(describe(panic.as_ref())));
-                effects.push(Effect::Refuse { to: Some(to), refusal });
-                effects.push(Effect::Free { pool: Pool::Queries, count: 1 });
-            }
-        }
-    }
-
     /// Does what is due by itself.
     fn do_what_is_due(&mut self, effects: &mut Vec<EffectOf<M>>) {
         for _ in 0..DUE_STEPS_MAX {
-            if self.phase != Phase::Open || self.parked.is_some() {
+            if self.phase != Phase::Open || self.parked.is_some() || self.held_back {
                 return;
             }
             let Some(command) = self.mind.due(self.now) else { return };
             if let Err(fault) = self.take(&command, effects) {
+                if matches!(fault, StepFault::TooNew { .. }) {
+                    self.held_back = true;
+                    return;
+                }
                 let why = format!("an internal command cannot be done: {fault}");
                 self.restart(Reason::Fault(why), effects);
             }
@@ -319,6 +313,10 @@ impl<M: Mind> Machine for Sequencer<M> {
             Event::Appended(at) => self.appended(at, effects),
             Event::AppendFailed(error) => self.append_failed(error, effects),
             Event::Lease(until) => self.lease = Some(until),
+            Event::Ceiling(ceiling) => {
+                self.ceiling = ceiling;
+                self.held_back = false;
+            }
             Event::Close => self.phase = Phase::Closing,
         }
         self.do_what_is_due(effects);
@@ -342,6 +340,9 @@ impl<M: Mind> Machine for Sequencer<M> {
         }
         if let Some(parked) = self.parked {
             return parked.until;
+        }
+        if self.held_back {
+            return None;
         }
         // Never in the past, or the shell would spin: what is due still is done a moment later.
         let soonest = self.now.moment + Duration::from_nanos(1);

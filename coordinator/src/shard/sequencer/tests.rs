@@ -110,6 +110,50 @@ fn whoever_is_alone_waits_one_append_and_whoever_has_company_shares_it() {
     assert_eq!(shard.record(1).events.len(), 2);
 }
 
+fn ceiling(level: u16) -> Option<Ceiling> {
+    let node = orkestra_runtime::id::NodeId::new("b").unwrap();
+    Some(Ceiling { level, node, version: "0.0.9".into() })
+}
+
+#[test]
+fn what_a_node_that_may_lead_cannot_read_is_refused_by_its_name_and_changes_nothing() {
+    let mut shard = Script::new();
+    shard.hear(Event::Ceiling(ceiling(1)));
+    let ask = |reply| Event::Command {
+        command: Command::Stamp,
+        reply: Some(ReplyTo(reply)),
+        pool: Pool::Outside,
+    };
+    let out = shard.hear(ask(7));
+    let [Effect::Refuse { to: Some(ReplyTo(7)), refusal }, Effect::Free { .. }] = &out[..] else {
+        panic!("{out:?}");
+    };
+    let told = refusal.to_string();
+    assert!(told.starts_with("node b runs 0.0.9, which cannot read this"), "{told}");
+    assert!(told.ends_with("upgrade it first, or drain it"), "{told}");
+    // What it can read is written as ever, with the number that the other would have had.
+    assert_eq!(shard.outside(fund(1)), [append(0, 1)]);
+    shard.appended(1);
+    shard.hear(Event::Ceiling(None));
+    assert_eq!(shard.hear(ask(8)), [append(1, 2)]);
+    assert_eq!(shard.record(1).events, [toy::Event::Stamped]);
+}
+
+#[test]
+fn what_is_due_waits_while_nobody_else_could_read_it_and_is_done_when_all_can() {
+    let mut shard = Script::new();
+    shard.outside(fund(1));
+    shard.appended(1);
+    shard.outside(move_one(2));
+    shard.appended(2);
+    shard.hear(Event::Ceiling(ceiling(0)));
+    let due = u64::try_from(SWEEP_AFTER.as_millis()).unwrap();
+    assert_eq!(shard.wait(due), [], "it neither writes nor ends the reign");
+    assert_eq!(shard.sequencer.wakeup(), None, "nor wakes in vain");
+    assert_eq!(shard.hear(Event::Ceiling(ceiling(1))), [append(2, 4)]);
+    assert_eq!(shard.record(2).events, [toy::Event::Swept]);
+}
+
 #[test]
 fn everything_that_follows_from_a_command_stands_in_one_record() {
     let mut shard = Script::new();

@@ -12,7 +12,7 @@ use orkestra_runtime::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::shard::{mind::Mind, pool::Pool, step::StepFault};
+use crate::shard::{ceiling::Ceiling, mind::Mind, pool::Pool, step::StepFault};
 
 /// What can happen to the sequencer of a mind.
 pub type EventOf<M> = Event<<M as Mind>::Command, <M as Mind>::Query>;
@@ -46,6 +46,9 @@ pub enum Event<C, Q> {
     /// The reign's lease runs until then, counted from before its renewal was sent. Without a word
     /// of it a reign has no lease and needs none: nobody else can lead.
     Lease(Moment),
+    /// What everybody who may lead after this reign can read. Without a word of it all may be written
+    /// that this program knows.
+    Ceiling(Option<Ceiling>),
     /// No more commands are taken; ends when everything is durable and released.
     Close,
 }

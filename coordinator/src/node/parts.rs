@@ -1,0 +1,99 @@
+//! The parts of a node, each made of what the node is made of.
+
+use std::sync::Arc;
+
+use orkestra_runtime::{
+    id::Incarnation,
+    presence::Presence,
+    supervise::{ChildSpec, SupervisorHandle},
+};
+use tokio::sync::watch;
+
+use super::{
+    NodeSpec, Reached,
+    desk::Desk,
+    host::{Host, HostParts},
+    hosting::{Hosting, Offers},
+    placing::Placing,
+    reading::Reading,
+};
+use crate::system::{Common, Workers, member_child};
+
+pub(super) fn placing_of(
+    spec: &NodeSpec,
+    shards: &[Reached],
+    (presence, draining): (&Presence, watch::Receiver<bool>),
+) -> Arc<Placing> {
+    let seats = shards.iter().filter_map(|at| Some((at.shard, at.seat.clone()?)));
+    Arc::new(Placing {
+        node: spec.name.clone(),
+        seats: seats.collect(),
+        presence: presence.clone(),
+        registers: spec.fabric.registers(),
+        draining,
+        stable: spec.stable_after,
+        clock: Arc::clone(&spec.clock),
+    })
+}
+
+pub(super) fn agents(
+    spec: &NodeSpec,
+    boot: Incarnation,
+    (desk, workers): (&Desk, &Workers),
+) -> Vec<ChildSpec> {
+    let desk = desk.clone();
+    let common = Arc::new(Common {
+        blobs: spec.fabric.blobs(),
+        sink: Arc::new(move |word| desk.worker_said(word)),
+        workers: Arc::clone(workers),
+        folder: spec.folder.clone(),
+        clock: Arc::clone(&spec.clock),
+        boot: boot.0,
+        drain_within: spec.drain_within,
+    });
+    let members = spec.members.iter().filter(|_| spec.roles.agents);
+    members.map(|member| member_child(member.clone(), &common)).collect()
+}
+
+pub(super) fn host_of(
+    spec: &NodeSpec,
+    (desk, workers): (&Desk, &Workers),
+    agents: watch::Receiver<Option<SupervisorHandle>>,
+    capacity: watch::Sender<u32>,
+) -> Host {
+    let desk = desk.clone();
+    Host::new(HostParts {
+        agents,
+        registers: spec.fabric.registers(),
+        blobs: spec.fabric.blobs(),
+        sink: Arc::new(move |word| desk.worker_said(word)),
+        workers: Arc::clone(workers),
+        folder: spec.folder.clone(),
+        clock: Arc::clone(&spec.clock),
+        drain_within: spec.drain_within,
+        capacity,
+    })
+}
+
+pub(super) fn hosting_of(
+    spec: &NodeSpec,
+    host: &Host,
+    (presence, desk): (&Presence, &Desk),
+) -> Arc<Hosting> {
+    Arc::new(Hosting {
+        node: spec.name.clone(),
+        hosts: spec.roles.hosts,
+        offers: Offers::of(spec.fabric.as_ref()),
+        registers: spec.fabric.registers(),
+        presence: presence.clone(),
+        host: host.clone(),
+        team: spec.team.clone(),
+        desk: desk.clone(),
+        clock: Arc::clone(&spec.clock),
+    })
+}
+
+pub(super) fn reading_of(shards: &[Reached], presence: &Presence) -> Arc<Reading> {
+    let handles = shards.iter().filter_map(Reached::handle).cloned();
+    Arc::new(Reading { handles: handles.collect(), presence: presence.clone() })
+}

@@ -1,0 +1,60 @@
+//! In which level each kind of event appeared: kept for ever.
+//!
+//! A kind of event that is added, or a field whose loss would change what the event does, gets the
+//! next level, and raises [`HIGHEST`]. Then a leader writes it only once all nodes that may lead read
+//! it: see [`Ceiling`](super::Ceiling).
+
+use crate::{context::ContextEvent, shard::machine::Event, task::TaskEvent};
+
+/// The highest of them: what this program reads.
+pub(super) const HIGHEST: u16 = 1;
+
+/// The level of an event.
+pub(super) const fn of(event: &Event) -> u16 {
+    match event {
+        Event::Task(event) => of_task(event),
+        Event::Context(event) => of_context(event),
+    }
+}
+
+const fn of_task(event: &TaskEvent) -> u16 {
+    match event {
+        TaskEvent::RunOpened { .. }
+        | TaskEvent::RunSealed { .. }
+        | TaskEvent::RunEnded { .. }
+        | TaskEvent::RunCancelled { .. }
+        | TaskEvent::RunForgotten { .. }
+        | TaskEvent::TasksForgotten { .. }
+        | TaskEvent::Submitted { .. }
+        | TaskEvent::Assigned { .. }
+        | TaskEvent::Completed { .. }
+        | TaskEvent::AttemptFailed { .. }
+        | TaskEvent::Failed { .. }
+        | TaskEvent::Cancelled { .. }
+        | TaskEvent::Retried { .. }
+        | TaskEvent::AgentDescribed { .. }
+        | TaskEvent::ArtifactKept { .. }
+        | TaskEvent::PersonDecided { .. }
+        | TaskEvent::AskEscalated { .. }
+        | TaskEvent::Paused { .. }
+        | TaskEvent::Resumed { .. }
+        | TaskEvent::AgentDrained { .. }
+        | TaskEvent::AgentReturned { .. }
+        | TaskEvent::BreakerOpened { .. }
+        | TaskEvent::BreakerClosed { .. }
+        | TaskEvent::Checked { .. }
+        | TaskEvent::Redacted { .. }
+        | TaskEvent::Revealed { .. } => 1,
+    }
+}
+
+const fn of_context(event: &ContextEvent) -> u16 {
+    match event {
+        ContextEvent::Understood { .. }
+        | ContextEvent::SnapshotTaken { .. }
+        | ContextEvent::SnapshotsForgotten { .. }
+        | ContextEvent::Restored { .. }
+        | ContextEvent::PhaseSet { .. }
+        | ContextEvent::Reconnected { .. } => 1,
+    }
+}
