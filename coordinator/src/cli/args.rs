@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod audit;
 mod cluster;
 mod operations;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use audit::{AuditArgs, AuditCommand};
 pub(super) use cluster::{NodeArgs, NodeCommand, ShardCommand, UpArgs};
 pub(super) use operations::Operation;
 
@@ -351,49 +353,6 @@ pub(super) enum ContextCommand {
         /// The phase.
         phase: ProjectPhase,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum AuditCommand {
-    /// List events, oldest first.
-    #[command(after_help = "Examples:
-  orkestra audit list --task secrets
-  orkestra audit list --type task_retry --since 2026-11-21T09:00:00Z")]
-    List(AuditArgs),
-    /// Write events as JSON lines: to standard output, or one file a day into a folder.
-    #[command(after_help = "Example:\n  orkestra audit export --dir audit/")]
-    Export {
-        #[command(flatten)]
-        filter: AuditArgs,
-        /// Write `audit_YYYYMMDD.jsonl` files into this folder.
-        #[arg(long, value_name = "DIR")]
-        dir: Option<PathBuf>,
-    },
-}
-
-#[derive(Clone, Debug, Args)]
-pub(super) struct AuditArgs {
-    /// Not before this time (RFC 3339, or a date).
-    #[arg(long, value_name = "TIME")]
-    pub(super) since: Option<String>,
-    /// Before this time (RFC 3339, or a date).
-    #[arg(long, value_name = "TIME")]
-    pub(super) until: Option<String>,
-    /// Of this type (`task_retry`), or family (`task`).
-    #[arg(long = "type", value_name = "TYPE")]
-    pub(super) event_type: Option<String>,
-    /// About this task.
-    #[arg(long, value_name = "TASK")]
-    pub(super) task: Option<String>,
-    /// About this agent.
-    #[arg(long, value_name = "AGENT")]
-    pub(super) agent: Option<String>,
-    /// Of this run.
-    #[arg(long, value_name = "RUN")]
-    pub(super) run: Option<String>,
-    /// At most so many.
-    #[arg(long, value_name = "N")]
-    pub(super) limit: Option<usize>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -72,7 +72,7 @@ pub(in crate::cli) async fn shard(
     match command {
         ShardCommand::List => {
             let shards = shards(&cluster.nodes().await?);
-            console.list(&shards, |shards| shards_table(shards))?;
+            console.list(&shards, shards_table)?;
             let are_led = !shards.is_empty() && shards.iter().all(|shard| shard.leader.is_some());
             Ok(if are_led { Exit::Done } else { Exit::Negative })
         }

@@ -9,7 +9,7 @@ use orkestra_runtime::{
     backoff::Backoff,
     restart::Restart,
     supervise::{ChildSpec, Env, Started, Starting, SupervisionLog, Supervisor, SupervisorSpec},
-    time::{Clock, SystemClock},
+    time::{Clock, Moment, SystemClock},
 };
 use tokio::sync::{mpsc, watch};
 
@@ -199,13 +199,13 @@ fn child_of(
 
 /// Waits until all nodes are there and all shards are led; answers how many.
 async fn ready(args: &UpArgs, settings: &Settings, url: &str) -> Result<String> {
-    let until = tokio::time::Instant::now() + LED_WITHIN;
+    let clock = SystemClock::start();
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let found = look(args, settings, url).await;
         match found {
             Ok(Some(led)) => return Ok(led),
-            Ok(None) | Err(_) if tokio::time::Instant::now() < until => {}
+            Ok(None) | Err(_) if clock.now().moment.since(Moment::START) < LED_WITHIN => {}
             Ok(None) => {
                 let message = "not every shard is led yet: see `orkestra shard list`";
                 return Err(Error::new(ErrorKind::Unavailable, message));

@@ -1,6 +1,7 @@
 //! One node of the cluster: a process of this same program, in a folder of its own.
 
 use std::{
+    fmt::Write as _,
     fs::{self, File},
     path::{Path, PathBuf},
     process::Stdio,
@@ -180,9 +181,10 @@ fn text(
     );
     let cluster = &config.cluster_name.0;
     let shards = config.cluster_shards.0;
-    text.push_str(&format!("\n[cluster]\nname = \"{cluster}\"\nshards = {shards}\n"));
+    // Writing to a text cannot fail.
+    let _ = write!(text, "\n[cluster]\nname = \"{cluster}\"\nshards = {shards}\n");
     text.push_str("\n[agents]\nhost = \"all\"\n");
-    text.push_str(&format!("\n[nats]\nurl = \"{url}\"\n"));
+    let _ = write!(text, "\n[nats]\nurl = \"{url}\"\n");
     text
 }
 
