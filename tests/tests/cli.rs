@@ -36,6 +36,8 @@ mod resume;
 mod review;
 #[path = "cli/standing.rs"]
 mod standing;
+#[path = "cli/up.rs"]
+mod up;
 #[path = "cli/usage.rs"]
 mod usage;
 

@@ -9,12 +9,15 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use audit::{AuditArgs, AuditCommand};
-pub(super) use cluster::{NodeArgs, NodeCommand, ShardCommand, UpArgs};
+pub(super) use cluster::{NodeArgs, NodeCommand, ShardCommand};
 pub(super) use operations::Operation;
 
 use crate::{
     bench::Part,
-    cli::change::args::{AgentChange, ControlCommand, TaskChange},
+    cli::{
+        change::args::{AgentChange, ControlCommand, TaskChange},
+        up::UpArgs,
+    },
     context::ProjectPhase,
     output::{Exit, Format},
 };
@@ -126,9 +129,15 @@ Examples:
     #[command(subcommand)]
     Shard(ShardCommand),
     /// Start a cluster on this machine for trying things; Ctrl-C ends it and leaves nothing.
+    ///
+    /// It starts a nats-server of its own (the one on PATH or named by NATS_SERVER, or else one that
+    /// it fetches), unless --nats says where one is; and each node as a process of its own. It shows
+    /// what happens to them, and starts again what ends. Nodes host every agent that a scenario asks
+    /// for, programs as well: they run as you.
     #[command(after_help = "Examples:
   orkestra up
   orkestra up --nodes 5 --agents 2
+  orkestra up --dir try
   orkestra up --nodes 3 --nats nats://127.0.0.1:4222")]
     Up(UpArgs),
     /// Save what is left of a damaged data directory into a new one.

@@ -22,6 +22,7 @@ mod run;
 mod settings;
 mod show;
 mod supervision;
+mod up;
 mod when;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -85,7 +86,10 @@ fn run(cli: Cli, console: &mut Console) -> Result<Exit, Failure> {
         command => {
             let settings = Settings::load_with(&common, flags_of(&command))?;
             settings.begin_log(common.verbose);
-            if matches!(command, Command::Run(_) | Command::Node(NodeArgs { command: None, .. })) {
+            if matches!(
+                command,
+                Command::Run(_) | Command::Node(NodeArgs { command: None, .. }) | Command::Up(_)
+            ) {
                 // Before any other thread is there, and anything is read that is secret.
                 guard::guard()?;
             }
@@ -219,7 +223,7 @@ async fn on_cluster(
         Command::Node(NodeArgs { command: None, leash, .. }) => {
             return cluster::node::run(leash, settings, console).await;
         }
-        Command::Up(args) => return cluster::up::run(&args, (common, settings), console).await,
+        Command::Up(args) => return up::run(&args, (common, settings), console).await,
         Command::Run(args) => return cluster::run::run(&args, settings, console).await,
         _ => {}
     }

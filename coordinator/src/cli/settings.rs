@@ -14,7 +14,7 @@ use crate::{
 const FILE: &str = "orkestra.toml";
 
 /// The configuration of this command.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Settings {
     pub(super) config: Config,
     /// The namespace that is meant, if one was named.
@@ -72,13 +72,6 @@ impl Settings {
     /// Whether a cluster is spoken with, and not a folder.
     pub(super) const fn is_cluster(&self) -> bool {
         self.is_cluster
-    }
-
-    /// The same, with servers at another address.
-    pub(super) fn at(&self, url: &str) -> Self {
-        let mut config = self.config.clone();
-        config.nats_url.0 = url.split(',').map(ToOwned::to_owned).collect();
-        Self { config, namespace: self.namespace.clone(), is_cluster: true }
     }
 
     /// The folder that holds all state.

@@ -82,17 +82,32 @@ impl Search {
     /// The named one; else the first on the path that is new enough; else the pinned one, fetched
     /// when it is not there yet.
     pub async fn run(&self) -> Result<Binary> {
+        let mut passed_over = Vec::new();
+        if let Some(binary) = self.look(&mut passed_over).await? {
+            return Ok(binary);
+        }
+        let pinned = self.tools.join(fetch::file_name());
+        fetch::fetch(&pinned).await.map_err(|error| with_all(error, &passed_over))?;
+        accept(&pinned).await
+    }
+
+    /// The same, but nothing is fetched: none if that would have to be done.
+    pub async fn installed(&self) -> Result<Option<Binary>> {
+        self.look(&mut Vec::new()).await
+    }
+
+    async fn look(&self, passed_over: &mut Vec<String>) -> Result<Option<Binary>> {
         if let Some(named) = &self.named {
-            return accept(Path::new(named)).await.map_err(|error| {
+            let named = accept(Path::new(named)).await.map_err(|error| {
                 let message = "NATS_SERVER does not name a server that can be used: name another, \
                                or unset it to have one found";
                 Error::new(error.kind(), message).because(error)
             });
+            return named.map(Some);
         }
-        let mut passed_over = Vec::new();
         for candidate in self.on_path() {
             match accept(&candidate).await {
-                Ok(binary) => return Ok(binary),
+                Ok(binary) => return Ok(Some(binary)),
                 Err(error) => {
                     tracing::warn!(%error, "a nats-server on the path is passed over");
                     passed_over.push(error.to_string());
@@ -100,10 +115,7 @@ impl Search {
             }
         }
         let pinned = self.tools.join(fetch::file_name());
-        if !is_program(&pinned) {
-            fetch::fetch(&pinned).await.map_err(|error| with_all(error, &passed_over))?;
-        }
-        accept(&pinned).await
+        if is_program(&pinned) { accept(&pinned).await.map(Some) } else { Ok(None) }
     }
 
     fn on_path(&self) -> Vec<PathBuf> {

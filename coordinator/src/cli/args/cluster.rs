@@ -52,13 +52,3 @@ pub(in crate::cli) enum ShardCommand {
         anywhere: bool,
     },
 }
-
-#[derive(Debug, Args)]
-pub(in crate::cli) struct UpArgs {
-    /// How many nodes.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=32))]
-    pub(in crate::cli) nodes: u16,
-    /// How many of them host agents; by default all.
-    #[arg(long, value_name = "N")]
-    pub(in crate::cli) agents: Option<u16>,
-}

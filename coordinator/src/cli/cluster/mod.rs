@@ -6,7 +6,6 @@ pub(super) mod login;
 pub(super) mod node;
 pub(super) mod nodes;
 pub(super) mod run;
-pub(super) mod up;
 
 use std::{fmt, sync::Arc, time::Duration};
 
