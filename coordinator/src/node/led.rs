@@ -106,13 +106,13 @@ pub(crate) async fn led(
     let tasks = Tasks::new(way.clone(), followers, blobs);
     let served = (handle.clone(), tasks.clone());
     let junk = parts.refused.clone();
-    let server = Arc::new(Server::new(number, served, spec.fabric.messages(), junk));
+    let answering = Arc::new(Server::new(number, served, spec.fabric.messages(), junk));
     let children = vec![
         tree::once("steward", steward.run(), &clock),
         reigns_child(handle.clone(), runner, Arc::clone(&clock)),
         porter.child(porter_inbox, handle, Arc::clone(&clock)),
         tree::again("ear", move || Arc::clone(&ear).run(), &clock),
-        tree::again("server", move || Arc::clone(&server).serve(), &clock),
+        tree::again("server", move || Arc::clone(&answering).serve(), &clock),
     ];
     let children = ShardChildren { name: format!("shard-{number}"), children };
     let contexts = Contexts::new(way.clone());

@@ -170,8 +170,8 @@ impl Server {
     }
 
     async fn next(&self, token: u64) -> Back {
-        let taken = self.kept().get_mut(&token).and_then(|kept| kept.following.take());
-        let Some(mut following) = taken else { return Ok(Told::Unknown) };
+        let found = self.kept().get_mut(&token).and_then(|kept| kept.following.take());
+        let Some(mut following) = found else { return Ok(Told::Unknown) };
         // Shorter than the asker waits, so that nothing is on its way to one who has given up.
         let next = tokio::time::timeout(TRIP / 4, following.next()).await;
         let ended = match next {

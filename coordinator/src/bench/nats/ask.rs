@@ -67,7 +67,7 @@ impl Ways {
             Way::Fabric => {
                 let question = wire::encode(&Question(self.body.to_vec()))?;
                 let answer = self.messages.ask(&self.subject, question, WITHIN).await;
-                let answer = answer.map_err(|error| unanswered(&error))?;
+                let answer = answer.map_err(unanswered)?;
                 wire::decode::<Question>(&answer).map(drop).map_err(Into::into)
             }
             Way::Shard => match self.tasks.query(Query::Run(self.run.clone())).await? {
@@ -177,6 +177,6 @@ pub(super) async fn until_there<F: Future<Output = Result<()>>>(
     })
 }
 
-fn unanswered(error: &AskError) -> Error {
+fn unanswered(error: AskError) -> Error {
     Error::new(ErrorKind::Unavailable, format!("a question was not answered: {error}"))
 }

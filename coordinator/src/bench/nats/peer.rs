@@ -3,7 +3,7 @@
 use std::{fs::File, io::Read as _, path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
-use orkestra_agents::kinds::function::FunctionAgent;
+use orkestra_agents::{DynAgent, kinds::function::FunctionAgent, worker::AgentFactory};
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{
@@ -102,8 +102,9 @@ pub(crate) async fn serve(part: Part, at: &PeerPlace, folder: &Path) -> Result<(
     if is_agents {
         let agent = Arc::new(FunctionAgent::new(|_, _| async { Ok(Json::null()) }));
         for number in 0..AGENTS {
-            let (id, agent) = (AgentId::new(format!("noop-{number}"))?, agent.clone());
-            let made = Arc::new(move || agent.clone() as _);
+            let (id, agent) = (AgentId::new(format!("noop-{number}"))?, Arc::clone(&agent));
+            let made: AgentFactory =
+                Arc::new(move || -> Arc<dyn DynAgent> { Arc::<FunctionAgent<_>>::clone(&agent) });
             spec.members.push(Member::new(id, "function", CAPACITY, made));
         }
     }

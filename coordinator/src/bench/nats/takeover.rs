@@ -1,6 +1,9 @@
 //! From the kill of whoever leads to the next command that is accepted.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    time::Duration,
+};
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
@@ -43,8 +46,8 @@ pub(super) async fn measure(site: &Site) -> Result<Vec<Figure>> {
     for number in 0..KILLS {
         for name in NAMES {
             let id = NodeId::new(name)?;
-            if !peers.contains_key(&id) {
-                peers.insert(id, site.peer(Part::NatsCoordinator, name)?);
+            if let Entry::Vacant(place) = peers.entry(id) {
+                place.insert(site.peer(Part::NatsCoordinator, name)?);
             }
         }
         let members = || client.members().up().filter(|one| one.beat.roles.coordinator).count();

@@ -85,7 +85,7 @@ fn clerk(
     };
     let means = Means {
         journal: Journal::of(cluster.nats.as_ref(), way.shard)?,
-        shard: way.way,
+        shard: way.to,
         keeper: None,
         standing: Arc::new(Standing::default()),
         clock,

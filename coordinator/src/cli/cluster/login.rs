@@ -58,7 +58,7 @@ pub(in crate::cli) fn of(settings: &Settings, what: For) -> Result<NatsSettings>
     };
     match what {
         For::Command => {
-            nats.name = "orkestra".to_owned();
+            "orkestra".clone_into(&mut nats.name);
             (nats.may_create, nats.connect_within) = (false, COMMAND_WITHIN);
         }
         For::Node { is_coordinator } => {

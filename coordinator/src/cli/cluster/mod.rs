@@ -54,7 +54,7 @@ pub(super) struct Cluster {
 #[derive(Clone, Debug)]
 pub(super) struct Way {
     pub(super) shard: ShardId,
-    pub(super) way: Shard,
+    pub(super) to: Shard,
     pub(super) tasks: Tasks,
     pub(super) contexts: Contexts,
 }
@@ -91,7 +91,7 @@ impl Cluster {
         let way = Shard::of_cluster(None, there);
         let tasks = Tasks::new(way.clone(), Followers::default(), self.nats.blobs());
         let contexts = Contexts::new(way.clone());
-        Ok(Way { shard, way, tasks, contexts })
+        Ok(Way { shard, to: way, tasks, contexts })
     }
 
     /// All shards.

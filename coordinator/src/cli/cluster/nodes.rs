@@ -49,7 +49,7 @@ pub(in crate::cli) async fn node(
             } else {
                 format!("node {node} was drained before: nothing was changed")
             };
-            tell(Came { change: "drained", node: Some(node), shard: None, changed }, told, console)
+            tell(&Came { change: "drained", node: Some(node), shard: None, changed }, told, console)
         }
         NodeCommand::Resume { node } => {
             let node = NodeId::new(node)?;
@@ -59,7 +59,11 @@ pub(in crate::cli) async fn node(
             } else {
                 format!("node {node} was not drained: nothing was changed")
             };
-            tell(Came { change: "returned", node: Some(node), shard: None, changed }, told, console)
+            tell(
+                &Came { change: "returned", node: Some(node), shard: None, changed },
+                told,
+                console,
+            )
         }
     }
 }
@@ -91,7 +95,7 @@ pub(in crate::cli) async fn shard(
                 (None, true) => format!("shard {shard} goes where the cluster places it"),
                 (None, false) => format!("shard {shard} was never moved: nothing was changed"),
             };
-            tell(Came { change: "moved", node: to, shard: Some(shard), changed }, told, console)
+            tell(&Came { change: "moved", node: to, shard: Some(shard), changed }, told, console)
         }
     }
 }
@@ -110,14 +114,14 @@ pub(in crate::cli) async fn withdraw(
     } else {
         format!("the cluster does not host an agent {agent}: nothing was changed")
     };
-    tell(Came { change: "withdrawn", node: None, shard: None, changed }, told, console)
+    tell(&Came { change: "withdrawn", node: None, shard: None, changed }, told, console)
 }
 
-fn tell(came: Came, told: String, console: &mut Console) -> Result<Exit> {
+fn tell(came: &Came, told: String, console: &mut Console) -> Result<Exit> {
     if console.format() == Format::Table {
         console.say(told)?;
     } else {
-        console.item(&came, |_| String::new())?;
+        console.item(came, |_| String::new())?;
     }
     Ok(Exit::Done)
 }

@@ -136,8 +136,8 @@ impl Process {
         let node = self.plan.name.clone();
         let told = match said["event"].as_str() {
             Some("up") => {
-                let life = said["life"].as_u64().unwrap_or_default();
-                Said::Up { node, pid: self.number, life }
+                let of = said["life"].as_u64();
+                Said::Up { node, pid: self.number, life: of.unwrap_or_default() }
             }
             Some("leads") => {
                 Said::Leads { node, shards: said["shards"].as_array().map_or(0, Vec::len) }

@@ -106,10 +106,10 @@ impl Instance {
         let mut stats = self.ping();
         stats["type"] = json!("io.nats.micro.v1.stats_response");
         stats["started"] = json!(self.place.started.to_string());
-        let (mut prompt, mut status) = (self.prompt(), self.status());
+        let (mut prompts, mut status) = (self.prompt(), self.status());
         if let Value::Object(figures) = self.figures.of_prompts() {
             for (name, figure) in figures {
-                prompt[name] = figure;
+                prompts[name] = figure;
             }
         }
         status["num_requests"] = json!(self.figures.status.load(Ordering::Relaxed));
@@ -117,7 +117,7 @@ impl Instance {
             status[none] = json!(0);
         }
         status["last_error"] = json!("");
-        stats["endpoints"] = json!([prompt, status]);
+        stats["endpoints"] = json!([prompts, status]);
         stats
     }
 
