@@ -130,7 +130,7 @@ Examples:
     Shard(ShardCommand),
     /// Start a cluster on this machine for trying things; Ctrl-C ends it and leaves nothing.
     ///
-    /// It starts a nats-server of its own (the one on PATH or named by NATS_SERVER, or else one that
+    /// It starts a nats-server of its own (the one on PATH or named by `NATS_SERVER`, or else one that
     /// it fetches), unless --nats says where one is; and each node as a process of its own. It shows
     /// what happens to them, and starts again what ends. Nodes host every agent that a scenario asks
     /// for, programs as well: they run as you.

@@ -1,5 +1,7 @@
 //! What to try with a cluster that is up.
 
+use std::fmt::Write as _;
+
 /// What is told of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cluster<'a> {
@@ -33,11 +35,11 @@ pub(super) fn advice(cluster: Cluster<'_>) -> String {
     }
     let mut text = "\nTry, in another terminal:\n\n".to_owned();
     if let Some(name) = name {
-        text.push_str(&format!("  export ORKESTRA_CLUSTER_NAME={name}\n"));
+        let _ = writeln!(text, "  export ORKESTRA_CLUSTER_NAME={name}");
     }
     for (command, what) in tries {
-        text.push_str(&format!("  # {what}\n  {command}\n"));
+        let _ = writeln!(text, "  # {what}\n  {command}");
     }
-    text.push_str("\nCtrl-C ends all of it. What happens to the nodes:\n");
+    text.push_str("\nCtrl-C ends all of it. What happens to the nodes:");
     text
 }
