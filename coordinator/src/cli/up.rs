@@ -253,7 +253,7 @@ async fn on(
             }
             shown = stage.show(console) => shown?,
         }
-        if stage.is_unread(console) {
+        if Stage::is_unread(console) {
             return Ok(Exit::Done);
         }
     }

@@ -1,5 +1,7 @@
 //! What to try with a cluster that is up.
 
+use std::fmt::Write as _;
+
 /// What is told of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cluster<'a> {
@@ -31,14 +33,13 @@ pub(super) fn advice(cluster: Cluster<'_>) -> String {
         let what = format!("kill {node}: others take its shards, and it comes back");
         tries.push((format!("kill -9 {pid}"), what));
     }
-    let width = tries.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
     let mut text = "\nTry, in another terminal:\n\n".to_owned();
     if let Some(name) = name {
-        text.push_str(&format!("  export ORKESTRA_CLUSTER_NAME={name}\n"));
+        let _ = writeln!(text, "  export ORKESTRA_CLUSTER_NAME={name}");
     }
     for (command, what) in tries {
-        text.push_str(&format!("  {command:width$}   # {what}\n"));
+        let _ = writeln!(text, "  # {what}\n  {command}");
     }
-    text.push_str("\nCtrl-C ends all of it. What happens to the nodes:\n");
+    text.push_str("\nCtrl-C ends all of it. What happens to the nodes:");
     text
 }

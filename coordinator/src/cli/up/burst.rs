@@ -30,7 +30,7 @@ impl Burst {
     pub(super) fn add(&mut self, record: Record) {
         *self.counts.entry(word(record.what)).or_default() += 1;
         let clock = record.at.to_string();
-        self.clock = clock.get(11..23).unwrap_or(&clock).to_owned();
+        clock.get(11..23).unwrap_or(&clock).clone_into(&mut self.clock);
         self.is_going_on = true;
         if self.first.len() <= FEW {
             self.first.push(record);

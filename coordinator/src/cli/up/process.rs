@@ -130,9 +130,9 @@ impl Process {
         self.stop(out).await
     }
 
-    async fn hear(&self, line: &[u8], up: &mut Option<oneshot::Sender<Result<()>>>) {
+    async fn hear(&self, text: &[u8], up: &mut Option<oneshot::Sender<Result<()>>>) {
         // What cannot be read is for somebody else.
-        let Ok(said) = serde_json::from_slice::<Value>(line) else { return };
+        let Ok(said) = serde_json::from_slice::<Value>(text) else { return };
         let node = self.plan.name.clone();
         let told = match said["event"].as_str() {
             Some("up") => {

@@ -126,13 +126,9 @@ impl Screen {
         Ok(())
     }
 
-    fn tell(&mut self, node: &str, what: impl fmt::Display, console: &mut Console) -> Result<()> {
+    fn tell(&self, node: &str, what: impl fmt::Display, console: &mut Console) -> Result<()> {
         if self.is_for_programs {
             return Ok(());
-        }
-        if let Some(burst) = self.bursts.get_mut(node) {
-            let before = burst.take(true);
-            show(node, before, console)?;
         }
         let line = format!("{node:NODE_WIDTH$}  {what}");
         console.text(&emphasized(&line, console))

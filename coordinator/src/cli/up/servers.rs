@@ -103,7 +103,7 @@ impl Servers {
                 NatsSettings { connect_within: within, ..login::of(settings, may_create)? }
             }
         };
-        nats.name = "orkestra up".to_owned();
+        "orkestra up".clone_into(&mut nats.name);
         Ok(nats)
     }
 

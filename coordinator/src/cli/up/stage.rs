@@ -96,7 +96,7 @@ impl Stage {
     }
 
     /// Whether nobody reads any longer.
-    pub(super) fn is_unread(&self, console: &Console) -> bool {
+    pub(super) fn is_unread(console: &Console) -> bool {
         console.is_closed() || is_reader_gone()
     }
 

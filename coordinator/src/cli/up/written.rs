@@ -1,6 +1,6 @@
 //! The configuration files of nodes.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use serde_json::json;
 
@@ -34,7 +34,7 @@ pub(super) fn text(wanted: Wanted<'_>, config: &Config) -> String {
     let mut text = "# Written by `orkestra up`, anew at each start.\n\n".to_owned();
     let mut line = |key: &str, value: serde_json::Value| {
         // What JSON calls a text, and a list of texts, TOML calls so too.
-        text.push_str(&format!("{key} = {value}\n"));
+        let _ = writeln!(text, "{key} = {value}");
     };
     line("data_dir", json!(wanted.data_dir.to_string_lossy()));
     line("node.name", json!(wanted.name));
