@@ -25,6 +25,8 @@ mod supervision;
 mod up;
 mod when;
 
+use std::sync::Arc;
+
 use clap::{CommandFactory as _, Parser as _};
 use orkestra_runtime::time::{Clock as _, Now, SystemClock};
 
@@ -118,6 +120,22 @@ fn complete(shell: clap_complete::Shell, console: &mut Console) -> orkestra_runt
     Ok(Exit::Done)
 }
 
+/// What is done to a folder as a whole.
+async fn operate(
+    operation: &Operation,
+    (settings, clock): (&Settings, Arc<SystemClock>),
+    console: &mut Console,
+) -> orkestra_runtime::Result<Exit> {
+    let data_dir = settings.data_dir();
+    match operation {
+        Operation::Backup { into } => backup::backup(data_dir, into, console, &clock).await,
+        Operation::Restore { from } => backup::restore(from, data_dir, console, &clock).await,
+        Operation::Compact { keep_records } => {
+            compact::compact(*keep_records, &Asking { settings, clock }, console).await
+        }
+    }
+}
+
 async fn serve(
     command: Command,
     common: &Common,
@@ -178,15 +196,7 @@ async fn serve(
             health::show(&args, looking, data_dir).await?
         }
         Command::Doctor(args) => return doctor::doctor(&args, settings, console, clock).await,
-        Command::Operate(Operation::Backup { into }) => {
-            backup::backup(data_dir, &into, console, &clock).await?
-        }
-        Command::Operate(Operation::Restore { from }) => {
-            backup::restore(&from, data_dir, console, &clock).await?
-        }
-        Command::Operate(Operation::Compact { keep_records }) => {
-            compact::compact(keep_records, &Asking { settings, clock }, console).await?
-        }
+        Command::Operate(operation) => operate(&operation, (settings, clock), console).await?,
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
         Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,
         Command::Run(args) => return run::run(&args, settings, console).await,

@@ -168,16 +168,12 @@ impl Process {
                 }
             }
         });
-        match ended.await {
-            Ok(_) => {
-                self.forget();
-                Ok(())
-            }
-            Err(_) => {
-                let message = format!("{name} did not stop within {within:?} and was killed");
-                Err(Error::new(ErrorKind::Unavailable, message))
-            }
+        if ended.await.is_err() {
+            let message = format!("{name} did not stop within {within:?} and was killed");
+            return Err(Error::new(ErrorKind::Unavailable, message));
         }
+        self.forget();
+        Ok(())
     }
 
     /// Why it ended, in its own words as far as it left some.

@@ -53,13 +53,12 @@ pub(super) async fn find(begun: &Begun<'_>, console: &mut Console) -> Result<Ser
         ))?;
     }
     let search = Search::here(tools());
-    let binary = match search.installed().await? {
-        Some(binary) => binary,
-        None => {
-            let folder = search.tools.display();
-            console.say(format!("no nats-server is on PATH: fetching one to {folder}"))?;
-            search.run().await?
-        }
+    let binary = if let Some(binary) = search.installed().await? {
+        binary
+    } else {
+        let folder = search.tools.display();
+        console.say(format!("no nats-server is on PATH: fetching one to {folder}"))?;
+        search.run().await?
     };
     let spec = ServerSpec::one(begun.folder.path().join("nats"))?;
     Ok(Servers::Own(Own { binary, spec }))

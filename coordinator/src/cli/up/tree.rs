@@ -142,12 +142,10 @@ async fn begin(
         stop.send_replace(true);
     });
     starting.announce(running.clone());
-    match is_up.await {
-        Ok(came) => came?,
-        Err(_) => {
-            let gone = || Error::new(ErrorKind::Unavailable, "it was ended at its start");
-            return Err(failure.await.unwrap_or_else(|_| gone()).into());
-        }
-    }
+    let Ok(came) = is_up.await else {
+        let gone = || Error::new(ErrorKind::Unavailable, "it was ended at its start");
+        return Err(failure.await.unwrap_or_else(|_| gone()).into());
+    };
+    came?;
     Ok(running.into())
 }
