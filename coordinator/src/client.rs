@@ -1,5 +1,6 @@
 //! The way to tasks: open a run, submit, wait, cancel, ask.
 
+mod cluster;
 mod following;
 mod heal;
 mod parts;
@@ -20,6 +21,7 @@ use orkestra_runtime::{
 };
 use tokio::sync::mpsc;
 
+pub use cluster::Cluster;
 pub use following::Following;
 use following::Whence;
 
@@ -291,11 +293,8 @@ impl Tasks {
         make: impl FnOnce(ReplyTo) -> TaskCommand + Send,
         within: Duration,
     ) -> Result<Reply, ShardError> {
-        match self.shard.command(|to| Command::Task(make(to)), Pool::Outside, within).await? {
-            ShardReply::Task(reply) => Ok(reply),
-            // The task machine answers as itself: this cannot be, and is no answer.
-            ShardReply::Context(_) => Err(ShardError::NoAnswer),
-        }
+        let command = |to| Command::Task(make(to));
+        self.shard.command(command, Pool::Outside, within).await.and_then(of_tasks)
     }
 
     async fn command(
@@ -313,14 +312,23 @@ impl Tasks {
     ) -> Result<Reply> {
         let asked = async {
             loop {
-                match self.ask(&make, WITHIN).await {
+                let command = |to| Command::Task(make(to));
+                match self.shard.command_again(command, Pool::Outside, WITHIN).await {
                     Err(ShardError::NoAnswer) if !self.shard.is_closed() => {}
-                    asked => break asked,
+                    asked => break asked.and_then(of_tasks),
                 }
             }
         };
         let asked = tokio::time::timeout(WITHIN, asked).await;
         answered(asked.unwrap_or(Err(ShardError::NoAnswer)))
+    }
+}
+
+/// The task machine answers as itself: anything else cannot be, and is no answer.
+fn of_tasks(reply: ShardReply) -> Result<Reply, ShardError> {
+    match reply {
+        ShardReply::Task(reply) => Ok(reply),
+        ShardReply::Context(_) => Err(ShardError::NoAnswer),
     }
 }
 

@@ -10,7 +10,11 @@
 
 use std::fmt;
 
-use bincode::config::{Configuration, Fixint, Limit, LittleEndian, Varint};
+use bincode::{
+    config::{Configuration, Fixint, Limit, LittleEndian, Varint},
+    enc::write::Writer,
+    error::EncodeError,
+};
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -166,10 +170,10 @@ const HEAD: Head =
 
 /// Writes a frame.
 pub fn encode<W: Wire>(what: &W) -> Result<Bytes, WireError> {
-    let junk = |error: bincode::error::EncodeError| WireError::Junk(error.to_string());
+    let junk = |error: EncodeError| WireError::Junk(error.to_string());
     let head = (W::KIND.name, W::KIND.version);
     let mut frame = bincode::serde::encode_to_vec(head, HEAD).map_err(junk)?;
-    frame.extend(bincode::serde::encode_to_vec(what, CONFIG).map_err(junk)?);
+    bincode::serde::encode_into_writer(what, Behind(&mut frame), CONFIG).map_err(junk)?;
     check_length(frame.len())?;
     Ok(frame.into())
 }
@@ -178,8 +182,8 @@ pub fn encode<W: Wire>(what: &W) -> Result<Bytes, WireError> {
 pub fn decode<W: Wire>(frame: &[u8]) -> Result<W, WireError> {
     let junk = |error: bincode::error::DecodeError| WireError::Junk(error.to_string());
     check_length(frame.len())?;
-    let ((name, version), body): ((String, u16), usize) =
-        bincode::serde::decode_from_slice(frame, HEAD).map_err(junk)?;
+    let ((name, version), body): ((&str, u16), usize) =
+        bincode::serde::borrow_decode_from_slice(frame, HEAD).map_err(junk)?;
     if name != W::KIND.name {
         let name = name.chars().take(64).collect();
         return Err(WireError::UnknownKind { name, expected: W::KIND.name });
@@ -195,11 +199,33 @@ pub fn decode<W: Wire>(frame: &[u8]) -> Result<W, WireError> {
         bytes => return Err(WireError::Trailing { bytes }),
     }
     // A number may be spelled longer than it need be; nobody who speaks this protocol does.
-    let again = bincode::serde::encode_to_vec(&what, CONFIG);
-    if again.is_ok_and(|again| again == body) {
+    let mut same = Same(body);
+    let again = bincode::serde::encode_into_writer(&what, &mut same, CONFIG);
+    if again.is_ok() && same.0.is_empty() {
         return Ok(what);
     }
     Err(WireError::Junk("it is spelled as no program spells it".to_owned()))
+}
+
+/// Writes behind what is there.
+struct Behind<'a>(&'a mut Vec<u8>);
+
+impl Writer for Behind<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Writes nothing, and compares with what there is.
+struct Same<'a>(&'a [u8]);
+
+impl Writer for Same<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        let rest = self.0.strip_prefix(bytes);
+        self.0 = rest.ok_or(EncodeError::Other("it is spelled differently"))?;
+        Ok(())
+    }
 }
 
 const fn check_length(bytes: usize) -> Result<(), WireError> {

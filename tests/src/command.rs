@@ -79,7 +79,9 @@ impl Desk {
         let mut command = Command::new(&self.program);
         command.args(args).current_dir(self.home.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
-            let is_setting = name.to_string_lossy().starts_with("ORKESTRA_");
+            let text = name.to_string_lossy();
+            let is_setting = text.starts_with("ORKESTRA_")
+                || (text.starts_with("NATS_") && text != "NATS_SERVER");
             if is_setting || ["NO_COLOR", "CI", "RUST_LOG"].iter().any(|other| name == *other) {
                 command.env_remove(name);
             }

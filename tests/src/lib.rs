@@ -1,5 +1,6 @@
 //! Shared parts of the tests.
 
+pub mod chaos;
 pub mod command;
 pub mod contract;
 pub mod crooked;

@@ -6,6 +6,8 @@
 mod agents;
 #[path = "cli/canary.rs"]
 mod canary;
+#[path = "cli/cluster.rs"]
+mod cluster;
 #[path = "cli/context.rs"]
 mod context;
 #[path = "cli/doctor.rs"]

@@ -1,11 +1,23 @@
-//! What becomes of the fabric when NATS servers die, come back, are full, or carry junk.
+//! NATS for real: the servers that tests bring and the trouble between, what becomes of the fabric
+//! when servers die, come back, are full, or carry junk, and who may do what by the configuration
+//! that is shipped.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "what cannot be set up ends the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what cannot be set up ends the test"
+)]
 
 mod nats {
+    mod access;
     mod cluster;
+    mod credentials;
     mod junk;
     mod lost;
+    mod proxy;
     mod refused;
+    mod roles;
+    mod servers;
     mod stage;
 }

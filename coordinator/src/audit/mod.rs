@@ -84,6 +84,18 @@ impl Auditor {
         auditor
     }
 
+    /// Goes past the next event without a row: what it is called, and of which run it is.
+    pub(crate) fn pass(&mut self, number: Number, event: &Event) -> (&'static str, Option<&RunId>) {
+        let event = match event {
+            Event::Task(event) => event,
+            Event::Context(event) => return (context::type_of(event), None),
+        };
+        self.remember(number, event);
+        let (run, task) = Self::subject(number, event);
+        let run = run.or_else(|| self.tasks.get(&task?).map(|(run, _)| *run));
+        (row::type_of(event), run.and_then(|no| self.runs.get(&no)))
+    }
+
     /// The row of the next event.
     pub fn row(&mut self, number: Number, at: Wall, event: &Event) -> AuditRow {
         let event = match event {

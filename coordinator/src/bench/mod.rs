@@ -11,6 +11,7 @@ mod child;
 mod figure;
 mod flat;
 mod idle;
+mod nats;
 mod pipeline;
 mod replay;
 mod restart;
@@ -31,6 +32,8 @@ use orkestra_runtime::{
 
 use baseline::Baselines;
 pub use figure::{Figure, table};
+pub(crate) use nats::serve;
+pub use nats::{PeerPlace, Servers, measure as measure_over_nats};
 
 /// All groups of figures, in the order in which they are measured.
 const GROUPS: [&str; 12] = [
@@ -63,6 +66,12 @@ pub enum Part {
     Storm,
     /// A million tasks of one stream.
     MemoryFlat,
+    /// Answers questions over NATS.
+    NatsEcho,
+    /// A node of agents over NATS.
+    NatsAgents,
+    /// A coordinator over NATS.
+    NatsCoordinator,
 }
 
 /// What every measurement is given.
@@ -126,6 +135,10 @@ pub async fn measure_part(part: Part, folder: &Path) -> Result<Vec<Figure>> {
         Part::Start => start::run_once(&place).await.map(|()| Vec::new()),
         Part::Storm => storm::measure(&place).await,
         Part::MemoryFlat => flat::measure(&place).await,
+        Part::NatsEcho | Part::NatsAgents | Part::NatsCoordinator => {
+            let message = format!("{part:?} needs --nats, --cluster and --node");
+            Err(Error::new(ErrorKind::Invalid, message))
+        }
     }
 }
 

@@ -43,8 +43,7 @@ pub(super) async fn measure(
     let tasks = system.tasks();
     tasks.open(&run, RunOpening { stream: true, ..RunOpening::default() }).await?;
     let following = tasks.follow(&run).await?;
-    let load = Load { place, tasks, run, next: 0, begun: HashMap::new() };
-    let measured = load.carry(following, in_flight as usize).await;
+    let measured = carry((place, tasks, run), following, in_flight as usize).await;
     system.stop().await?;
     let (count, took, latencies) = measured?;
     let figure = Figure::new(format!("{name}.rate"), rate(count, took), "/s");
@@ -58,6 +57,17 @@ pub(super) async fn measure(
     figures.push(p50.beside(&baselines.append[0]));
     figures.push(p99.beside(&baselines.append[1]));
     Ok(figures)
+}
+
+/// Keeps so many tasks of a run in flight for a while: how many ended, in what time, and after how
+/// long each.
+pub(super) async fn carry(
+    (place, tasks, run): (&Place, &Tasks, RunId),
+    following: Following,
+    in_flight: usize,
+) -> Result<(usize, Duration, Durations)> {
+    let load = Load { place, tasks, run, next: 0, begun: HashMap::new() };
+    load.carry(following, in_flight).await
 }
 
 struct Load<'a> {

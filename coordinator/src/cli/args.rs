@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod audit;
 mod cluster;
 mod operations;
 
@@ -7,11 +8,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use audit::{AuditArgs, AuditCommand};
 pub(super) use cluster::{NodeArgs, NodeCommand, ShardCommand, UpArgs};
 pub(super) use operations::Operation;
 
 use crate::{
-    bench::Part,
+    bench::{Part, Servers},
     cli::change::args::{AgentChange, ControlCommand, TaskChange},
     context::ProjectPhase,
     output::{Exit, Format},
@@ -137,15 +139,12 @@ Examples:
         into: PathBuf,
     },
     /// Measure this machine and Orkestra on it.
-    #[command(after_help = "Examples:\n  orkestra bench\n  orkestra bench --only tasks -o json")]
-    Bench {
-        /// Only the figures of this name, or of names that begin with it.
-        #[arg(long, value_name = "NAME")]
-        only: Option<String>,
-        /// Measure one part in this process; its data stays in the data directory.
-        #[arg(long, hide = true, requires = "data_dir", conflicts_with = "only")]
-        part: Option<Part>,
-    },
+    #[command(after_help = "Examples:
+  orkestra bench
+  orkestra bench --only tasks -o json
+  orkestra bench --nats own
+  orkestra bench --nats nats://127.0.0.1:4222 --only nats.ask")]
+    Bench(BenchArgs),
     /// Write a completion script for a shell.
     #[command(
         after_help = "Example:\n  orkestra completion bash > ~/.local/share/bash-completion/completions/orkestra"
@@ -154,6 +153,25 @@ Examples:
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchArgs {
+    /// Only the figures of this name, or of names that begin with it.
+    #[arg(long, value_name = "NAME")]
+    pub(super) only: Option<String>,
+    /// Measure nodes over NATS instead: on this server, or on one that is started for it (own).
+    #[arg(long, value_name = "URL|own")]
+    pub(super) nats: Option<Servers>,
+    /// Measure one part in this process; its data stays in the data directory.
+    #[arg(long, hide = true, requires = "data_dir", conflicts_with = "only")]
+    pub(super) part: Option<Part>,
+    /// The cluster in which this process has a part.
+    #[arg(long, hide = true, requires = "part")]
+    pub(super) cluster: Option<String>,
+    /// What it is called there.
+    #[arg(long, hide = true, requires = "part")]
+    pub(super) node: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -335,49 +353,6 @@ pub(super) enum ContextCommand {
         /// The phase.
         phase: ProjectPhase,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum AuditCommand {
-    /// List events, oldest first.
-    #[command(after_help = "Examples:
-  orkestra audit list --task secrets
-  orkestra audit list --type task_retry --since 2026-11-21T09:00:00Z")]
-    List(AuditArgs),
-    /// Write events as JSON lines: to standard output, or one file a day into a folder.
-    #[command(after_help = "Example:\n  orkestra audit export --dir audit/")]
-    Export {
-        #[command(flatten)]
-        filter: AuditArgs,
-        /// Write `audit_YYYYMMDD.jsonl` files into this folder.
-        #[arg(long, value_name = "DIR")]
-        dir: Option<PathBuf>,
-    },
-}
-
-#[derive(Clone, Debug, Args)]
-pub(super) struct AuditArgs {
-    /// Not before this time (RFC 3339, or a date).
-    #[arg(long, value_name = "TIME")]
-    pub(super) since: Option<String>,
-    /// Before this time (RFC 3339, or a date).
-    #[arg(long, value_name = "TIME")]
-    pub(super) until: Option<String>,
-    /// Of this type (`task_retry`), or family (`task`).
-    #[arg(long = "type", value_name = "TYPE")]
-    pub(super) event_type: Option<String>,
-    /// About this task.
-    #[arg(long, value_name = "TASK")]
-    pub(super) task: Option<String>,
-    /// About this agent.
-    #[arg(long, value_name = "AGENT")]
-    pub(super) agent: Option<String>,
-    /// Of this run.
-    #[arg(long, value_name = "RUN")]
-    pub(super) run: Option<String>,
-    /// At most so many.
-    #[arg(long, value_name = "N")]
-    pub(super) limit: Option<usize>,
 }
 
 #[derive(Debug, Subcommand)]

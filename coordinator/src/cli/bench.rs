@@ -5,21 +5,23 @@ use std::path::{Path, PathBuf};
 use orkestra_runtime::Result;
 
 use crate::{
-    bench::{Figure, Part, measure, measure_part, table},
-    cli::{args::Common, failure::Failure},
+    bench::{Figure, PeerPlace, Servers, measure, measure_over_nats, measure_part, serve, table},
+    cli::{
+        args::{BenchArgs, Common},
+        failure::Failure,
+    },
     output::{Console, Exit},
 };
 
 /// Measures in a folder beside the data directory that was named, or in a temporary one.
 pub(super) async fn run(
-    only: Option<&str>,
-    part: Option<Part>,
+    args: &BenchArgs,
     common: &Common,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     let data_dir = common.data_dir.as_deref();
     let measured = {
-        let measuring = figures(only, (part, data_dir), console);
+        let measuring = figures(args, data_dir, console);
         tokio::select! {
             figures = measuring => Some(figures?),
             // Folders and processes go with the measurement that is dropped.
@@ -34,15 +36,27 @@ pub(super) async fn run(
 }
 
 async fn figures(
-    only: Option<&str>,
-    (part, data_dir): (Option<Part>, Option<&Path>),
+    args: &BenchArgs,
+    data_dir: Option<&Path>,
     console: &mut Console,
 ) -> Result<Vec<Figure>> {
-    if let (Some(part), Some(data_dir)) = (part, data_dir) {
+    let only = args.only.as_deref();
+    if let (Some(part), Some(data_dir)) = (args.part, data_dir) {
+        if let (Some(Servers::At(url)), Some(cluster), Some(node)) =
+            (&args.nats, &args.cluster, &args.node)
+        {
+            let (url, cluster, node) = (url.clone(), cluster.clone(), node.clone());
+            let served = serve(part, &PeerPlace { url, cluster, node }, data_dir).await;
+            return served.map(|()| Vec::new());
+        }
         return measure_part(part, data_dir).await;
     }
     let at = data_dir.map_or_else(std::env::temp_dir, there);
-    measure(only, &at, |group| console.say(format_args!("measuring {group}"))).await
+    let tell = |group: &str| console.say(format_args!("measuring {group}"));
+    match &args.nats {
+        Some(servers) => measure_over_nats(servers, only, &at, tell).await,
+        None => measure(only, &at, tell).await,
+    }
 }
 
 /// The folder itself, or the nearest one above it that is there: the same file system.

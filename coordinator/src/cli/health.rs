@@ -118,7 +118,11 @@ fn text(shown: &Shown) -> String {
     line("errors", &format!("{:.1} %", system.error_percent));
     line("attempts", &format!("{} completed, {} failed", system.completed, system.failed));
     let uptime = output::duration(std::time::Duration::from_millis(system.uptime_ms));
-    line("uptime", &format!("{uptime} in {} starts, {} restarts", system.starts, system.restarts));
+    // In a cluster each node knows only its own starts.
+    if system.starts > 0 {
+        let (starts, restarts) = (system.starts, system.restarts);
+        line("uptime", &format!("{uptime} in {starts} starts, {restarts} restarts"));
+    }
     if let Some(throughput) = system.throughput_per_hour {
         line("throughput", &format!("{throughput:.0} results an hour"));
     }

@@ -61,7 +61,7 @@ pub(super) enum Place {
     /// A data directory.
     Folder(Box<Inspection>),
     /// A shard of a cluster.
-    Cluster(Cluster, Way),
+    Cluster(Box<Cluster>, Box<Way>),
 }
 
 /// A data directory, or a shard of a cluster, opened for looking.
@@ -84,7 +84,12 @@ impl<'a> Looking<'a> {
             let run = run.map(RunId::new).transpose()?;
             let cluster = Cluster::connect(settings).await?;
             let way = cluster.meant(run.as_ref()).await?;
-            return Ok(Self { console, place: Place::Cluster(cluster, way), now, namespace });
+            return Ok(Self {
+                console,
+                place: Place::Cluster(Box::new(cluster), Box::new(way)),
+                now,
+                namespace,
+            });
         }
         let data_dir = settings.data_dir();
         let inspection = Inspection::of(data_dir).await?;

@@ -25,12 +25,12 @@ mod supervision;
 mod when;
 
 use clap::{CommandFactory as _, Parser as _};
-use orkestra_runtime::time::{Clock as _, SystemClock};
+use orkestra_runtime::time::{Clock as _, Now, SystemClock};
 
 use crate::{
     cli::{
         args::{
-            AgentCommand, AuditCommand, Cli, Command, Common, NodeArgs, Operation, RunChoice,
+            AgentCommand, AuditCommand, Cli, Command, Common, NodeArgs, Operation,
             SupervisionCommand, TaskCommand,
         },
         change::Asking,
@@ -123,22 +123,19 @@ async fn serve(
     let clock = SystemClock::start();
     let now = clock.now();
     let data_dir = settings.data_dir();
-    let named = |choice: &RunChoice| choice.run.clone();
-    if settings.is_cluster()
-        && let Some(refused) = not_over_nats(&command)
-    {
-        return Err(refused.into());
+    if is_of_cluster(&command, settings) {
+        return on_cluster(command, common, settings, (now, console)).await;
     }
     let exit = match command {
         Command::Task(TaskCommand::List { run, state, limit }) => {
-            let mut looking = Looking::at(settings, (console, now), named(&run).as_deref()).await?;
+            let mut looking = Looking::at(settings, (console, now), run.run.as_deref()).await?;
             looking.task_list(&run, state.as_deref(), limit).await?
         }
         Command::Task(TaskCommand::Get { task, run, reveal }) => {
             let asking = Asking { settings, clock };
             let revealed =
                 if reveal { Some(redact::reveal(&task, &run, &asking).await?) } else { None };
-            let mut looking = Looking::at(settings, (console, now), named(&run).as_deref()).await?;
+            let mut looking = Looking::at(settings, (console, now), run.run.as_deref()).await?;
             looking.task_get((&task, &run), revealed.as_ref()).await?
         }
         Command::Task(TaskCommand::Redact { task, run, all: _ }) => {
@@ -155,15 +152,11 @@ async fn serve(
             change::control(&command, &Asking { settings, clock }, console).await?
         }
         Command::Why { task, run } => {
-            let mut looking = Looking::at(settings, (console, now), named(&run).as_deref()).await?;
+            let mut looking = Looking::at(settings, (console, now), run.run.as_deref()).await?;
             looking.why(&task, &run).await?
         }
         Command::Agent(AgentCommand::List) => {
             Looking::at(settings, (console, now), None).await?.agent_list().await?
-        }
-        Command::Agent(AgentCommand::Withdraw { agent }) => {
-            let cluster = Cluster::connect(settings).await?;
-            nodes::withdraw(&agent, &cluster, console).await?
         }
         Command::Context(command) => {
             context::serve(&command, &Asking { settings, clock }, console).await?
@@ -177,8 +170,7 @@ async fn serve(
             looking.audit_export(&filter, dir.as_deref()).await?
         }
         Command::Health(args) => {
-            let looking =
-                Looking::at(settings, (console, now), named(&args.run).as_deref()).await?;
+            let looking = Looking::at(settings, (console, now), args.run.run.as_deref()).await?;
             health::show(&args, looking, data_dir).await?
         }
         Command::Doctor(args) => return doctor::doctor(&args, settings, console, clock).await,
@@ -192,34 +184,63 @@ async fn serve(
             compact::compact(keep_records, &Asking { settings, clock }, console).await?
         }
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
-        Command::Supervision(SupervisionCommand::Log { child, limit, follow })
-            if settings.is_cluster() =>
-        {
-            let cluster = Cluster::connect(settings).await?;
+        Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,
+        Command::Run(args) => return run::run(&args, settings, console).await,
+        Command::Bench(args) => return bench::run(&args, common, console).await,
+        _ => Exit::Invalid,
+    };
+    Ok(exit)
+}
+
+/// Whether a command is about a cluster as a whole, or is another one there.
+const fn is_of_cluster(command: &Command, settings: &Settings) -> bool {
+    match command {
+        Command::Node(_)
+        | Command::Shard(_)
+        | Command::Up(_)
+        | Command::Agent(AgentCommand::Withdraw { .. }) => true,
+        Command::Supervision(_)
+        | Command::Run(_)
+        | Command::Doctor(_)
+        | Command::Operate(_)
+        | Command::Recover { .. } => settings.is_cluster(),
+        _ => false,
+    }
+}
+
+/// Carries out a command that is about a cluster as a whole.
+async fn on_cluster(
+    command: Command,
+    common: &Common,
+    settings: &Settings,
+    (now, console): (Now, &mut Console),
+) -> Result<Exit, Failure> {
+    match command {
+        Command::Node(NodeArgs { command: None, leash, .. }) => {
+            return cluster::node::run(leash, settings, console).await;
+        }
+        Command::Up(args) => return cluster::up::run(&args, (common, settings), console).await,
+        Command::Run(args) => return cluster::run::run(&args, settings, console).await,
+        _ => {}
+    }
+    if let Some(refused) = not_over_nats(&command) {
+        return Err(refused.into());
+    }
+    let cluster = Cluster::connect(settings).await?;
+    Ok(match command {
+        Command::Agent(AgentCommand::Withdraw { agent }) => {
+            nodes::withdraw(&agent, &cluster, console).await?
+        }
+        Command::Supervision(SupervisionCommand::Log { child, limit, follow }) => {
             let wanted = lines::Wanted { child: child.as_deref(), limit, follow };
             lines::show(&cluster, wanted, console).await?
         }
         Command::Node(NodeArgs { command: Some(command), .. }) => {
-            let cluster = Cluster::connect(settings).await?;
             nodes::node(&command, &cluster, (now, console)).await?
         }
-        Command::Node(args) => return cluster::node::run(&args, settings, console).await,
-        Command::Shard(command) => {
-            let cluster = Cluster::connect(settings).await?;
-            nodes::shard(&command, &cluster, console).await?
-        }
-        Command::Up(args) => return cluster::up::run(&args, (common, settings), console).await,
-        Command::Supervision(command) => supervision::serve(&command, data_dir, console).await?,
-        Command::Run(args) if settings.is_cluster() => {
-            return cluster::run::run(&args, settings, console).await;
-        }
-        Command::Run(args) => return run::run(&args, settings, console).await,
-        Command::Bench { only, part } => {
-            return bench::run(only.as_deref(), part, common, console).await;
-        }
+        Command::Shard(command) => nodes::shard(&command, &cluster, console).await?,
         _ => Exit::Invalid,
-    };
-    Ok(exit)
+    })
 }
 
 /// Why a command is not done over NATS, if it is not.

@@ -44,6 +44,8 @@ pub(crate) struct Identity {
     pub(crate) folder: PathBuf,
     /// Whether it is at work, and not here for one change only.
     pub(crate) is_at_work: bool,
+    /// The cluster that is asked, if one is, and not a folder.
+    pub(crate) cluster: Option<String>,
 }
 
 /// Carries out what is asked.
@@ -188,7 +190,8 @@ impl Clerk {
             }
             _ => 0,
         };
-        told(&Decided { decision, run, task: task.clone(), by, settled, open, pid: self.pid() })
+        let (task, cluster) = (task.clone(), self.identity.cluster.clone());
+        told(&Decided { decision, run, task, by, settled, open, pid: self.pid(), cluster })
     }
 
     fn stands(&self, change: &str, thing: Thing, changed: bool) -> Stands {
@@ -197,7 +200,8 @@ impl Clerk {
             Thing::Scope(ScopeName::Namespace(name)) => (None, Some(name), None),
             Thing::Agent(agent) => (None, None, Some(agent)),
         };
-        Stands { change: change.to_owned(), run, namespace, agent, changed, pid: self.pid() }
+        let (change, cluster) = (change.to_owned(), self.identity.cluster.clone());
+        Stands { change, run, namespace, agent, changed, pid: self.pid(), cluster }
     }
 
     fn contexts(&self) -> Contexts {
@@ -247,6 +251,7 @@ impl Clerk {
             open: summary.counts.total.saturating_sub(have_ended),
             scenario: opening.scenario,
             pid: self.pid(),
+            cluster: self.identity.cluster.clone(),
         })
     }
 }

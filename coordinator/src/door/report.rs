@@ -31,6 +31,9 @@ pub struct Changed {
     /// The process that is at work in the folder and goes on with what it can; none if nobody is.
     #[serde(default)]
     pub pid: Option<u32>,
+    /// The cluster in which it was done; none in a folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
 }
 
 /// What became of a person's word.
@@ -52,6 +55,9 @@ pub struct Decided {
     /// The process that is at work in the folder; none if nobody is.
     #[serde(default)]
     pub pid: Option<u32>,
+    /// The cluster in which it was done; none in a folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
 }
 
 /// How something stands that can be stopped and let go on.
@@ -73,6 +79,9 @@ pub struct Stands {
     /// The process that is at work in the folder; none if nobody is.
     #[serde(default)]
     pub pid: Option<u32>,
+    /// The cluster in which it was done; none in a folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
 }
 
 /// What a deletion of what is sensitive came to.

@@ -211,7 +211,7 @@ impl Asked {
             ShardView {
                 shard: reached.shard,
                 leader: held.as_ref().map(|held| held.node.clone()),
-                epoch: held.as_ref().map(|held| held.epoch),
+                epoch: held.as_ref().map(|held| held.epoch).filter(|epoch| epoch.0 > 0),
                 led_here: reached.is_led_here(),
                 pinned_to: pins.get(&reached.shard).cloned(),
             }

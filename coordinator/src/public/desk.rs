@@ -206,7 +206,7 @@ impl Desk {
         let word = Word { by: by.clone(), said, reason, via: VIA.to_owned() };
         let settled = tasks.decide(&run, &task, word).await?;
         let open = open_of(&tasks, &run).await?;
-        told(&Decided { decision, run, task, by, settled, open, pid: None })
+        told(&Decided { decision, run, task, by, settled, open, pid: None, cluster: None })
     }
 
     /// The run or the namespace that is meant.
@@ -294,7 +294,7 @@ async fn changed(
     let open = open_of(tasks, &run).await?;
     let scenario = found_run(tasks, &run).await?.map(|view| view.opening.scenario);
     let (change, scenario) = (change.to_owned(), scenario.unwrap_or_default());
-    told(&Changed { change, run, task, tasks: count, open, scenario, pid: None })
+    told(&Changed { change, run, task, tasks: count, open, scenario, pid: None, cluster: None })
 }
 
 fn redacted(run: RunId, task: Option<TaskId>, Deleted { tasks, blobs }: Deleted) -> Answered {
@@ -312,7 +312,15 @@ fn stands(
         Some(ScopeName::Namespace(name)) => (None, Some(super::told_namespace(&name).to_owned())),
         None => (None, None),
     };
-    told(&Stands { change: change.to_owned(), run, namespace, agent, changed, pid: None })
+    told(&Stands {
+        change: change.to_owned(),
+        run,
+        namespace,
+        agent,
+        changed,
+        pid: None,
+        cluster: None,
+    })
 }
 
 impl fmt::Debug for Desk {

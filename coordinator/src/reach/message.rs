@@ -20,7 +20,9 @@ use crate::{
 pub(crate) struct ShardAsk {
     /// How long whoever asks waits, in milliseconds; the leader believes at most [`super::TRIP`].
     pub(super) within_ms: u32,
-    /// An [`Asked`], in MessagePack.
+    /// An [`Asked`], in MessagePack. Written as bytes, which has the spelling of a list of them and
+    /// is not done one by one.
+    #[serde(with = "serde_bytes")]
     pub(super) body: Vec<u8>,
 }
 
@@ -32,6 +34,7 @@ impl Wire for ShardAsk {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ShardAnswer {
     /// A [`Told`] or the error in its place, in MessagePack.
+    #[serde(with = "serde_bytes")]
     pub(super) body: Vec<u8>,
 }
 

@@ -35,6 +35,9 @@ pub(crate) use there::There;
 /// while the servers elect, and short enough to find out that whoever was asked is gone.
 pub(crate) const TRIP: Duration = Duration::from_secs(8);
 
+/// How long the first try waits where asking again does no harm; each next one twice as long.
+const FIRST_TRIP: Duration = Duration::from_secs(1);
+
 /// How long is waited before nobody is asked again, at first and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
 

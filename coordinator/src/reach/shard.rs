@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use orkestra_runtime::{id::RunId, machine::ReplyTo};
 
-use super::there::There;
+use super::there::{Asking, There};
 use crate::{
     shard::{
         Pool,
@@ -48,6 +48,26 @@ impl Shard {
         pool: Pool,
         within: Duration,
     ) -> Result<Reply, ShardError> {
+        self.ask(make, pool, (within, Asking::Once)).await
+    }
+
+    /// The same for a command that may be given twice without effect: where others may lead, it is
+    /// given again when no answer comes.
+    pub(crate) async fn command_again(
+        &self,
+        make: impl FnOnce(ReplyTo) -> Command + Send,
+        pool: Pool,
+        within: Duration,
+    ) -> Result<Reply, ShardError> {
+        self.ask(make, pool, (within, Asking::Repeatedly)).await
+    }
+
+    async fn ask(
+        &self,
+        make: impl FnOnce(ReplyTo) -> Command + Send,
+        pool: Pool,
+        (within, asking): (Duration, Asking),
+    ) -> Result<Reply, ShardError> {
         let Some(there) = &self.there else {
             let Some(here) = &self.here else { return Err(ShardError::NoOne) };
             return here.command(make, pool, within).await;
@@ -61,7 +81,7 @@ impl Shard {
             }
         };
         let remote = |left: Duration| there.command(command.clone(), pool, left);
-        there.again(within, here, remote).await
+        there.again((within, asking), here, remote).await
     }
 
     /// The same as [`ShardHandle::tell`].
@@ -80,7 +100,7 @@ impl Shard {
             async move { Some(here?.tell(command, pool, left).await) }
         };
         let remote = |left: Duration| there.tell(command.clone(), pool, left);
-        there.again(within, here, remote).await
+        there.again((within, Asking::Once), here, remote).await
     }
 
     /// The same as [`ShardHandle::query`].
@@ -98,7 +118,7 @@ impl Shard {
             async move { Some(here?.query(query, left).await) }
         };
         let remote = |left: Duration| there.query(query.clone(), left);
-        there.again(within, here, remote).await
+        there.again((within, Asking::Repeatedly), here, remote).await
     }
 
     /// Waits until a run has ended, for about [`super::TRIP`]; none where the run's end is waited for

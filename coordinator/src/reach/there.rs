@@ -19,7 +19,7 @@ use orkestra_runtime::{
 use tokio::time::Instant;
 
 use super::{
-    AGAIN, TRIP,
+    AGAIN, FIRST_TRIP, TRIP,
     message::{Asked, Back, ShardAnswer, ShardAsk, Told},
 };
 use crate::{
@@ -33,6 +33,15 @@ use crate::{
 
 /// Whoever waits for longer waits for ever; and adding it to the time now must not fail.
 const LONG: Duration = Duration::from_hours(24 * 365);
+
+/// Whether a question may be asked twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// It may have an effect each time.
+    Once,
+    /// Asking again is free of effect.
+    Repeatedly,
+}
 
 /// The way to whoever leads a shard elsewhere. Cheap to clone.
 #[derive(Clone)]
@@ -59,10 +68,12 @@ impl There {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Asks here while this node leads, and elsewhere otherwise, again and again while nobody leads.
+    /// Asks here while this node leads, and elsewhere otherwise, again and again while nobody leads;
+    /// and where asking twice does no harm, also when no answer comes: whoever was asked may have
+    /// died with the question.
     pub(super) async fn again<T, H, R>(
         &self,
-        within: Duration,
+        (within, asking): (Duration, Asking),
         here: impl Fn(Duration) -> H + Send,
         there: impl Fn(Duration) -> R + Send,
     ) -> Result<T, ShardError>
@@ -72,17 +83,26 @@ impl There {
     {
         let until = Instant::now() + within.min(LONG);
         let mut wait = AGAIN.0;
+        let mut trip = match asking {
+            Asking::Once => TRIP,
+            Asking::Repeatedly => FIRST_TRIP,
+        };
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let answer = match here(left).await {
                 Some(answer) => answer,
-                None => there(left.min(TRIP)).await,
+                None => there(left.min(trip)).await,
             };
             let left = until.saturating_duration_since(Instant::now());
             match answer {
                 Err(ShardError::NoOne) if !left.is_zero() && !self.is_closed() => {
                     tokio::time::sleep(wait.min(left)).await;
                     wait = AGAIN.1.min(wait * 2);
+                }
+                Err(ShardError::NoAnswer)
+                    if asking == Asking::Repeatedly && !left.is_zero() && !self.is_closed() =>
+                {
+                    trip = TRIP.min(trip * 2);
                 }
                 answer => return answer,
             }

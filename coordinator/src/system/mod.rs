@@ -306,6 +306,7 @@ fn clerk(spec: &SystemSpec, boot: u64, (tasks, means): (Tasks, Means)) -> Arc<Cl
         durability: spec.fabric.durability(),
         folder: spec.folder.clone(),
         is_at_work: spec.door.is_some(),
+        cluster: None,
     };
     Arc::new(Clerk::new(identity, tasks, means))
 }

@@ -208,6 +208,18 @@ pub trait Messages: Send + Sync + fmt::Debug + 'static {
         body: Bytes,
     ) -> BoxFuture<'static, Result<()>>;
 
+    /// Sends with headers, and says whether anybody listened when it was sent, as far as that can be
+    /// told: true where it cannot. Whoever listens may see a way back, on which nobody waits.
+    fn publish_heard(
+        &self,
+        subject: &Subject,
+        headers: Headers,
+        body: Bytes,
+    ) -> BoxFuture<'static, Result<bool>> {
+        let sent = self.publish_with(subject, headers, body);
+        sent.map(|sent| sent.map(|()| true)).boxed()
+    }
+
     /// Listens. With `queue`, shares the messages with all others of the same pattern and queue.
     /// `capacity` is how many messages may wait.
     fn subscribe(

@@ -108,17 +108,34 @@ impl Journal {
     ) -> Result<u64> {
         let mut count = 0;
         while position.sequence < until.0 {
-            let from = Sequence(position.sequence + 1);
-            let entries = self.logs.read(&self.log, from, READ_BYTES).await?;
-            let Some(first) = entries.first() else { break };
-            if first.sequence > from {
-                let why = format!("records {} to {} were trimmed", from.0, first.sequence.0 - 1);
-                return Err(self.cannot("read the journal", ErrorKind::NotFound, &why));
+            match self.read_once(position, until, READ_BYTES, &mut apply).await? {
+                0 => break,
+                more => count += more,
             }
-            for entry in entries.iter().take_while(|entry| entry.sequence <= until) {
-                position.fold(self.shard, entry, &mut apply)?;
-                count += 1;
-            }
+        }
+        Ok(count)
+    }
+
+    /// The same for what is read at once: at least one record if there is one, and no more than
+    /// `bytes_max` bytes of them beyond that. Answers how many records were folded.
+    pub async fn read_once<E: DeserializeOwned>(
+        &self,
+        position: &mut Position,
+        until: Sequence,
+        bytes_max: usize,
+        mut apply: impl FnMut(Number, Wall, &E) + Send,
+    ) -> Result<u64> {
+        let from = Sequence(position.sequence + 1);
+        let entries = self.logs.read(&self.log, from, bytes_max).await?;
+        let Some(first) = entries.first() else { return Ok(0) };
+        if first.sequence > from {
+            let why = format!("records {} to {} were trimmed", from.0, first.sequence.0 - 1);
+            return Err(self.cannot("read the journal", ErrorKind::NotFound, &why));
+        }
+        let mut count = 0;
+        for entry in entries.iter().take_while(|entry| entry.sequence <= until) {
+            position.fold(self.shard, entry, &mut apply)?;
+            count += 1;
         }
         Ok(count)
     }

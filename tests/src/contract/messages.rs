@@ -31,6 +31,7 @@ promises! {
     everybody_who_answers_in_time_is_gathered,
     nobody_is_gathered_where_nobody_listens,
     what_is_outside_and_what_is_inside_do_not_mix,
+    whoever_publishes_learns_whether_anybody_listens,
 }
 
 /// Shorter than anything here takes, when nothing is waited for.
@@ -352,4 +353,20 @@ async fn what_is_outside_and_what_is_inside_do_not_mix(fabric: Arc<dyn Fabric>) 
     };
     let (answered, ()) = futures::join!(ask, serve);
     assert_eq!(answered, Ok(body("pong")));
+}
+
+async fn whoever_publishes_learns_whether_anybody_listens(fabric: Arc<dyn Fabric>) {
+    let messages = fabric.messages();
+    let heard = |text| messages.publish_heard(&subject("a.b"), Headers::default(), body(text));
+    assert!(!heard("to nobody").await.unwrap());
+    let mut one = listen(messages.as_ref(), "a.*", None).await;
+    assert!(heard("to one").await.unwrap());
+    assert_eq!(hear(&mut one).await.body, body("to one"));
+    drop(one);
+    let left = async {
+        while heard("again").await.unwrap() {
+            tokio::time::sleep(BRIEF / 10).await;
+        }
+    };
+    tokio::time::timeout(SOON, left).await.expect("who left is noticed");
 }

@@ -3,7 +3,7 @@
 use crate::door::{Changed, Decided, Stands};
 
 pub(super) fn changed(changed: &Changed) -> String {
-    let Changed { change, run, task, tasks, open, scenario, pid } = changed;
+    let Changed { change, run, task, tasks, open, scenario, pid, cluster } = changed;
     let what = match (task, tasks.saturating_sub(1)) {
         (Some(task), 0) => format!("task {task} of run {run} is {change}"),
         (Some(task), 1) => format!("task {task} of run {run} is {change}, and one task with it"),
@@ -21,6 +21,9 @@ pub(super) fn changed(changed: &Changed) -> String {
         1 => ("one task of the run has not ended".to_owned(), "it"),
         open => (format!("{open} tasks of the run have not ended"), "them"),
     };
+    if let Some(cluster) = cluster {
+        return format!("{what}\n{left}: cluster {cluster} goes on with what its agents can do");
+    }
     match pid {
         Some(pid) => format!(
             "{what}\n{left}: process {pid}, which is at work, goes on with what its agents can do"
@@ -33,7 +36,7 @@ pub(super) fn changed(changed: &Changed) -> String {
 }
 
 pub(super) fn decided(decided: &Decided) -> String {
-    let Decided { decision, run, task, by, settled, open, pid } = decided;
+    let Decided { decision, run, task, by, settled, open, pid, cluster } = decided;
     let what = format!("task {task} of run {run} is {decision} by {by}");
     let next = match (settled, pid) {
         (false, _) => "that did not settle it: `orkestra task pending` shows who is asked still",
@@ -41,13 +44,14 @@ pub(super) fn decided(decided: &Decided) -> String {
             "that settled it, and every task of the run has ended: `orkestra task list` shows how"
         }
         (true, Some(_)) => "that settled it, and the run goes on",
+        (true, None) if cluster.is_some() => "that settled it, and the run goes on",
         (true, None) => "that settled it: `orkestra run …` with the file of its scenario goes on",
     };
     format!("{what}\n{next}")
 }
 
 pub(super) fn stands(stands: &Stands) -> String {
-    let Stands { change, run, namespace, agent, changed, pid } = stands;
+    let Stands { change, run, namespace, agent, changed, pid, cluster } = stands;
     let what = match (run, namespace, agent) {
         (Some(run), _, _) => format!("run {run}"),
         (_, _, Some(agent)) => format!("agent {agent}"),
@@ -67,13 +71,16 @@ pub(super) fn stands(stands: &Stands) -> String {
         _ => "orkestra resume".to_owned(),
     };
     let next = match (change.as_str(), pid) {
-        ("paused", Some(_)) => {
+        ("paused", None) if cluster.is_none() => {
+            &format!("nothing of it is given out until `{again}`")
+        }
+        ("paused", _) => {
             &format!("what is under way goes on, and nothing more is given out until `{again}`")
         }
-        ("paused", None) => &format!("nothing of it is given out until `{again}`"),
         ("drained", _) => "it finishes what it holds, and is given no more",
         ("returned", _) => return format!("{what} is given work again"),
         (_, Some(_)) => "the process that is at work goes on with it",
+        (_, None) if cluster.is_some() => "the cluster goes on with it",
         (_, None) => "`orkestra run …` with the file of its scenario goes on with it",
     };
     format!("{what} is {change}\n{next}")
@@ -95,6 +102,7 @@ mod tests {
             settled: false,
             open: 1,
             pid: Some(7),
+            cluster: None,
         };
         assert_eq!(
             decided(&word),
@@ -118,6 +126,7 @@ mod tests {
             agent: None,
             changed: true,
             pid: None,
+            cluster: None,
         };
         assert_eq!(
             stands(&it),

@@ -81,6 +81,7 @@ fn clerk(
         durability: cluster.nats.durability(),
         folder: settings.config.data_dir.clone(),
         is_at_work: false,
+        cluster: Some(cluster.name.clone()),
     };
     let means = Means {
         journal: Journal::of(cluster.nats.as_ref(), way.shard)?,

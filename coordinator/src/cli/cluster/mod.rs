@@ -36,6 +36,8 @@ use crate::{
 const NODE_WITHIN: Duration = Duration::from_secs(5);
 /// How long all nodes are waited for: as long as one that is there may take on a busy machine.
 const NODES_WITHIN: Duration = Duration::from_millis(700);
+/// How long a command waits until shards are led: longer than it takes to replace a leader.
+const LED_WITHIN: Duration = Duration::from_secs(10);
 /// The most nodes that answer at once.
 const NODES_MAX: usize = 1_024;
 
@@ -106,6 +108,14 @@ impl Cluster {
     /// The shard that is meant: that of the run that is named, that of the namespace that is named,
     /// that of the latest run of all.
     pub(super) async fn meant(&self, run: Option<&RunId>) -> Result<Way> {
+        tokio::time::timeout(LED_WITHIN, self.sought(run)).await.unwrap_or_else(|_| {
+            let message = "nobody leads the shards of the cluster now: is a coordinator there? \
+                           `orkestra node list` and `orkestra shard list` show it";
+            Err(Error::new(ErrorKind::Unavailable, message))
+        })
+    }
+
+    async fn sought(&self, run: Option<&RunId>) -> Result<Way> {
         let home = self.way_of(self.namespace.as_deref().unwrap_or_default())?;
         let Some(run) = run else {
             if self.namespace.is_some() {

@@ -22,7 +22,6 @@ use self::{identity::Identity, tells::Tells};
 use super::login;
 use crate::{
     cli::{
-        args::NodeArgs,
         failure::Failure,
         files::prepare_aside,
         run::{Interruptions, bare_spec, shared},
@@ -47,7 +46,7 @@ enum Ends {
 
 /// Runs a node until it is asked to end, or gives up.
 pub(in crate::cli) async fn run(
-    args: &NodeArgs,
+    is_leashed: bool,
     settings: &Settings,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
@@ -91,7 +90,7 @@ pub(in crate::cli) async fn run(
     let mut connection = nats.connection();
     let mut members = node.presence().members();
     let mut looks = tokio::time::interval(LOOK_EVERY);
-    let orphaned = orphaned(args.leash);
+    let orphaned = orphaned(is_leashed);
     tokio::pin!(orphaned);
     let ends = loop {
         tokio::select! {

@@ -72,7 +72,7 @@ pub(in crate::cli) async fn shard(
     match command {
         ShardCommand::List => {
             let shards = shards(&cluster.nodes().await?);
-            console.list(&shards, |shards| shards_table(shards))?;
+            console.list(&shards, shards_table)?;
             let are_led = !shards.is_empty() && shards.iter().all(|shard| shard.leader.is_some());
             Ok(if are_led { Exit::Done } else { Exit::Negative })
         }
@@ -175,12 +175,11 @@ fn members_table(members: &[MemberView], now: Now) -> Table {
 }
 
 fn shards_table(shards: &[ShardView]) -> Table {
-    let mut table = Table::new(["SHARD", "LEADER", "REIGN", "MOVED TO"]);
+    let mut table = Table::new(["SHARD", "LEADER", "MOVED TO"]);
     for shard in shards {
         table.row([
             shard.shard.to_string(),
             shard.leader.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string),
-            shard.epoch.map(|epoch| epoch.0.to_string()).unwrap_or_default(),
             shard.pinned_to.as_ref().map(ToString::to_string).unwrap_or_default(),
         ]);
     }

@@ -7,7 +7,7 @@ use orkestra_runtime::{
     Result,
     id::{AgentId, RunId},
     protocol::node::Hosts,
-    time::{Clock as _, SystemClock},
+    time::{Clock as _, Moment, SystemClock},
 };
 
 use super::{Cluster, Way, lines};
@@ -120,7 +120,7 @@ async fn offer(
 /// Says which agents nobody hosts, after a while.
 async fn unhosted(prepared: &Prepared, way: &Way, console: &mut Console) -> Result<()> {
     let wanted: BTreeSet<&AgentId> = prepared.agents.iter().map(|agent| &agent.id).collect();
-    let until = tokio::time::Instant::now() + HOSTED_WITHIN;
+    let clock = SystemClock::start();
     loop {
         let there: BTreeSet<AgentId> = match way.tasks.query(Query::Agents).await? {
             Answer::Agents(agents) => agents
@@ -135,7 +135,7 @@ async fn unhosted(prepared: &Prepared, way: &Way, console: &mut Console) -> Resu
         if missing.is_empty() {
             return Ok(());
         }
-        if tokio::time::Instant::now() >= until {
+        if clock.now().moment.since(Moment::START) >= HOSTED_WITHIN {
             return console.warn(format!(
                 "nobody hosts {}: their tasks wait until a node does (`orkestra node list` shows \
                  who is there, agents.host what each may host)",

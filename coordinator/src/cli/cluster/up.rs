@@ -7,8 +7,9 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     backoff::Backoff,
+    restart::Restart,
     supervise::{ChildSpec, Env, Started, Starting, SupervisionLog, Supervisor, SupervisorSpec},
-    time::{Clock, SystemClock},
+    time::{Clock, Moment, SystemClock},
 };
 use tokio::sync::{mpsc, watch};
 
@@ -44,20 +45,21 @@ pub(in crate::cli) async fn run(
     let scratch = tempfile::Builder::new().prefix("orkestra-up-").tempdir().map_err(|error| {
         Error::new(ErrorKind::Io, "cannot make a folder for the cluster").because(error)
     })?;
-    let ran = tokio::select! {
-        started = servers(settings, scratch.path(), console) => match started {
-            Ok((server, url)) => {
-                let ran = cluster(args, (common, settings, &url), (scratch.path(), &mut interruptions), console).await;
-                if let Some(server) = server {
-                    console.say("stopping nats-server")?;
-                    // Its streams go with its folder: nothing is to be written in order.
-                    server.kill().await?;
-                }
-                ran
+    let started = tokio::select! {
+        started = servers(settings, scratch.path(), console) => started,
+        () = interruptions.next() => return Ok(Exit::Interrupted),
+    };
+    let ran = match started {
+        Ok((server, url)) => {
+            let place = (scratch.path(), &mut interruptions);
+            let ran = cluster(args, (common, settings, &url), place, console).await;
+            if let Some(server) = server {
+                // Its streams go with its folder: nothing is to be written in order.
+                server.kill().await?;
             }
-            Err(error) => Err(error.into()),
-        },
-        () = pending_interruption() => Ok(Exit::Interrupted),
+            ran
+        }
+        Err(error) => Err(error.into()),
     };
     let folder = scratch.path().to_owned();
     scratch.close().map_err(|error| {
@@ -68,11 +70,6 @@ pub(in crate::cli) async fn run(
         console.say("nothing is left of it")?;
     }
     ran
-}
-
-/// Nobody interrupts twice here: the one who listens is within.
-async fn pending_interruption() {
-    std::future::pending().await
 }
 
 /// The servers: those that are named, or one of our own.
@@ -149,22 +146,23 @@ async fn cluster(
             break Ok(());
         }
     };
-    console.say("stopping: nodes drain one after the other; once more aborts")?;
+    console.say("stopping: nodes finish or hand back what they have; once more aborts")?;
     stop.send_replace(true);
-    let stopped = async {
-        let stopped = tree.stop(STOP_WITHIN);
-        tokio::pin!(stopped);
-        loop {
-            tokio::select! {
-                stopped = &mut stopped => return stopped,
-                Some(said) = heard.recv() => child::tell(&said, common.verbose > 0, console)?,
-            }
+    let all = args.nodes;
+    let ended = async {
+        let mut stopped = 0;
+        while stopped < all {
+            let Some(said) = heard.recv().await else { break };
+            stopped += u16::from(said["event"] == "stopped");
+            child::tell(&said, common.verbose > 0, console)?;
         }
+        Ok::<(), Error>(())
     };
     tokio::select! {
-        stopped = stopped => stopped?,
+        ended = tokio::time::timeout(STOP_WITHIN, ended) => ended.unwrap_or(Ok(()))?,
         () = interruptions.next() => {}
     }
+    tree.stop(STOP_WITHIN).await?;
     told?;
     Ok(Exit::Done)
 }
@@ -195,18 +193,19 @@ fn child_of(
             Ok(Started::from(cell))
         }
     });
-    spec.backoff(backoff)
+    // One that ends because it was asked to is not started again.
+    spec.restart(Restart::Transient).backoff(backoff)
 }
 
-/// Waits until all shards are led, and answers how many each node leads.
-async fn ready(args: &UpArgs, settings: &Settings, url: &str) -> Result<Vec<String>> {
-    let until = tokio::time::Instant::now() + LED_WITHIN;
+/// Waits until all nodes are there and all shards are led; answers how many.
+async fn ready(args: &UpArgs, settings: &Settings, url: &str) -> Result<String> {
+    let clock = SystemClock::start();
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let found = look(args, settings, url).await;
         match found {
             Ok(Some(led)) => return Ok(led),
-            Ok(None) | Err(_) if tokio::time::Instant::now() < until => {}
+            Ok(None) | Err(_) if clock.now().moment.since(Moment::START) < LED_WITHIN => {}
             Ok(None) => {
                 let message = "not every shard is led yet: see `orkestra shard list`";
                 return Err(Error::new(ErrorKind::Unavailable, message));
@@ -216,7 +215,7 @@ async fn ready(args: &UpArgs, settings: &Settings, url: &str) -> Result<Vec<Stri
     }
 }
 
-async fn look(args: &UpArgs, settings: &Settings, url: &str) -> Result<Option<Vec<String>>> {
+async fn look(args: &UpArgs, settings: &Settings, url: &str) -> Result<Option<String>> {
     let cluster = Cluster::connect(&settings.at(url)).await?;
     let nodes = cluster.nodes().await;
     let shards = usize::from(cluster.shards);
@@ -226,18 +225,17 @@ async fn look(args: &UpArgs, settings: &Settings, url: &str) -> Result<Option<Ve
     if nodes.len() < usize::from(args.nodes) || led < shards {
         return Ok(None);
     }
-    let told = nodes.iter().map(|view| format!("{} leads {}", view.me.node, view.me.leads));
-    Ok(Some(told.collect()))
+    Ok(Some(format!("{} nodes, and all {shards} shards are led", nodes.len())))
 }
 
-fn try_next((args, url, led): (&UpArgs, &str, &[String]), console: &mut Console) -> Result<()> {
+fn try_next((args, url, led): (&UpArgs, &str, &str), console: &mut Console) -> Result<()> {
     if console.format() == Format::Ndjson {
         return console.line(&serde_json::json!({
             "event": "ready", "nats": url, "nodes": args.nodes,
         }));
     }
     console.say(format!(
-        "\nthe cluster is up: {}\n\nTry in another terminal:\n  \
+        "\nthe cluster is up: {led}\n\nTry in another terminal:\n  \
          export NATS_URL={url}\n  \
          orkestra node list\n  \
          orkestra run examples/pipeline.toml\n  \
@@ -245,8 +243,7 @@ fn try_next((args, url, led): (&UpArgs, &str, &[String]), console: &mut Console)
          orkestra shard list\n  \
          orkestra node drain node-1\n  \
          orkestra supervision log --follow\n\n\
-         Ctrl-C ends all of it. What happens to the nodes:\n",
-        led.join(", ")
+         Ctrl-C ends all of it. What happens to the nodes:\n"
     ))
 }
 

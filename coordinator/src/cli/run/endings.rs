@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use orkestra_runtime::{
-    Result,
+    ErrorKind, Result,
     id::{RunId, TaskId},
 };
 
@@ -29,13 +29,23 @@ impl<'a> Endings<'a> {
         Self { run, tasks, following: None, told: BTreeSet::new() }
     }
 
-    /// Begins to follow, unless it does, and tells what was missed.
+    /// Begins to follow, unless it does, and tells what was missed. While nobody leads it does not:
+    /// ask again later.
     pub(super) async fn catch_up(&mut self, console: &mut Console) -> Result<()> {
         if self.following.is_some() {
             return Ok(());
         }
-        self.following = Some(self.tasks.follow(self.run).await?);
+        self.following = match self.tasks.follow(self.run).await {
+            Ok(following) => Some(following),
+            Err(error) if error.kind() == ErrorKind::Unavailable => return Ok(()),
+            Err(error) => return Err(error),
+        };
         self.tell_all(console).await
+    }
+
+    /// Whether the next endings are waited for.
+    pub(super) const fn is_following(&self) -> bool {
+        self.following.is_some()
     }
 
     /// The next endings; none when the stream broke off and must be caught up with.

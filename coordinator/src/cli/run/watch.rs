@@ -153,7 +153,7 @@ pub(in crate::cli) async fn watch(
         }
         tokio::select! {
             biased;
-            ended = endings.next(), if is_for_programs => {
+            ended = endings.next(), if endings.is_following() => {
                 endings.tell(&ended.unwrap_or_default(), console)?;
             }
             summary = &mut ended => break Seen::Ended(summary?),

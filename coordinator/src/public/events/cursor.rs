@@ -12,7 +12,7 @@ use orkestra_runtime::{
 
 use super::event::PublicEvent;
 use crate::{
-    audit::{AuditRow, Auditor},
+    audit::Auditor,
     shard::{
         Mind as _,
         machine::{Event, ShardMachine},
@@ -20,8 +20,29 @@ use crate::{
     task::{Answer, Query, Scope, TaskEvent},
 };
 
-/// How many records are read before anybody looks at what they hold.
-const STRIDE: u64 = 16;
+/// How many bytes of records are read at once.
+const READ_BYTES: usize = 128 * 1024;
+
+/// What the next event is about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct About<'a> {
+    pub(super) at: Wall,
+    /// As it is audited: `task_completed`.
+    pub(super) kind: &'static str,
+    /// As it is kept: the default one has an empty name.
+    pub(super) namespace: &'a str,
+    /// With which look at the journal it was read. What belongs to one was durable before any of it
+    /// is handed on.
+    pub(super) look: u64,
+}
+
+/// An event as it was read, of which nothing public was made.
+#[derive(Debug)]
+struct Found {
+    number: Number,
+    at: Wall,
+    event: Event,
+}
 
 /// Reads a journal on as public events, in order.
 #[derive(Debug)]
@@ -31,7 +52,9 @@ pub(super) struct Cursor {
     auditor: Auditor,
     namespaces: BTreeMap<RunId, String>,
     /// What was read and not handed on yet.
-    ahead: VecDeque<PublicEvent>,
+    ahead: VecDeque<Found>,
+    /// How often the journal was looked at.
+    looks: u64,
     /// The number of the last event that was handed on.
     last: Number,
     /// How many events were folded: names are remembered for each.
@@ -49,6 +72,7 @@ impl Cursor {
             auditor: Auditor::of_shard(shard),
             namespaces: BTreeMap::new(),
             ahead: VecDeque::new(),
+            looks: 0,
             last: Number(0),
             folded: 0,
         };
@@ -85,40 +109,56 @@ impl Cursor {
 
     /// The next event; none at the end of what is durable.
     pub(super) async fn next(&mut self) -> Result<Option<PublicEvent>> {
+        Ok(self.next_if(|_| true).await?.flatten())
+    }
+
+    /// Goes past the next event, and makes it public if it is wanted: few are, and most of the work
+    /// is in that. None at the end of what is durable.
+    pub(super) async fn next_if(
+        &mut self,
+        wanted: impl FnOnce(About<'_>) -> bool + Send,
+    ) -> Result<Option<Option<PublicEvent>>> {
         if self.ahead.is_empty() {
             self.read_on().await?;
         }
-        let next = self.ahead.pop_front();
-        if let Some(event) = &next {
-            self.last = event.number;
+        let Some(Found { number, at, event }) = self.ahead.pop_front() else { return Ok(None) };
+        self.last = number;
+        if let Event::Task(TaskEvent::RunOpened { run, opening }) = &event {
+            self.namespaces.insert(run.clone(), opening.namespace.clone());
         }
-        Ok(next)
+        let (kind, run) = self.auditor.pass(number, &event);
+        let namespace = namespace_of(run, &event, &self.namespaces).to_owned();
+        if !wanted(About { at, kind, namespace: &namespace, look: self.looks }) {
+            return Ok(Some(None));
+        }
+        let row = self.auditor.row(number, at, &event);
+        Ok(Some(Some(PublicEvent::of(self.journal.shard(), &row, &namespace))))
     }
 
     async fn read_on(&mut self) -> Result<()> {
-        let Self { journal, position, auditor, namespaces, ahead, folded, .. } = self;
-        let (shard, until) = (journal.shard(), Sequence(position.sequence().0 + STRIDE));
+        let Self { journal, position, ahead, folded, looks, .. } = self;
         let fold = |number, at: Wall, event: &Event| {
             *folded += 1;
-            if let Event::Task(TaskEvent::RunOpened { run, opening }) = event {
-                namespaces.insert(run.clone(), opening.namespace.clone());
-            }
-            let row = auditor.row(number, at, event);
-            let namespace = namespace_of(&row, event, namespaces);
-            ahead.push_back(PublicEvent::of(shard, &row, &namespace));
+            ahead.push_back(Found { number, at, event: event.clone() });
         };
-        journal.read_on(position, until, fold).await.map(drop)
+        *looks += 1;
+        let read = journal.read_once(position, Sequence(u64::MAX), READ_BYTES, fold).await;
+        read.map(drop)
     }
 }
 
 /// What belongs to no run and no namespace is told under the default one.
-fn namespace_of(row: &AuditRow, event: &Event, known: &BTreeMap<RunId, String>) -> String {
+fn namespace_of<'a>(
+    run: Option<&RunId>,
+    event: &'a Event,
+    known: &'a BTreeMap<RunId, String>,
+) -> &'a str {
     if let Event::Task(
         TaskEvent::Paused { scope: Scope::Namespace(name), .. }
         | TaskEvent::Resumed { scope: Scope::Namespace(name), .. },
     ) = event
     {
-        return name.clone();
+        return name;
     }
-    row.run.as_ref().and_then(|run| known.get(run)).cloned().unwrap_or_default()
+    run.and_then(|run| known.get(run)).map_or("", String::as_str)
 }

@@ -23,6 +23,8 @@ const HEADER_BYTES_MAX: usize = 256;
 pub(super) struct PublicEvent {
     pub(super) number: Number,
     pub(super) at: Wall,
+    /// As it is audited.
+    pub(super) audited: &'static str,
     /// The last token of its subject.
     pub(super) kind: String,
     /// As it is kept: the default one has an empty name.
@@ -66,6 +68,7 @@ impl PublicEvent {
         Self {
             number: row.number,
             at: row.timestamp,
+            audited: row.event_type,
             kind: row.event_type.replace('_', "-"),
             namespace: namespace.to_owned(),
             id: format!("{shard}:{}", row.number),

@@ -12,7 +12,10 @@ use orkestra_runtime::{
     time::{Clock, Wall},
 };
 
-use super::cursor::Cursor;
+use super::{
+    cursor::{About, Cursor},
+    event::PublicEvent,
+};
 use crate::public::{Parts, Shards, told_namespace};
 
 /// How often journals are looked at while something happens, and while nothing does.
@@ -85,24 +88,64 @@ impl Live {
         let now = self.clock.now().wall;
         let ago = u64::try_from(AGAIN.as_millis()).unwrap_or(u64::MAX);
         let since = Wall::from_ms(if is_fresh { now.as_ms().saturating_sub(ago) } else { 0 });
-        let mut count = 0;
-        while let Some(event) = cursor.next().await? {
-            if event.at < since {
-                continue;
-            }
+        let (mut count, mut heard) = (0, Heard::default());
+        loop {
+            let wanted = |about: About<'_>| about.at >= since && heard.is_wanted(&about);
+            let Some(next) = cursor.next_if(wanted).await? else { break };
             count += 1;
-            let subject = names::event(told_namespace(&event.namespace), &event.kind)?;
-            let body = event.data.to_string().into_bytes().into();
-            let told = self.messages.publish_with(&subject, event.headers()?, body).await;
-            if let Err(error) = told
-                && error.kind() != ErrorKind::Invalid
-            {
-                return Err(error);
-            }
+            let Some(event) = next else { continue };
+            self.publish(&event, &mut heard).await?;
         }
         if cursor.folded() < FOLDED_MAX {
             self.told.insert(shard, cursor);
         }
         Ok(count)
+    }
+
+    async fn publish(&self, event: &PublicEvent, heard: &mut Heard) -> Result<()> {
+        let subject = names::event(told_namespace(&event.namespace), &event.kind)?;
+        let body = event.data.to_string().into_bytes().into();
+        let headers = event.headers()?;
+        let told = if heard.is_known(event) {
+            self.messages.publish_with(&subject, headers, body).await
+        } else {
+            let told = self.messages.publish_heard(&subject, headers, body).await;
+            told.map(|is_heard| heard.learn(event, is_heard))
+        };
+        match told {
+            Err(error) if error.kind() != ErrorKind::Invalid => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// Which events somebody listens to, for as long as what was read in one look at the journal is
+/// told: the first of each kind is sent in any case, and shows it.
+///
+/// What nobody listens to need not be made and sent. It was durable before it was found out that
+/// nobody listens: so whoever begins to listen later, and then reads what there is, misses nothing.
+#[derive(Debug, Default)]
+struct Heard {
+    look: u64,
+    kinds: BTreeMap<&'static str, BTreeMap<String, bool>>,
+}
+
+impl Heard {
+    fn is_wanted(&mut self, about: &About<'_>) -> bool {
+        if self.look != about.look {
+            (self.look, self.kinds) = (about.look, BTreeMap::new());
+        }
+        let known = self.kinds.get(about.kind).and_then(|kind| kind.get(about.namespace));
+        known.copied().unwrap_or(true)
+    }
+
+    fn is_known(&self, event: &PublicEvent) -> bool {
+        let kind = self.kinds.get(event.audited);
+        kind.is_some_and(|kind| kind.contains_key(&event.namespace))
+    }
+
+    fn learn(&mut self, event: &PublicEvent, is_heard: bool) {
+        let kind = self.kinds.entry(event.audited).or_default();
+        kind.insert(event.namespace.clone(), is_heard);
     }
 }

@@ -251,6 +251,16 @@ impl Messages for Bus {
         headers: Headers,
         body: Bytes,
     ) -> BoxFuture<'static, Result<()>> {
+        let published = self.publish_heard(subject, headers, body);
+        published.map(|heard| heard.map(drop)).boxed()
+    }
+
+    fn publish_heard(
+        &self,
+        subject: &Subject,
+        headers: Headers,
+        body: Bytes,
+    ) -> BoxFuture<'static, Result<bool>> {
         let (this, subject) = (self.clone(), subject.clone());
         async move {
             if body.len() > FRAME_BYTES_MAX {
@@ -266,8 +276,7 @@ impl Messages for Bus {
             if this.routes().closed {
                 return Err(closed());
             }
-            this.deliver(&subject, &headers, &body, None);
-            Ok(())
+            Ok(this.deliver(&subject, &headers, &body, None))
         }
         .boxed()
     }

@@ -118,6 +118,19 @@ impl Messages for NatsMessages {
         async move { wire.send(parcel).await }.boxed()
     }
 
+    fn publish_heard(
+        &self,
+        subject: &Subject,
+        headers: Headers,
+        body: Bytes,
+    ) -> BoxFuture<'static, Result<bool>> {
+        if body.len() > FRAME_BYTES_MAX {
+            return std::future::ready(Err(too_large(body.len(), subject))).boxed();
+        }
+        let (wire, parcel) = (Arc::clone(&self.wire), self.parcel(subject, &headers, body));
+        async move { wire.send_heard(parcel).await }.boxed()
+    }
+
     fn subscribe(
         &self,
         pattern: &Pattern,

@@ -25,6 +25,7 @@
 //! Does not promise: that servers keep what was acknowledged when all machines lose power, unless
 //! they sync ([`NatsSettings::servers_sync`]).
 
+mod bare;
 mod blobs;
 mod connect;
 mod faults;
@@ -56,6 +57,7 @@ use registers::NatsRegisters;
 use streams::Streams;
 use wire::Wire;
 
+pub use bare::Bare;
 pub use names::CLUSTER_BYTES_MAX;
 pub use settings::{NatsAuth, NatsSettings, NatsStore, NatsTls};
 pub use status::{Connection, NatsCounters, NatsFeatures};

@@ -10,13 +10,21 @@ use std::{
 };
 
 use async_nats::Message;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+
+/// Where one asker waits.
+#[derive(Debug)]
+enum Port {
+    /// Most want one answer, and for that a channel of many is a large thing to make.
+    One(oneshot::Sender<Message>),
+    Many(mpsc::Sender<Message>),
+}
 
 /// The askers by the last token of their inboxes.
 #[derive(Debug, Default)]
 struct Waiting {
     last: u64,
-    askers: HashMap<u64, mpsc::Sender<Message>>,
+    askers: HashMap<u64, Port>,
 }
 
 /// Where answers come back to. Cheap to clone; clones are the same place.
@@ -28,10 +36,10 @@ pub(super) struct Mux {
 
 /// An open question; forgotten when it is dropped.
 #[derive(Debug)]
-pub(super) struct Question {
+pub(super) struct Question<A> {
     /// The subject on which it is answered.
     pub(super) inbox: String,
-    pub(super) answers: mpsc::Receiver<Message>,
+    pub(super) answers: A,
     number: u64,
     mux: Mux,
 }
@@ -52,8 +60,18 @@ impl Mux {
     }
 
     /// A question that takes as many answers as `max` before they are read.
-    pub(super) fn ask(&self, max: usize) -> Question {
+    pub(super) fn ask(&self, max: usize) -> Question<mpsc::Receiver<Message>> {
         let (port, answers) = mpsc::channel(max.max(1));
+        self.keep(Port::Many(port), answers)
+    }
+
+    /// A question that takes the first answer.
+    pub(super) fn ask_one(&self) -> Question<oneshot::Receiver<Message>> {
+        let (port, answer) = oneshot::channel();
+        self.keep(Port::One(port), answer)
+    }
+
+    fn keep<A>(&self, port: Port, answers: A) -> Question<A> {
         let mut waiting = self.waiting();
         waiting.last += 1;
         let number = waiting.last;
@@ -66,10 +84,18 @@ impl Mux {
     pub(super) fn hear(&self, message: Message) {
         let number = message.subject.strip_prefix(&*self.prefix).and_then(|text| text.parse().ok());
         let Some(number) = number else { return };
-        let port = self.waiting().askers.get(&number).cloned();
-        if let Some(port) = port {
+        let mut waiting = self.waiting();
+        let port = match waiting.askers.get(&number) {
+            Some(Port::Many(port)) => Some(Port::Many(port.clone())),
+            Some(Port::One(_)) => waiting.askers.remove(&number),
+            None => None,
+        };
+        drop(waiting);
+        match port {
+            Some(Port::One(port)) => drop(port.send(message)),
             // A full one has all the answers that it wants.
-            drop(port.try_send(message));
+            Some(Port::Many(port)) => drop(port.try_send(message)),
+            None => {}
         }
     }
 
@@ -80,7 +106,7 @@ impl Mux {
     }
 }
 
-impl Drop for Question {
+impl<A> Drop for Question<A> {
     fn drop(&mut self) {
         self.mux.waiting().askers.remove(&self.number);
     }

@@ -17,7 +17,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use super::{
     faults::{closed, disconnected},
-    mux::{Mux, Question},
+    mux::Mux,
     status::{Status, count},
 };
 use crate::{
@@ -134,6 +134,19 @@ impl Wire {
 
     /// Sends. Without a connection nothing is kept for later: words of yesterday do harm.
     pub(super) async fn send(&self, parcel: Parcel) -> Result<()> {
+        self.send_back_to(parcel, None).await
+    }
+
+    /// Sends, and says whether the server knew of anybody who listens. It says that nobody does at
+    /// once, and so before it answers what is sent after it.
+    pub(super) async fn send_heard(&self, parcel: Parcel) -> Result<bool> {
+        let mut question = self.mux.ask_one();
+        self.send_back_to(parcel, Some(question.inbox.clone())).await?;
+        self.round_trip().await?;
+        Ok(!question.answers.try_recv().is_ok_and(|message| is_nobody(&message)))
+    }
+
+    async fn send_back_to(&self, parcel: Parcel, reply: Option<String>) -> Result<()> {
         if self.is_over() {
             return Err(closed());
         }
@@ -141,7 +154,7 @@ impl Wire {
         if !self.is_connected() {
             return Err(disconnected(&format!("send to {subject}")));
         }
-        self.client.publish_message(parcel.outbound(None)).await.map_err(|error| {
+        self.client.publish_message(parcel.outbound(reply)).await.map_err(|error| {
             let kind = match error.kind() {
                 PublishErrorKind::MaxPayloadExceeded | PublishErrorKind::InvalidSubject => {
                     ErrorKind::Invalid
@@ -162,20 +175,13 @@ impl Wire {
         }
     }
 
-    /// Sends a question that takes up to `max` answers.
-    async fn question(&self, parcel: Parcel, max: usize) -> Result<Question, AskError> {
-        if self.is_over() {
-            return Err(AskError::NoAnswer);
-        }
-        let question = self.mux.ask(max);
-        let sent = self.client.publish_message(parcel.outbound(Some(question.inbox.clone())));
-        match sent.await {
-            Ok(()) => Ok(question),
-            Err(error) => Err(match error.kind() {
-                PublishErrorKind::MaxPayloadExceeded => AskError::TooLarge,
-                PublishErrorKind::InvalidSubject | PublishErrorKind::Send => AskError::NoOne,
-            }),
-        }
+    /// Sends a question, which is answered at an inbox.
+    async fn question(&self, parcel: Parcel, inbox: &str) -> Result<(), AskError> {
+        let sent = self.client.publish_message(parcel.outbound(Some(inbox.to_owned())));
+        sent.await.map_err(|error| match error.kind() {
+            PublishErrorKind::MaxPayloadExceeded => AskError::TooLarge,
+            PublishErrorKind::InvalidSubject | PublishErrorKind::Send => AskError::NoOne,
+        })
     }
 
     /// Asks and gives the first answer. While there is no connection nothing is sent; when none
@@ -188,11 +194,12 @@ impl Wire {
         let asked = async {
             self.connected().await;
             sent = true;
-            let mut question = self.question(parcel, 1).await?;
-            match question.answers.recv().await {
-                Some(message) if is_nobody(&message) => Err(AskError::NoOne),
-                Some(message) => Ok(message),
-                None => Err(AskError::NoAnswer),
+            let mut question = self.mux.ask_one();
+            self.question(parcel, &question.inbox).await?;
+            match (&mut question.answers).await {
+                Ok(message) if is_nobody(&message) => Err(AskError::NoOne),
+                Ok(message) => Ok(message),
+                Err(_) => Err(AskError::NoAnswer),
             }
         };
         let asked = tokio::time::timeout(within, asked).await;
@@ -214,7 +221,8 @@ impl Wire {
         let mut ended = false;
         let asked = async {
             self.connected().await;
-            let mut question = self.question(parcel, max).await?;
+            let mut question = self.mux.ask(max);
+            self.question(parcel, &question.inbox).await?;
             while let Some(message) = question.answers.recv().await {
                 if is_nobody(&message) {
                     return Err(AskError::NoOne);
@@ -238,14 +246,14 @@ impl Wire {
         if self.is_over() {
             return Err(closed());
         }
-        let mut question = self.mux.ask(1);
+        let mut question = self.mux.ask_one();
         let parcel = Parcel::new(question.inbox.clone(), Bytes::new());
         let trip = async {
             self.connected().await;
             self.send(parcel).await?;
-            match question.answers.recv().await {
-                Some(_) => Ok(()),
-                None => Err(disconnected("hear from the server")),
+            match (&mut question.answers).await {
+                Ok(_) => Ok(()),
+                Err(_) => Err(disconnected("hear from the server")),
             }
         };
         let trip = tokio::time::timeout(self.within, trip).await;

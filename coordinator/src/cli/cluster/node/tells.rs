@@ -85,7 +85,8 @@ impl Tells {
             }
             let does =
                 if member.is_up() { format!(" ({})", member.roles()) } else { String::new() };
-            console.say(format!("node {name} is {word}{does}"))?;
+            let is = if word == "left" { "has" } else { "is" };
+            console.say(format!("node {name} {is} {word}{does}"))?;
             if self.is_for_programs {
                 console.line(&json!({
                     "event": "member", "node": self.node, "member": name, "state": word,

@@ -1,6 +1,7 @@
 //! One node of the cluster: a process of this same program, in a folder of its own.
 
 use std::{
+    fmt::Write as _,
     fs::{self, File},
     path::{Path, PathBuf},
     process::Stdio,
@@ -33,7 +34,7 @@ use crate::{
 
 /// How long a node may take to end in order before it is killed.
 const STOP_WITHIN: Duration = Duration::from_secs(40);
-/// The longest line of a node that is read.
+/// How wide the names of children are.
 const WHO_WIDTH: usize = 28;
 
 /// What a node said: an event of its own, as JSON.
@@ -77,8 +78,14 @@ impl NodeProcess {
         lines: mpsc::Sender<Said>,
         mut stopping: watch::Receiver<bool>,
     ) -> Result<()> {
+        if *stopping.borrow() {
+            let _ = lines.send(self.stopped()).await;
+            return Ok(());
+        }
         let mut child = self.start()?;
         let pid = child.id();
+        // Held apart: whoever waits for a child closes its input first, and that would end it.
+        let _leash = child.stdin.take();
         let Some(out) = child.stdout.take() else {
             return Err(Error::new(ErrorKind::Fault, "a node has no output"));
         };
@@ -122,7 +129,7 @@ impl NodeProcess {
         } else {
             child.kill().await.map_err(|error| failed(&self.name, error))?;
         }
-        let _ = lines.send(json!({"event": "stopped", "node": self.name})).await;
+        let _ = lines.send(self.stopped()).await;
         Ok(())
     }
 
@@ -139,15 +146,20 @@ impl NodeProcess {
         command.spawn().map_err(|error| failed(&self.name, error))
     }
 
+    fn stopped(&self) -> Said {
+        json!({"event": "stopped", "node": self.name})
+    }
+
     fn talk(&self) -> PathBuf {
         self.folder.join("talk.log")
     }
 
-    /// The last line that it said to people.
+    /// What it said to people at its end, if that was an error.
     fn last_words(&self) -> String {
         let talk = fs::read(self.talk()).unwrap_or_default();
         let talk = String::from_utf8_lossy(&talk).into_owned();
-        talk.lines().last().map(|line| format!(": {line}")).unwrap_or_default()
+        let last = talk.lines().last().filter(|line| line.starts_with("error"));
+        last.map(|line| format!(": {line}")).unwrap_or_default()
     }
 }
 
@@ -169,9 +181,10 @@ fn text(
     );
     let cluster = &config.cluster_name.0;
     let shards = config.cluster_shards.0;
-    text.push_str(&format!("\n[cluster]\nname = \"{cluster}\"\nshards = {shards}\n"));
+    // Writing to a text cannot fail.
+    let _ = write!(text, "\n[cluster]\nname = \"{cluster}\"\nshards = {shards}\n");
     text.push_str("\n[agents]\nhost = \"all\"\n");
-    text.push_str(&format!("\n[nats]\nurl = \"{url}\"\n"));
+    let _ = write!(text, "\n[nats]\nurl = \"{url}\"\n");
     text
 }
 
@@ -203,7 +216,10 @@ pub(super) fn tell(said: &Said, all: bool, console: &mut Console) -> Result<()> 
         Some("member") => {
             let member = said["member"].as_str().unwrap_or_default();
             let state = said["state"].as_str().unwrap_or_default();
-            format!("{node:<10} sees that {member} is {state}")
+            if !all && state == "up" {
+                return Ok(());
+            }
+            format!("{node:<10} sees {member}: {state}")
         }
         Some("connection") if said["connected"] == true => format!("{node:<10} has NATS again"),
         Some("connection") => format!("{node:<10} has lost NATS"),

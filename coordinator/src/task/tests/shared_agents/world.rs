@@ -39,7 +39,7 @@ pub(super) struct Host {
     pub(super) handed_back: usize,
 }
 
-enum Word {
+pub(super) enum Word {
     To(usize, Leader, ToAgent),
     From(Leader, FromAgent),
 }

@@ -1,7 +1,5 @@
 //! Every way to say who one is, through the fabric, on real servers.
 
-#![expect(clippy::unwrap_used, reason = "what cannot be set up ends the test")]
-
 use std::{fs, time::Duration};
 
 use nkeys::KeyPair;

@@ -1,9 +1,6 @@
 //! The server configuration that the project ships, on a real server: what each role must be able
 //! to do, and what nobody else can, whatever is tried.
 
-#![expect(clippy::unwrap_used, reason = "what cannot be set up ends the test")]
-#![expect(clippy::expect_used, reason = "what cannot be set up ends the test")]
-
 use std::time::Duration;
 
 use async_nats::{

@@ -1,8 +1,6 @@
 //! The fabric under the roles of the shipped configuration: what a coordinator and a node with
 //! workers do all day they can do, by their own logins, and junk on any subject harms nobody.
 
-#![expect(clippy::unwrap_used, reason = "what cannot be set up ends the test")]
-
 use std::time::Duration;
 
 use bytes::Bytes;

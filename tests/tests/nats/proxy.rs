@@ -1,7 +1,5 @@
 //! The chaos proxy itself: each trouble does what it says, and heals.
 
-#![expect(clippy::unwrap_used, reason = "what cannot be set up ends the test")]
-
 use std::time::Duration;
 
 use orkestra_runtime::time::{Clock as _, SystemClock};

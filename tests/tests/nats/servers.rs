@@ -1,11 +1,5 @@
 //! The servers that tests and `orkestra up` bring: real processes, ended for real.
 
-#![expect(clippy::unwrap_used, reason = "what cannot be set up ends the test")]
-#![expect(
-    clippy::panic,
-    reason = "what does not come back is a failure, and one test fails itself"
-)]
-
 use std::time::Duration;
 
 use futures::{FutureExt as _, StreamExt as _};

@@ -1,0 +1,221 @@
+//! Bugs that are planted in a node of the cluster, or in the client's own books, to see whether the
+//! checks find them.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
+use orkestra_runtime::{
+    Result,
+    fabric::{
+        AppendError, Blobs, Durability, Entry, Fabric, Follow, Key, LogName, Logs, Messages,
+        Registers, Revision, Sequence, SetError, Value, Watch, WatchUnder,
+    },
+};
+
+/// The variable that makes a node overwrite who leads, and append wherever the log ends.
+pub const UNFENCED_VARIABLE: &str = "CLUSTER_NODE_UNFENCED";
+
+/// A bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plant {
+    /// None: the run must be sound, or what is found in it proves nothing.
+    Nothing,
+    /// A leader goes on though another has taken over, and its records are appended though the log
+    /// ends elsewhere than it thinks.
+    Unfenced,
+    /// A leader acknowledges what is not durable.
+    AnswerEarly,
+    /// A result is recorded for an attempt that is over.
+    OutcomeStale,
+    /// An attempt is given a number that was given before.
+    AttemptAgain,
+    /// A result is recorded twice.
+    OutcomeTwice,
+    /// An acknowledged task is not on record.
+    SubmitForgotten,
+    /// The books of the agents lack a line.
+    LineLost,
+}
+
+impl Plant {
+    /// Every bug.
+    pub const ALL: [Self; 7] = [
+        Self::Unfenced,
+        Self::AnswerEarly,
+        Self::OutcomeStale,
+        Self::AttemptAgain,
+        Self::OutcomeTwice,
+        Self::SubmitForgotten,
+        Self::LineLost,
+    ];
+
+    /// What the environment of a coordinator says of it.
+    pub fn variable(self) -> Option<(&'static str, &'static str)> {
+        use crate::crooked::{CROOK_VARIABLE, Crook};
+        let crook = |crook: Crook| Some((CROOK_VARIABLE, crook.name()));
+        match self {
+            Self::Nothing | Self::LineLost => None,
+            Self::Unfenced => Some((UNFENCED_VARIABLE, "1")),
+            Self::AnswerEarly => crook(Crook::AnswerEarly),
+            Self::OutcomeStale => crook(Crook::OutcomeStale),
+            Self::AttemptAgain => crook(Crook::AttemptAgain),
+            Self::OutcomeTwice => crook(Crook::OutcomeTwice),
+            Self::SubmitForgotten => crook(Crook::SubmitForgotten),
+        }
+    }
+}
+
+/// A fabric whose logs take a record wherever they end, and whose registers of leaders are set
+/// whatever they hold: whoever writes is told that all is well.
+pub fn unfenced(inner: Arc<dyn Fabric>) -> Arc<dyn Fabric> {
+    Arc::new(Unfenced { inner, forced: Arc::default() })
+}
+
+#[derive(Clone)]
+struct Unfenced {
+    inner: Arc<dyn Fabric>,
+    forced: Arc<AtomicU64>,
+}
+
+impl fmt::Debug for Unfenced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unfenced({})", self.forced.load(Ordering::Relaxed))
+    }
+}
+
+impl Fabric for Unfenced {
+    fn durability(&self) -> Durability {
+        self.inner.durability()
+    }
+
+    fn messages(&self) -> Arc<dyn Messages> {
+        self.inner.messages()
+    }
+
+    fn outside(&self) -> Option<Arc<dyn Messages>> {
+        self.inner.outside()
+    }
+
+    fn logs(&self) -> Arc<dyn Logs> {
+        Arc::new(self.clone())
+    }
+
+    fn registers(&self) -> Arc<dyn Registers> {
+        Arc::new(self.clone())
+    }
+
+    fn blobs(&self) -> Arc<dyn Blobs> {
+        self.inner.blobs()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.inner.close()
+    }
+}
+
+impl Logs for Unfenced {
+    fn append(
+        &self,
+        log: &LogName,
+        end: Sequence,
+        record: Bytes,
+    ) -> BoxFuture<'static, Result<Sequence, AppendError>> {
+        let (logs, log, forced) = (self.inner.logs(), log.clone(), Arc::clone(&self.forced));
+        async move {
+            let mut at = end;
+            loop {
+                match logs.append(&log, at, record.clone()).await {
+                    Err(AppendError::Conflict(other)) => {
+                        forced.fetch_add(1, Ordering::Relaxed);
+                        at = other;
+                    }
+                    // The writer goes on from where it thinks that the log ends.
+                    done => return done.map(|_| Sequence(end.0 + 1)),
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn end(&self, log: &LogName) -> BoxFuture<'static, Result<Sequence>> {
+        self.inner.logs().end(log)
+    }
+
+    fn read(
+        &self,
+        log: &LogName,
+        from: Sequence,
+        bytes_max: usize,
+    ) -> BoxFuture<'static, Result<Vec<Entry>>> {
+        self.inner.logs().read(log, from, bytes_max)
+    }
+
+    fn follow(&self, log: &LogName, from: Sequence) -> Follow {
+        self.inner.logs().follow(log, from)
+    }
+
+    fn trim(&self, log: &LogName, first: Sequence) -> BoxFuture<'static, Result<()>> {
+        self.inner.logs().trim(log, first)
+    }
+}
+
+impl Registers for Unfenced {
+    fn get(&self, key: &Key) -> BoxFuture<'static, Result<Option<Value>>> {
+        self.inner.registers().get(key)
+    }
+
+    fn create(&self, key: &Key, bytes: Bytes) -> BoxFuture<'static, Result<Revision, SetError>> {
+        self.inner.registers().create(key, bytes)
+    }
+
+    fn compare_and_set(
+        &self,
+        key: &Key,
+        revision: Revision,
+        bytes: Bytes,
+    ) -> BoxFuture<'static, Result<Revision, SetError>> {
+        let registers = self.inner.registers();
+        if !key.as_str().ends_with(".leader") {
+            return registers.compare_and_set(key, revision, bytes);
+        }
+        let key = key.clone();
+        async move {
+            let mut at = revision;
+            loop {
+                match registers.compare_and_set(&key, at, bytes.clone()).await {
+                    Err(SetError::Conflict(Some(other))) => at = other.revision,
+                    done => return done,
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn delete(&self, key: &Key, revision: Revision) -> BoxFuture<'static, Result<(), SetError>> {
+        self.inner.registers().delete(key, revision)
+    }
+
+    /// Who leads is looked at once.
+    fn watch(&self, key: &Key) -> Watch {
+        let values = self.inner.registers().watch(key);
+        if !key.as_str().ends_with(".leader") {
+            return values;
+        }
+        values.take(1).chain(futures::stream::pending()).boxed()
+    }
+
+    fn list(&self, prefix: &Key) -> BoxFuture<'static, Result<Vec<(Key, Value)>>> {
+        self.inner.registers().list(prefix)
+    }
+
+    fn watch_under(&self, prefix: &Key) -> WatchUnder {
+        self.inner.registers().watch_under(prefix)
+    }
+}
