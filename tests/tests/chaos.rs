@@ -64,6 +64,22 @@ const FOUND: [(Plant, &[&str]); 7] = [
 /// How many small runs go on at a time.
 const AT_ONCE: usize = 3;
 
+/// How many small histories a bug may pass unseen: real machines do not repeat a moment, and some
+/// bugs show only in one.
+const TRIES: usize = 4;
+
+/// Looks for a bug in one small history after another.
+async fn searched((plant, words): (Plant, &[&str])) -> (Plant, bool, String) {
+    let mut said = String::new();
+    for _ in 0..TRIES {
+        said = under(plant).await.join("\n");
+        if words.iter().any(|word| said.contains(word)) {
+            return (plant, true, said);
+        }
+    }
+    (plant, false, said)
+}
+
 /// A small history under a bug: leaders die, and others take over.
 async fn under(plant: Plant) -> Vec<String> {
     let mut setup = setup();
@@ -82,12 +98,9 @@ async fn under(plant: Plant) -> Vec<String> {
 async fn every_bug_that_is_planted_is_found_and_where_none_is_nothing_is() {
     let sound = under(Plant::Nothing).await;
     assert_eq!(sound, Vec::<String>::new(), "a small run without a bug is not sound");
-    let runs = futures::stream::iter(FOUND.map(|(plant, _)| plant));
-    let runs = runs.map(|plant| async move { (plant, under(plant).await.join("\n")) });
-    let runs: Vec<(Plant, String)> = runs.buffer_unordered(AT_ONCE).collect().await;
-    for (plant, found) in &runs {
-        let words = FOUND.iter().find(|(known, _)| known == plant).map(|(_, words)| words);
-        let is_found = words.is_some_and(|words| words.iter().any(|word| found.contains(word)));
+    let runs = futures::stream::iter(FOUND.map(searched));
+    let runs: Vec<(Plant, bool, String)> = runs.buffer_unordered(AT_ONCE).collect().await;
+    for (plant, is_found, found) in &runs {
         assert!(is_found, "{plant:?} is found by: {found}");
     }
     assert!(Plant::ALL.iter().all(|plant| FOUND.iter().any(|(known, _)| known == plant)));

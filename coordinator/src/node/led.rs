@@ -5,9 +5,10 @@ use std::sync::Arc;
 use orkestra_runtime::{
     Result,
     chance::Chance,
+    fabric::Blobs,
     id::{Incarnation, ShardId},
     journal::Journal,
-    leadership::{StewardParts, steward},
+    leadership::{Seat, StewardParts, steward},
     names,
     presence::Presence,
 };
@@ -52,9 +53,7 @@ pub(crate) async fn led(
     let followers = Followers::default();
     if !spec.roles.coordinator {
         let way = Shard::of_cluster(None, there);
-        let tasks = Tasks::new(way.clone(), followers, blobs);
-        let contexts = Contexts::new(way.clone());
-        return Ok((Reached { shard: number, tasks, contexts, way, seat: None }, None));
+        return Ok((reached(number, way, (followers, blobs), None), None));
     }
     let journal = Journal::of(spec.fabric.as_ref(), number)?;
     journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
@@ -103,20 +102,29 @@ pub(crate) async fn led(
     );
     let runner = runner.led_by(seat.clone());
     let way = Shard::of_cluster(Some(handle.clone()), there);
-    let tasks = Tasks::new(way.clone(), followers, blobs);
-    let served = (handle.clone(), tasks.clone());
-    let junk = parts.refused.clone();
-    let answering = Arc::new(Server::new(number, served, spec.fabric.messages(), junk));
+    let at = reached(number, way, (followers, blobs), Some(seat));
+    let (both, junk) = ((handle.clone(), at.tasks.clone()), parts.refused.clone());
+    let server = Arc::new(Server::new(number, both, spec.fabric.messages(), junk));
     let children = vec![
         tree::once("steward", steward.run(), &clock),
         reigns_child(handle.clone(), runner, Arc::clone(&clock)),
         porter.child(porter_inbox, handle, Arc::clone(&clock)),
         tree::again("ear", move || Arc::clone(&ear).run(), &clock),
-        tree::again("server", move || Arc::clone(&answering).serve(), &clock),
+        tree::again("server", move || Arc::clone(&server).serve(), &clock),
     ];
     let children = ShardChildren { name: format!("shard-{number}"), children };
+    Ok((at, Some(children)))
+}
+
+fn reached(
+    shard: ShardId,
+    way: Shard,
+    (followers, blobs): (Followers, Arc<dyn Blobs>),
+    seat: Option<Seat>,
+) -> Reached {
+    let tasks = Tasks::new(way.clone(), followers, blobs);
     let contexts = Contexts::new(way.clone());
-    Ok((Reached { shard: number, tasks, contexts, way, seat: Some(seat) }, Some(children)))
+    Reached { shard, tasks, contexts, way, seat }
 }
 
 fn settings_of(settings: &ShardSettings, shard: ShardId) -> ShardSettings {

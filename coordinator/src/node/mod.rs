@@ -141,6 +141,7 @@ pub struct Node {
 
 impl Node {
     /// Starts a node; it is up when this returns, and leads what comes to it.
+    #[expect(clippy::too_many_lines, reason = "the parts of a node are tied to each other here")]
     pub async fn start(spec: NodeSpec) -> Result<Self> {
         let registers = spec.fabric.registers();
         check_cluster(spec.fabric.as_ref(), spec.shards).await?;

@@ -91,34 +91,31 @@ impl fmt::Debug for Placing {
 struct Pins {
     registers: Arc<dyn Registers>,
     watched: orkestra_runtime::fabric::WatchUnder,
-    pins: BTreeMap<ShardId, NodeId>,
+    by_shard: BTreeMap<ShardId, NodeId>,
 }
 
 impl Pins {
     fn follow(registers: &Arc<dyn Registers>) -> Result<Self> {
         let watched = registers.watch_under(&names::pins_key()?);
-        Ok(Self { registers: Arc::clone(registers), watched, pins: BTreeMap::new() })
+        Ok(Self { registers: Arc::clone(registers), watched, by_shard: BTreeMap::new() })
     }
 
     fn of(&self, shard: ShardId) -> Option<&NodeId> {
-        self.pins.get(&shard)
+        self.by_shard.get(&shard)
     }
 
     /// Waits for the next change. A watch that ends is begun again a while later.
     async fn changed(&mut self) {
-        match self.watched.next().await {
-            Some(Ok((key, value))) => {
-                let Some(shard) = names::pinned_shard(&key) else { return };
-                match value.as_ref().and_then(pinned) {
-                    Some(node) => drop(self.pins.insert(shard, node)),
-                    None => drop(self.pins.remove(&shard)),
-                }
+        if let Some(Ok((key, value))) = self.watched.next().await {
+            let Some(shard) = names::pinned_shard(&key) else { return };
+            match value.as_ref().and_then(pinned) {
+                Some(node) => drop(self.by_shard.insert(shard, node)),
+                None => drop(self.by_shard.remove(&shard)),
             }
-            Some(Err(_)) | None => {
-                tokio::time::sleep(LOOK_EVERY).await;
-                if let Ok(again) = Self::follow(&self.registers) {
-                    self.watched = again.watched;
-                }
+        } else {
+            tokio::time::sleep(LOOK_EVERY).await;
+            if let Ok(again) = Self::follow(&self.registers) {
+                self.watched = again.watched;
             }
         }
     }

@@ -45,13 +45,14 @@ impl Reading {
 }
 
 fn say(ceiling: Option<&Ceiling>) {
-    match ceiling {
-        Some(Ceiling { level, node, version }) => tracing::warn!(
+    if let Some(Ceiling { level, node, version }) = ceiling {
+        tracing::warn!(
             %node, version, level,
             "a node that may lead reads less than this program writes: what it cannot read is \
              refused until it is upgraded or drained"
-        ),
-        None => tracing::info!("all nodes that may lead read what this program writes"),
+        );
+    } else {
+        tracing::info!("all nodes that may lead read what this program writes");
     }
 }
 

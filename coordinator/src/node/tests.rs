@@ -4,7 +4,7 @@ mod versions;
 
 use std::{sync::Arc, time::Duration};
 
-use orkestra_agents::{Context, Work, kinds::function::FunctionAgent};
+use orkestra_agents::{Context, DynAgent, Work, kinds::function::FunctionAgent};
 use orkestra_runtime::{
     Result,
     fabric::{Fabric, embedded::Embedded},
@@ -31,8 +31,8 @@ async fn echo(work: Work, _: Context) -> Result<Json, Failure> {
 
 fn echoing(name: &str, capacity: u32) -> Member {
     let id = AgentId::new(name).unwrap();
-    let agent = Arc::new(FunctionAgent::new(echo));
-    Member::new(id, "function", capacity, Arc::new(move || agent.clone()))
+    let agent: Arc<dyn DynAgent> = Arc::new(FunctionAgent::new(echo));
+    Member::new(id, "function", capacity, Arc::new(move || Arc::clone(&agent)))
 }
 
 /// One fabric and the folder of all nodes.
@@ -75,7 +75,7 @@ fn run(name: &str) -> RunId {
 }
 
 fn tasks(count: usize) -> Vec<TaskSpec> {
-    (0..count).map(|at| TaskSpec::named(&format!("t{at}")).unwrap().given(&at).unwrap()).collect()
+    (0..count).map(|at| TaskSpec::named(format!("t{at}")).unwrap().given(&at).unwrap()).collect()
 }
 
 async fn runs_through(tasks_of: &Tasks, name: &str, count: usize) {

@@ -48,3 +48,9 @@ pub(crate) fn nobodys_token() -> Result<u64> {
         Error::new(ErrorKind::Unavailable, message)
     })
 }
+
+/// Now, for how long somebody waits.
+#[expect(clippy::disallowed_methods, reason = "it is the clock by which the waiting itself goes")]
+fn now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}

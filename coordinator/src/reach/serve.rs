@@ -155,7 +155,7 @@ impl Server {
     }
 
     async fn follow(&self, run: &RunId, token: u64) -> Back {
-        let now = tokio::time::Instant::now();
+        let now = super::now();
         {
             let mut kept = self.kept();
             kept.retain(|_, kept| now.duration_since(kept.asked) < FORGOTTEN_AFTER);
@@ -170,8 +170,8 @@ impl Server {
     }
 
     async fn next(&self, token: u64) -> Back {
-        let found = self.kept().get_mut(&token).and_then(|kept| kept.following.take());
-        let Some(mut following) = found else { return Ok(Told::Unknown) };
+        let followed = self.kept().get_mut(&token).and_then(|kept| kept.following.take());
+        let Some(mut following) = followed else { return Ok(Told::Unknown) };
         // Shorter than the asker waits, so that nothing is on its way to one who has given up.
         let next = tokio::time::timeout(TRIP / 4, following.next()).await;
         let ended = match next {
@@ -183,7 +183,7 @@ impl Server {
             Err(_) => Vec::new(),
         };
         if let Some(kept) = self.kept().get_mut(&token) {
-            *kept = Kept { following: Some(following), asked: tokio::time::Instant::now() };
+            *kept = Kept { following: Some(following), asked: super::now() };
         }
         Ok(Told::Endings(ended))
     }
@@ -199,10 +199,10 @@ pub(super) async fn await_run(
     run: &RunId,
     within: Duration,
 ) -> Result<RunSummary, ShardError> {
-    let until = tokio::time::Instant::now() + within;
+    let until = super::now() + within;
     let mut wait = LOOK.0;
     loop {
-        let left = until.saturating_duration_since(tokio::time::Instant::now());
+        let left = until.saturating_duration_since(super::now());
         if left.is_zero() || !here.is_open() {
             return Err(ShardError::NoAnswer);
         }

@@ -16,7 +16,6 @@ use orkestra_runtime::{
     id::{RunId, ShardId},
     names, wire,
 };
-use tokio::time::Instant;
 
 use super::{
     AGAIN, FIRST_TRIP, TRIP,
@@ -81,19 +80,19 @@ impl There {
         H: Future<Output = Option<Result<T, ShardError>>> + Send,
         R: Future<Output = Result<T, ShardError>> + Send,
     {
-        let until = Instant::now() + within.min(LONG);
+        let until = super::now() + within.min(LONG);
         let mut wait = AGAIN.0;
         let mut trip = match asking {
             Asking::Once => TRIP,
             Asking::Repeatedly => FIRST_TRIP,
         };
         loop {
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.saturating_duration_since(super::now());
             let answer = match here(left).await {
                 Some(answer) => answer,
                 None => there(left.min(trip)).await,
             };
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.saturating_duration_since(super::now());
             match answer {
                 Err(ShardError::NoOne) if !left.is_zero() && !self.is_closed() => {
                     tokio::time::sleep(wait.min(left)).await;

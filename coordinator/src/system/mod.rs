@@ -360,7 +360,8 @@ pub(crate) fn reigns_child(
             let Some(runner) = runner.lock().await.take() else {
                 return Err("the shard was given up; start the node anew".into());
             };
-            let cell = duty::spawn_linked(runner.run(), clock, starting.supervisor).await?;
+            let runs = Box::pin(runner.run());
+            let cell = duty::spawn_linked(runs, clock, starting.supervisor).await?;
             let closed = handle.clone();
             Ok(Started::from(Running::new(cell).stopped_by(move || closed.begin_close())))
         }

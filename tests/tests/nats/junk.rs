@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use orkestra_agents::{Context, Work, kinds::function::FunctionAgent};
+use orkestra_agents::{Context, DynAgent, Work, kinds::function::FunctionAgent};
 use orkestra_coordinator::{
     client::Tasks,
     node::{Node, NodeSpec},
@@ -40,16 +40,16 @@ async fn node(servers: &Servers, folder: &TempDir, name: &str, is_worker: bool) 
     spec.shards = SHARDS;
     spec.roles = Roles { coordinator: !is_worker, agents: is_worker, hosts: Hosts::Functions };
     if is_worker {
-        let agent = Arc::new(FunctionAgent::new(echo));
+        let agent: Arc<dyn DynAgent> = Arc::new(FunctionAgent::new(echo));
         let id = AgentId::new("ann").unwrap();
-        spec.members = vec![Member::new(id, "function", 4, Arc::new(move || agent.clone()))];
+        spec.members = vec![Member::new(id, "function", 4, Arc::new(move || Arc::clone(&agent)))];
     }
     spec.drain_within = Duration::from_secs(2);
     Node::start(spec).await.unwrap()
 }
 
 fn tasks(count: usize) -> Vec<TaskSpec> {
-    (0..count).map(|at| TaskSpec::named(&format!("t{at}")).unwrap().given(&at).unwrap()).collect()
+    (0..count).map(|at| TaskSpec::named(format!("t{at}")).unwrap().given(&at).unwrap()).collect()
 }
 
 async fn runs_through(tasks_of: &Tasks, name: &str, count: usize) {

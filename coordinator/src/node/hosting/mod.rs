@@ -110,7 +110,8 @@ impl Hosting {
         let mut members = self.presence.members();
         let mut offered = Known::default();
         self.look(&mut offered).await;
-        let mut look_at = self.clock.now().moment + LOOK_EVERY;
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.tick().await; // the first comes at once
         let mut circle = Circle::default();
         let mut hosted: BTreeMap<AgentId, AgentConfig> = BTreeMap::new();
         let mut failed: BTreeMap<AgentId, Moment> = BTreeMap::new();
@@ -123,10 +124,7 @@ impl Hosting {
             tokio::select! {
                 _ = members.changed() => {}
                 // Also while beats come more often than that.
-                () = tokio::time::sleep(look_at.since(now)) => {
-                    look_at = self.clock.now().moment + LOOK_EVERY;
-                    self.look(&mut offered).await;
-                }
+                _ = looks.tick() => self.look(&mut offered).await,
             }
         }
     }

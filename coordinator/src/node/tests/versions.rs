@@ -93,14 +93,14 @@ async fn nodes_are_replaced_one_after_another_while_work_goes_on() {
                 tasks_of
             }
         };
-        let tasks_begun = futures::future::join_all((0..namespaces.len()).map(begin)).await;
+        let under_way = futures::future::join_all((0..namespaces.len()).map(begin)).await;
         nodes.remove(round).stop().await.unwrap();
         nodes.insert(round, stage.coordinator(name).await);
         if round == 1 {
             workers.stop().await.unwrap();
             workers = stage.agents("w1", vec![echoing("ann", 4)]).await;
         }
-        for (at, tasks_of) in tasks_begun.iter().enumerate() {
+        for (at, tasks_of) in under_way.iter().enumerate() {
             let run = run_of(at);
             let ended = tokio::time::timeout(SOON, tasks_of.wait(&run)).await;
             assert_eq!(ended.unwrap().unwrap().counts.completed, 40);

@@ -192,7 +192,7 @@ mod tests {
     fn what_is_sensitive_is_told_by_its_length_alone() {
         let name = BlobName::of(b"sealed");
         let sealed = Payload::Sensitive { name: name.clone(), bytes: 9 };
-        let answered = json!({ "said": { "answered": sealed.clone() }, "output": sealed });
+        let answered = json!({ "said": { "answered": sealed }, "output": sealed });
         let event = PublicEvent::of(ShardId(0), &row(answered), "x");
         let told = event.structured().to_string();
         assert!(!told.contains(&name.to_string()), "{told}");

@@ -106,18 +106,18 @@ impl Instance {
         let mut stats = self.ping();
         stats["type"] = json!("io.nats.micro.v1.stats_response");
         stats["started"] = json!(self.place.started.to_string());
-        let (mut prompts, mut status) = (self.prompt(), self.status());
+        let (mut prompt, mut asked) = (self.prompt(), self.status());
         if let Value::Object(figures) = self.figures.of_prompts() {
             for (name, figure) in figures {
-                prompts[name] = figure;
+                prompt[name] = figure;
             }
         }
-        status["num_requests"] = json!(self.figures.status.load(Ordering::Relaxed));
+        asked["num_requests"] = json!(self.figures.status.load(Ordering::Relaxed));
         for none in ["num_errors", "processing_time", "average_processing_time"] {
-            status[none] = json!(0);
+            asked[none] = json!(0);
         }
-        status["last_error"] = json!("");
-        stats["endpoints"] = json!([prompts, status]);
+        asked["last_error"] = json!("");
+        stats["endpoints"] = json!([prompt, asked]);
         stats
     }
 

@@ -110,15 +110,15 @@ fn whoever_is_alone_waits_one_append_and_whoever_has_company_shares_it() {
     assert_eq!(shard.record(1).events.len(), 2);
 }
 
-fn ceiling(level: u16) -> Option<Ceiling> {
+fn ceiling(level: u16) -> Ceiling {
     let node = orkestra_runtime::id::NodeId::new("b").unwrap();
-    Some(Ceiling { level, node, version: "0.0.9".into() })
+    Ceiling { level, node, version: "0.0.9".into() }
 }
 
 #[test]
 fn what_a_node_that_may_lead_cannot_read_is_refused_by_its_name_and_changes_nothing() {
     let mut shard = Script::new();
-    shard.hear(Event::Ceiling(ceiling(1)));
+    shard.hear(Event::Ceiling(Some(ceiling(1))));
     let ask = |reply| Event::Command {
         command: Command::Stamp,
         reply: Some(ReplyTo(reply)),
@@ -146,11 +146,11 @@ fn what_is_due_waits_while_nobody_else_could_read_it_and_is_done_when_all_can() 
     shard.appended(1);
     shard.outside(move_one(2));
     shard.appended(2);
-    shard.hear(Event::Ceiling(ceiling(0)));
+    shard.hear(Event::Ceiling(Some(ceiling(0))));
     let due = u64::try_from(SWEEP_AFTER.as_millis()).unwrap();
     assert_eq!(shard.wait(due), [], "it neither writes nor ends the reign");
     assert_eq!(shard.sequencer.wakeup(), None, "nor wakes in vain");
-    assert_eq!(shard.hear(Event::Ceiling(ceiling(1))), [append(2, 4)]);
+    assert_eq!(shard.hear(Event::Ceiling(Some(ceiling(1)))), [append(2, 4)]);
     assert_eq!(shard.record(2).events, [toy::Event::Swept]);
 }
 
