@@ -21,7 +21,7 @@ fn setup() -> Setup {
 async fn ran(setup: Setup) -> Report {
     let seed = setup.seed;
     let report = run(&setup).await;
-    let report = report.unwrap_or_else(|why| panic!("ORKESTRA_TEST_SEED={seed}: {why}"));
+    let report = report.map_err(|why| format!("ORKESTRA_TEST_SEED={seed}: {why}")).unwrap();
     eprintln!("to repeat: ORKESTRA_TEST_SEED={seed}\n{report}");
     report
 }
@@ -99,7 +99,8 @@ async fn every_bug_that_is_planted_is_found_and_where_none_is_nothing_is() {
     let sound = under(Plant::Nothing).await;
     assert_eq!(sound, Vec::<String>::new(), "a small run without a bug is not sound");
     let runs = futures::stream::iter(FOUND.map(searched));
-    let runs: Vec<(Plant, bool, String)> = runs.buffer_unordered(AT_ONCE).collect().await;
+    let runs =
+        Box::pin(runs.buffer_unordered(AT_ONCE).collect::<Vec<(Plant, bool, String)>>()).await;
     for (plant, is_found, found) in &runs {
         assert!(is_found, "{plant:?} is found by: {found}");
     }

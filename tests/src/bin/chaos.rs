@@ -26,7 +26,7 @@ async fn main() -> ExitCode {
     };
     let mut setup = Setup::new(program, number("--seed").unwrap_or(0) as u64);
     setup.counts_kills = number("--faults").is_none();
-    setup.faults = number("--faults").or(number("--kills")).unwrap_or(0) as u64;
+    setup.faults = number("--faults").or_else(|| number("--kills")).unwrap_or(0) as u64;
     setup.tasks = number("--tasks").unwrap_or(1_000);
     setup.servers = number("--servers").unwrap_or(1);
     setup.coordinators = number("--coordinators").unwrap_or(3);

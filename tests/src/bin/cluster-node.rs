@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use orkestra_agents::{Context, Work, kinds::function::FunctionAgent};
+use orkestra_agents::{Context, DynAgent, Work, kinds::function::FunctionAgent};
 use orkestra_coordinator::{
     node::{Node, NodeSpec},
     output,
@@ -97,7 +97,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     settings.urls = arguments.all("--url").map(str::to_owned).collect();
     settings.name = name.to_string();
     settings.replicas = number("--replicas")?.into();
-    settings.connect_within = Duration::from_secs(60);
+    settings.connect_within = Duration::from_mins(1);
     let nats = Nats::connect(settings).await?;
     let (connected, mut following) = told(nats.connection());
     let mut fabric: Arc<dyn Fabric> = Arc::new(nats);
@@ -169,8 +169,8 @@ fn member(spoken: &str, node: &NodeId, book: &Arc<Book>) -> Result<Member> {
         let (node, book, clock) = (node.clone(), Arc::clone(&book), Arc::clone(&clock));
         async move { execute(&work, ms, (&node, &book), clock.as_ref()).await }
     });
-    let agent = Arc::new(agent);
-    Ok(Member::new(AgentId::new(name)?, "function", capacity, Arc::new(move || agent.clone())))
+    let agent: Arc<dyn DynAgent> = Arc::new(agent);
+    Ok(Member::new(AgentId::new(name)?, "function", capacity, Arc::new(move || Arc::clone(&agent))))
 }
 
 /// Works for a while, and says in the book that it begins and that it has ended.

@@ -122,12 +122,11 @@ impl Setup {
 pub async fn run(setup: &Setup) -> Result<Report, String> {
     let servers = Servers::wished(Wishes { count: setup.servers, ..Wishes::default() }).await;
     let kept;
-    let folder = match &setup.folder {
-        Some(folder) => folder.clone(),
-        None => {
-            kept = tempfile::tempdir().map_err(|error| error.to_string())?;
-            kept.path().to_owned()
-        }
+    let folder = if let Some(folder) = &setup.folder {
+        folder.clone()
+    } else {
+        kept = tempfile::tempdir().map_err(|error| error.to_string())?;
+        kept.path().to_owned()
     };
     std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let (program, plant) = (setup.program.clone(), setup.plant);

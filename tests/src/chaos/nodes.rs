@@ -58,17 +58,17 @@ pub(super) struct Place {
 impl Place {
     /// A node that does not run yet.
     pub(super) async fn new(name: &str, leads: bool, servers: &Servers, proxied: bool) -> Self {
-        let mut proxies = Vec::new();
+        let mut between = Vec::new();
         for server in 0..servers.count() {
             if proxied {
-                proxies.push(Proxy::to(servers.port(server)).await);
+                between.push(Proxy::to(servers.port(server)).await);
             }
         }
-        let urls = if proxied { proxies.iter().map(Proxy::url).collect() } else { servers.urls() };
+        let urls = if proxied { between.iter().map(Proxy::url).collect() } else { servers.urls() };
         Self {
             name: name.to_owned(),
             leads,
-            proxies,
+            proxies: between,
             urls,
             child: None,
             leash: None,

@@ -184,7 +184,7 @@ impl Told {
         }
     }
 
-    fn find(&mut self, what: String) {
+    fn find(&mut self, what: impl std::fmt::Display) {
         if self.findings.len() < FINDINGS_MAX {
             self.findings.push(format!("shard {}: {what}", self.shard));
         }

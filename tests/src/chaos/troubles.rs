@@ -8,7 +8,10 @@ use super::{
     nodes::{Place, Stage, left_of},
     plan::{Fault, Step},
 };
-use crate::{nats::Servers, proxy::Way};
+use crate::{
+    nats::Servers,
+    proxy::{Proxy, Way},
+};
 
 /// A kill, for those who measure what followed.
 #[derive(Clone, Debug)]
@@ -113,7 +116,7 @@ impl Troubles {
         match fault {
             Fault::Kill => place.start(&self.stage),
             Fault::Pause => place.resume(),
-            _ => place.proxies.iter().for_each(crate::proxy::Proxy::heal),
+            _ => place.proxies.iter().for_each(Proxy::heal),
         }
     }
 
@@ -176,10 +179,10 @@ impl Troubles {
                 place.kill().await;
             }
             Fault::Pause => place.pause(),
-            Fault::CutBoth => ways.iter().for_each(|way| way.cut_both()),
+            Fault::CutBoth => ways.iter().for_each(Proxy::cut_both),
             Fault::CutOut => ways.iter().for_each(|way| way.cut(Way::ToServer)),
             Fault::CutIn => ways.iter().for_each(|way| way.cut(Way::ToClient)),
-            Fault::Reset => ways.iter().for_each(|way| way.reset()),
+            Fault::Reset => ways.iter().for_each(Proxy::reset),
             Fault::Refuse => ways.iter().for_each(|way| {
                 way.refuse();
                 way.reset();

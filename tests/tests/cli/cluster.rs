@@ -42,13 +42,13 @@ impl Stage {
     }
 
     /// A command with the address of the server.
-    fn at<'a>(&'a self, url: &'a str, args: &[&'a str]) -> Vec<&'a str> {
+    fn at<'a>(url: &'a str, args: &[&'a str]) -> Vec<&'a str> {
         [args, &["--nats", url]].concat()
     }
 
     fn run(&self, args: &[&str]) -> orkestra_tests::command::Said {
         let url = self.servers.url();
-        self.desk.run(&self.at(&url, args))
+        self.desk.run(&Self::at(&url, args))
     }
 
     fn json(&self, args: &[&str]) -> Value {
@@ -114,7 +114,7 @@ fn a_run_over_two_nodes_goes_on_when_the_one_that_leads_it_is_killed() {
     let leader = stage.leader_of(shard_of("", 16));
     let url = stage.servers.url();
     let args = ["run", "slow.toml", "--set", "ms=50", "-o", "ndjson"];
-    let mut running = stage.desk.start(&stage.at(&url, &args));
+    let mut running = stage.desk.start(&Stage::at(&url, &args));
     running.await_line("\"task\":\"nap-0\"");
     let at = nodes.iter().position(|(name, _)| *name == leader).unwrap();
     let (_, killed) = nodes.remove(at);
@@ -203,12 +203,12 @@ fn a_node_that_does_not_fit_the_cluster_or_its_folder_says_why() {
     stage
         .desk
         .write("other.toml", "data_dir = 'other'\n[cluster]\nshards = 8\n[node]\nname = 'o'\n");
-    let differs = stage.desk.run(&stage.at(&url, &["node", "--config", "other.toml"])).expect(4);
+    let differs = stage.desk.run(&Stage::at(&url, &["node", "--config", "other.toml"])).expect(4);
     differs.says(&["configured for 8 shards", "set cluster.shards = 16"]);
     let again = stage.desk.run(&["node", "--config", "node-1.toml"]).expect(4);
     again.says(&["another node is at work in node-1"]);
     stage.desk.write("same.toml", "data_dir = 'other'\n[node]\nname = 'p'\n");
-    let other = stage.desk.run(&stage.at(&url, &["node", "--config", "same.toml"])).expect(4);
+    let other = stage.desk.run(&Stage::at(&url, &["node", "--config", "same.toml"])).expect(4);
     other.says(&["belongs to node o of cluster main", "a folder of its own"]);
 }
 

@@ -46,6 +46,7 @@ fn await_end_of_all(folder: &Path) {
     while !processes_of(folder).is_empty() {
         let waited = clock.now().moment.since(Moment::START);
         assert!(waited < Duration::from_secs(30), "still there: {:?}", processes_of(folder));
+        #[expect(clippy::disallowed_methods, reason = "the end of a process tells nobody else")]
         std::thread::sleep(Duration::from_millis(50));
     }
 }

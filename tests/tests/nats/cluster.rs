@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use orkestra_agents::{Context, Work, kinds::function::FunctionAgent};
+use orkestra_agents::{Context, DynAgent, Work, kinds::function::FunctionAgent};
 use orkestra_coordinator::{
     client::Tasks,
     node::{Node, NodeSpec},
@@ -20,7 +20,7 @@ use orkestra_runtime::{
 use orkestra_tests::nats::Servers;
 use tempfile::TempDir;
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 async fn echo(work: Work, _: Context) -> Result<Json, Failure> {
     Ok(work.input)
@@ -29,7 +29,12 @@ async fn echo(work: Work, _: Context) -> Result<Json, Failure> {
 fn echoing(name: &str, capacity: u32) -> Member {
     let id = AgentId::new(name).unwrap();
     let agent = Arc::new(FunctionAgent::new(echo));
-    Member::new(id, "function", capacity, Arc::new(move || agent.clone()))
+    Member::new(
+        id,
+        "function",
+        capacity,
+        Arc::new(move || -> Arc<dyn DynAgent> { Arc::<FunctionAgent<_>>::clone(&agent) }),
+    )
 }
 
 async fn node(servers: &Servers, folder: &TempDir, name: &str, members: Vec<Member>) -> Node {
@@ -61,7 +66,7 @@ async fn node(servers: &Servers, folder: &TempDir, name: &str, members: Vec<Memb
 }
 
 fn tasks(count: usize) -> Vec<TaskSpec> {
-    (0..count).map(|at| TaskSpec::named(&format!("t{at}")).unwrap().given(&at).unwrap()).collect()
+    (0..count).map(|at| TaskSpec::named(format!("t{at}")).unwrap().given(&at).unwrap()).collect()
 }
 
 async fn runs_through(tasks_of: &Tasks, name: &str, count: usize) {

@@ -66,15 +66,11 @@ impl Caller {
     async fn first(&self, subject: &str, body: &str) -> (Headers, Value) {
         let subject = Subject::outside(subject).unwrap();
         let asked = async {
-            loop {
-                match self.0.ask(&subject, body.to_owned().into(), WITHIN).await {
-                    Err(AskError::NoOne) => tokio::time::sleep(Duration::from_millis(5)).await,
-                    _ => {
-                        let body = body.to_owned().into();
-                        break self.0.ask_with(&subject, Headers::new(), body, WITHIN).await;
-                    }
-                }
+            let ask = || self.0.ask(&subject, body.to_owned().into(), WITHIN);
+            while ask().await == Err(AskError::NoOne) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
+            self.0.ask_with(&subject, Headers::new(), body.to_owned().into(), WITHIN).await
         };
         let (headers, body) = tokio::time::timeout(WITHIN, asked).await.unwrap().unwrap();
         (headers, serde_json::from_slice(&body).unwrap())

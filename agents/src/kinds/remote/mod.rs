@@ -1,7 +1,7 @@
 //! Agents in any language, anywhere: programs that speak JSON over the fabric's messages.
 //!
-//! A [`RemoteAgent`] stands for such a program at the worker that hosts it; [`Line::serve`] carries
-//! what the two say. Whoever hosts answers the first word, `join`, and makes both.
+//! A [`RemoteAgent`] stands for such a program at the worker that hosts it; a [`Line`] carries what
+//! the two say. Whoever hosts answers the first word, `join`, and makes both.
 //!
 //! # Protocol
 //!

@@ -17,7 +17,7 @@ pub struct Settings {
     /// An append that takes longer counts as perhaps made.
     pub append_within: Duration,
     /// Whether others may lead the shard, so that a reign needs a lease for what no append proves:
-    /// then it says nothing of the kind before [`ShardHandle::lease`] was called.
+    /// then it says nothing of the kind before [`ShardHandle::lease`](super::ShardHandle::lease) was called.
     pub needs_lease: bool,
     /// Where others may lead: no call to the fabric, other than for blobs, takes longer.
     pub call_within: Duration,

@@ -215,7 +215,7 @@ impl World {
         self.after(20 * MS, Happening::Weather);
         self.after(1_000 * MS, Happening::Snapshot);
         self.until(self.now + FAULTY_FOR, |_| false)?;
-        self.heal()?;
+        self.heal();
         let rested = self.until(self.now + REST_WITHIN, Self::is_at_rest)?;
         if !rested {
             return Err(format!("it does not come to rest: {}", self.unrest()));

@@ -115,7 +115,7 @@ impl World {
     }
 
     /// Nothing goes wrong any more.
-    pub(super) fn heal(&mut self) -> Outcome {
+    pub(super) fn heal(&mut self) {
         self.trace(|| "nothing goes wrong any more".into());
         self.faulty = false;
         self.store.set_faulty(false);
@@ -134,7 +134,6 @@ impl World {
             let seen = self.register.clone();
             self.after(MS, Happening::Watched(at, seen));
         }
-        Ok(())
     }
 
     /// Who should lead when everybody is there.
