@@ -73,7 +73,7 @@ mod tests {
     fn a_node_is_told_who_it_is_and_what_else_was_configured() {
         let urls = ["nats://127.0.0.1:4222".to_owned()];
         let given = config(
-            &[("ORKESTRA_NODE_NAME", "other"), ("NATS_USER", "ada")],
+            &[("ORKESTRA_NODE__NAME", "other"), ("NATS_USER", "ada")],
             "data_dir = \"elsewhere\"\n[tasks]\npoison_after = 7\n[nats]\nreplicas = 3\n",
         );
         let text = text(wanted(&urls, Path::new("/a \"b\"/data")), &given);
