@@ -129,9 +129,7 @@ impl Inspection {
             Err(error) if error.kind() == ErrorKind::NotFound => error,
             read => return read.map(drop),
         };
-        let marks = self.journal.snapshots().await?;
-        let Some(oldest) = marks.first() else { return Err(trimmed) };
-        let snapshot = self.journal.load(oldest).await?;
+        let Some(snapshot) = self.journal.oldest().await? else { return Err(trimmed) };
         let machine = ShardMachine::restore(&snapshot.bytes)?;
         let (mut auditor, mut position) =
             (Auditor::knowing(shard, machine.tasks()), snapshot.position);
