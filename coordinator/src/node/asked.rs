@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::{Fabric, Message, Pattern, SetError, Subject},
+    fabric::{self, Fabric, Message, Pattern, SetError, Subject},
     id::{NodeId, ShardId},
     names,
     presence::{Members, Presence},
@@ -90,7 +90,7 @@ impl Asked {
         let listen = |subject: &Subject| {
             let pattern = Pattern::new(subject.as_str());
             let messages = &messages;
-            async move { messages.subscribe(&pattern?, None, WAITING_MAX).await }
+            async move { fabric::listen(messages, &pattern?, None, WAITING_MAX).await }
         };
         let mut questions = stream::select(listen(&own).await?, listen(&all).await?);
         while let Some(question) = questions.next().await {

@@ -41,6 +41,7 @@ mod parts;
 mod placing;
 mod reading;
 mod spec;
+mod stopping;
 mod telling;
 mod tree;
 mod words;
@@ -56,6 +57,7 @@ use orkestra_runtime::{
     id::{AgentId, Incarnation, NodeId, ShardId},
     leadership::{Held, Seat, placement::shard_of},
     names,
+    patience::patiently,
     presence::{Effect as News, Members, Presence, PresenceParts, presence},
     supervise::{Env, SupervisionLog, Supervisor, SupervisorHandle},
 };
@@ -86,11 +88,6 @@ use hosting::Offers;
 use led::LedParts;
 use made::check_cluster;
 use parts::{agents, host_of, hosting_of, placing_of, reading_of};
-
-/// How long a part has to end in order, beyond the draining of agents.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
-/// How long what this node leads may take to go to others when it stops.
-const HAND_OVER_WITHIN: Duration = Duration::from_secs(3);
 
 /// One shard of a cluster, as this node reaches it.
 #[derive(Clone, Debug)]
@@ -140,12 +137,15 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts a node; it is up when this returns, and leads what comes to it.
+    /// Starts a node; it is up when this returns, and leads what comes to it. While servers are away
+    /// or silent it waits for them, and says so: whoever may be told to stop drops the future.
+    /// An error says what can never work: a cluster with another number of shards, a newer program.
     #[expect(clippy::too_many_lines, reason = "the parts of a node are tied to each other here")]
     pub async fn start(spec: NodeSpec) -> Result<Self> {
         let registers = spec.fabric.registers();
-        check_cluster(spec.fabric.as_ref(), spec.shards).await?;
-        let boot = Incarnation(next_life(registers.as_ref()).await?);
+        patiently("find the cluster", || check_cluster(spec.fabric.as_ref(), spec.shards)).await?;
+        let life = patiently("count the lives of nodes", || next_life(registers.as_ref()));
+        let boot = Incarnation(life.await?);
         leftovers_swept(&spec.folder, boot.0).await;
         let refused = Refused::default();
         let draining = Arc::new(watch::channel(false).0);
@@ -330,34 +330,6 @@ impl Node {
     /// Waits until the node has given up by itself: its root had more restarts than it bears.
     pub async fn gave_up(&self) {
         self.tree.ended().await;
-    }
-
-    /// Stops in order: what it leads goes to others, agents finish or hand back, everything that was
-    /// taken is durable, the node says that it goes.
-    pub async fn stop(self) -> Result<()> {
-        self.drain(true);
-        let handed_over = async {
-            while self.shards.iter().any(Reached::is_led_here) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        // Where nobody else can lead, the shards are closed below.
-        if self
-            .members()
-            .up()
-            .any(|member| member.beat.roles.coordinator && member.beat.node != self.name)
-        {
-            let _ = tokio::time::timeout(HAND_OVER_WITHIN, handed_over).await;
-        }
-        let stopped = self.tree.stop(self.drain_within + STOP_WITHIN).await;
-        for shard in self.shards.iter() {
-            shard.way.close();
-        }
-        self.log.flush().await;
-        if let Some(fabric) = self.fabric {
-            fabric.close().await;
-        }
-        stopped
     }
 }
 

@@ -18,7 +18,7 @@ use orkestra_agents::{
 };
 use orkestra_runtime::{
     Error, ErrorKind, Result, duty,
-    fabric::{AskError, Message, Messages},
+    fabric::{AskError, Message, Messages, listen},
     id::AgentId,
     names,
     supervise::{ChildSpec, Started, Starting},
@@ -77,7 +77,7 @@ impl Gateway {
     async fn run(self: Arc<Self>) -> Result<()> {
         let messages = Arc::clone(&self.parts.messages);
         let joins = names::agents("join")?;
-        let mut joins = messages.subscribe(&joins, Some(QUEUE), WAITING_MAX).await?;
+        let mut joins = listen(&messages, &joins, Some(QUEUE), WAITING_MAX).await?;
         let mut serving = JoinSet::new();
         // An earlier life of this door may have left agents that nobody listens to now.
         let left: Vec<(AgentId, Hosted)> =

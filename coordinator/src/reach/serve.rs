@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::{Message, Messages, Pattern},
+    fabric::{Message, Messages, Pattern, listen},
     id::{RunId, ShardId},
     names, wire,
 };
@@ -79,7 +79,7 @@ impl Server {
             if !door.until_open_is(true).await {
                 return Ok(());
             }
-            let questions = self.messages.subscribe(&pattern, None, WAITING_MAX).await?;
+            let questions = listen(&self.messages, &pattern, None, WAITING_MAX).await?;
             let mut over = door.clone();
             let reign_over = async move { !over.until_open_is(false).await };
             let is_closed = tokio::select! {

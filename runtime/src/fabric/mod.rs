@@ -15,6 +15,7 @@ pub mod embedded;
 mod header;
 mod keeper;
 mod limited;
+mod listen;
 mod log;
 mod message;
 pub mod nats;
@@ -30,6 +31,7 @@ pub use blob::{BlobName, Blobs};
 pub use header::{HEADERS_BYTES_MAX, HEADERS_MAX, Headers};
 pub use keeper::{Keeper, Shrunk, Sizes, Swept};
 pub use limited::{limited_blobs, limited_logs, limited_registers};
+pub use listen::listen;
 pub use log::{AppendError, Entry, Follow, LogName, Logs, Sequence};
 pub use message::{AskError, Message, Messages, Pattern, Reply, Subject, Subscription};
 pub use register::{

@@ -31,6 +31,7 @@ use orkestra_runtime::{
         nats::{Connection, Nats, NatsSettings},
     },
     id::{AgentId, NodeId},
+    patience::patiently,
     protocol::{
         node::{Hosts, Roles},
         payload::Json,
@@ -86,9 +87,23 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> Result<()> {
-    // Whoever is told to stop while it starts stops when it is up.
     let mut term = signal(SignalKind::terminate())
         .map_err(|error| invalid("signals are heard").because(error))?;
+    let (node, _following) = tokio::select! {
+        started = start(arguments) => started?,
+        _ = term.recv() => return Ok(()),
+    };
+    println!("up {}", node.boot());
+    // Nobody may listen.
+    let _ = std::io::stdout().flush();
+    tokio::select! {
+        _ = term.recv() => node.stop().await,
+        () = node.gave_up() => Err(Error::new(ErrorKind::Fault, "the node gave up")),
+    }
+}
+
+/// Waits for servers that are away or silent, as every node does.
+async fn start(arguments: &Arguments) -> Result<(Node, JoinSet<()>)> {
     let name = NodeId::new(arguments.one("--name")?)?;
     let number = |name: &str| -> Result<u16> {
         arguments.one(name)?.parse().map_err(|_| invalid(&format!("{name} is a number")))
@@ -97,9 +112,9 @@ async fn run(arguments: &Arguments) -> Result<()> {
     settings.urls = arguments.all("--url").map(str::to_owned).collect();
     settings.name = name.to_string();
     settings.replicas = number("--replicas")?.into();
-    settings.connect_within = Duration::from_mins(1);
-    let nats = Nats::connect(settings).await?;
-    let (connected, mut following) = told(nats.connection());
+    settings.connect_within = Duration::from_secs(5);
+    let nats = patiently("connect to NATS", || Nats::connect(settings.clone())).await?;
+    let (connected, following) = told(nats.connection());
     let mut fabric: Arc<dyn Fabric> = Arc::new(nats);
     if std::env::var_os(CROOK_VARIABLE).is_some() {
         fabric = crooked(fabric);
@@ -132,16 +147,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     for agent in arguments.all("--agent") {
         spec.members.push(member(agent, &name, &book)?);
     }
-    let node = Node::start(spec).await?;
-    println!("up {}", node.boot());
-    // Nobody may listen.
-    let _ = std::io::stdout().flush();
-    tokio::select! {
-        _ = term.recv() => node.stop().await?,
-        () = node.gave_up() => return Err(Error::new(ErrorKind::Fault, "the node gave up")),
-    }
-    following.abort_all();
-    Ok(())
+    Ok((Node::start(spec).await?, following))
 }
 
 /// Whether there is a connection, as it changes.

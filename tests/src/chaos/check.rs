@@ -1,7 +1,7 @@
 //! What must hold in the end, judged from outside: by the books, the journals, and what the cluster
 //! answers.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use orkestra_coordinator::{
     client::Cluster,
@@ -135,6 +135,24 @@ fn carried_out(executions: &[Execution], by_name: &HashMap<Name, &Story>, found:
         ended.is_some_and(|(_, of)| *of == Some(*attempt))
     };
     found.refused = done.iter().filter(|which| !accepted(which)).count() as u64;
+}
+
+/// Whether an attempt was begun twice: that must never be, whatever else is not known yet.
+pub(super) fn is_doubled(executions: &[Execution]) -> bool {
+    let mut begun = HashSet::new();
+    let mut lines = executions.iter().filter(|line| !line.ended);
+    !lines.all(|line| begun.insert((&line.run, &line.task, line.attempt)))
+}
+
+/// Plants a bug: the books lack the line that says how an accepted attempt ended.
+pub(super) fn lose_a_line(executions: &mut Vec<Execution>, stories: &[Story]) {
+    let accepted = stories.iter().find_map(|story| match &story.ended {
+        Some((_, Some(attempt))) => Some((&story.run, &story.task, *attempt)),
+        Some((_, None)) | None => None,
+    });
+    let is_it =
+        |line: &Execution| line.ended && Some((&line.run, &line.task, line.attempt)) == accepted;
+    executions.retain(|line| !is_it(line));
 }
 
 /// Asks the cluster about each run, and holds its answers against the journals.

@@ -12,6 +12,7 @@ use orkestra_runtime::{
         nats::{Connection, Nats},
     },
     leadership::LeaseSettings,
+    patience::patiently,
     presence::PresenceSettings,
     supervise::SupervisionLog,
     time::{Clock as _, SystemClock},
@@ -62,9 +63,14 @@ pub(in crate::cli) async fn run(
         config.cluster_name.0,
         login::shown(settings)
     ))?;
+    let orphaned = orphaned(is_leashed);
+    tokio::pin!(orphaned);
+    // A node waits for its servers, however long they are away.
+    let connecting = patiently("connect to NATS", || Nats::connect(login.clone()));
     let nats = tokio::select! {
-        nats = Nats::connect(login) => Arc::new(nats?),
+        nats = connecting => Arc::new(nats?),
         () = interruptions.next() => return Ok(Exit::Interrupted),
+        () = &mut orphaned => return Ok(Exit::Interrupted),
     };
     tell_server(&nats, console)?;
     let (told, connected) = watch::channel(true);
@@ -73,7 +79,11 @@ pub(in crate::cli) async fn run(
     let spec = spec(settings, &identity, (&nats, connected), (log.clone(), Arc::clone(&clock)));
     let mut news = log.watch();
     let node = match spec {
-        Ok(spec) => Node::start(spec).await,
+        Ok(spec) => tokio::select! {
+            node = Node::start(spec) => node,
+            () = interruptions.next() => return Ok(Exit::Interrupted),
+            () = &mut orphaned => return Ok(Exit::Interrupted),
+        },
         Err(failure) => {
             nats.close().await;
             return Err(failure);
@@ -90,8 +100,6 @@ pub(in crate::cli) async fn run(
     let mut connection = nats.connection();
     let mut members = node.presence().members();
     let mut looks = tokio::time::interval(LOOK_EVERY);
-    let orphaned = orphaned(is_leashed);
-    tokio::pin!(orphaned);
     let ends = loop {
         tokio::select! {
             biased;

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use orkestra_runtime::{
     Result,
-    fabric::{Message, Messages, Pattern, Subscription},
+    fabric::{Message, Messages, Pattern, Subscription, listen},
     id::{NodeId, ShardId},
     machine::Machine as _,
     names,
@@ -95,8 +95,8 @@ impl DeskRunner {
         let mut machine = DeskMachine::new(parts.shards, parts.credits);
         let own = Pattern::new(names::node_work(&parts.node)?.as_str())?;
         let roll = Pattern::new(names::roll()?.as_str())?;
-        let heard = parts.messages.subscribe(&own, None, FRAMES_MAX).await?;
-        let rolls = parts.messages.subscribe(&roll, None, FRAMES_MAX).await?;
+        let heard = listen(&parts.messages, &own, None, FRAMES_MAX).await?;
+        let rolls = listen(&parts.messages, &roll, None, FRAMES_MAX).await?;
         let mut heard: Subscription = futures::stream::select(heard, rolls).boxed();
         let mut connected = parts.connected.clone();
         let mut effects = Vec::new();

@@ -60,7 +60,10 @@ pub(super) async fn connect(settings: &NatsSettings) -> Result<Arc<Wire>> {
         let error = match options.connect(&servers[..]).await {
             Ok(client) => {
                 let wire = Wire::new(client, mux, status, settings.answer_within).await?;
-                wire.round_trip().await?;
+                if let Err(error) = wire.round_trip().await {
+                    wire.close().await;
+                    return Err(error);
+                }
                 return Ok(wire);
             }
             Err(error) => error,
@@ -219,8 +222,12 @@ fn not_set_up(stream: &str, may_create: bool, refusal: Refusal) -> Error {
         }
         (_, _) => "",
     };
-    let error = refusal.into_error(&what);
-    Error::new(error.kind(), format!("{error}{advice}"))
+    let kind = match refusal {
+        // Whoever may make it may come later.
+        Refusal::NoStream => ErrorKind::Unavailable,
+        ref other => other.clone().into_error(&what).kind(),
+    };
+    Error::new(kind, format!("{}{advice}", refusal.into_error(&what)))
 }
 
 /// What the server that was reached is, and what follows from what it lacks.
