@@ -253,6 +253,7 @@ async fn on_cluster(
             nodes::node(&command, &cluster, (now, console)).await?
         }
         Command::Shard(command) => nodes::shard(&command, &cluster, console).await?,
+        Command::Doctor(args) => cluster::doctor::doctor(&args, &cluster, (now, console)).await?,
         _ => Exit::Invalid,
     })
 }
@@ -260,11 +261,7 @@ async fn on_cluster(
 /// Why a command is not done over NATS, if it is not.
 fn not_over_nats(command: &Command) -> Option<orkestra_runtime::Error> {
     let (what, instead) = match command {
-        Command::Doctor(_) => (
-            "doctor",
-            "run it where the data is, with --data-dir; `orkestra health` and `orkestra node list` \
-             tell how a cluster does",
-        ),
+        Command::Doctor(args) => return cluster::doctor::refused(args),
         Command::Operate(Operation::Backup { .. } | Operation::Restore { .. }) => (
             "backup and restore",
             "back up the streams on the servers with `nats account backup`, or the folders of \

@@ -135,6 +135,9 @@ fn a_run_over_two_nodes_goes_on_when_the_one_that_leads_it_is_killed() {
     stage.run(&["status"]).expect(0).shows(&["1 of 2 nodes are up, 16 of 16 shards are led"]);
     stage.run(&["audit", "list", "--limit", "3"]).expect(0).shows(&["nap-0"]);
     stage.run(&["context", "show"]).expect(0).shows(&["30 of 30 tasks completed"]);
+    let alone = format!("{other} alone is up");
+    let doctor = stage.run(&["doctor", "--heal"]).expect(0);
+    doctor.shows(&[&alone, &format!("not heard of any more: {leader}"), "16 of 16 shards: "]);
     let log = stage.run(&["supervision", "log", "--child", "shard-0"]).expect(0);
     log.shows(&[other, "started"]);
     stage.run(&["task", "retry", "nap-99"]).expect(2).says(&["has no task \"nap-99\""]);
@@ -185,8 +188,8 @@ fn what_is_wrong_with_an_address_or_a_role_is_told_before_anything_is_begun() {
     boss.says(&["there is no role \"boss\"", "coordinator, agents, or both"]);
     let nobody = desk.run(&["node", "list", "--nats", "nats://127.0.0.1:1"]).expect(4);
     nobody.says(&["cannot connect to NATS at 127.0.0.1:1", "is the server running"]);
-    let doctor = desk.run(&["doctor", "--nats", "nats://127.0.0.1:1"]).expect(2);
-    doctor.says(&["is not done over NATS", "orkestra health"]);
+    let doctor = desk.run(&["doctor", "--deep", "--nats", "nats://127.0.0.1:1"]).expect(2);
+    doctor.says(&["reading every blob is not done over NATS", "name a folder"]);
     let word = "open".to_owned() + "-sesame";
     let url = format!("nats://ada:{word}@127.0.0.1:1");
     let shown = desk.run(&["config", "show", "--nats", &url]).expect(0).shows(&["nats://***@127"]);

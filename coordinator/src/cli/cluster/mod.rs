@@ -1,6 +1,7 @@
 //! Commands that speak with a cluster: how it is found, and the ways to its shards and nodes.
 
 pub(super) mod asking;
+pub(super) mod doctor;
 pub(super) mod lines;
 pub(super) mod login;
 pub(super) mod node;
