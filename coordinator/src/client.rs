@@ -233,7 +233,7 @@ impl Tasks {
         let read = read.map_err(|error| unanswered(&error))?;
         match read.answer {
             ShardAnswer::Task(answer) => Ok((answer, read.settled)),
-            answer @ ShardAnswer::Context(_) => {
+            answer @ (ShardAnswer::Context(_) | ShardAnswer::Lock(_)) => {
                 let why = format!("the shard answered something else: {answer:?}");
                 Err(Error::new(ErrorKind::Fault, why))
             }
@@ -330,7 +330,7 @@ impl Tasks {
 fn of_tasks(reply: ShardReply) -> Result<Reply, ShardError> {
     match reply {
         ShardReply::Task(reply) => Ok(reply),
-        ShardReply::Context(_) => Err(ShardError::NoAnswer),
+        ShardReply::Context(_) | ShardReply::Lock(_) => Err(ShardError::NoAnswer),
     }
 }
 

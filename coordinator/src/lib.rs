@@ -10,6 +10,7 @@ pub mod context;
 pub mod door;
 pub mod health;
 pub mod inspect;
+pub mod lock;
 pub mod metrics;
 pub mod nats_server;
 pub mod node;

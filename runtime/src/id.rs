@@ -114,6 +114,16 @@ name!(
     Capability,
     "a capability"
 );
+name!(
+    /// What a lock is called.
+    LockKey,
+    "a lock"
+);
+name!(
+    /// What a session is called that holds locks: of a client, for as long as it lives.
+    SessionId,
+    "a session"
+);
 
 macro_rules! number {
     ($(#[$doc:meta])* $type:ident($inner:ty)) => {
@@ -155,6 +165,23 @@ number!(
 number!(
     /// Which life of something that restarts under the same name this is. It only rises.
     Incarnation(u64)
+);
+number!(
+    /// What whoever holds a lock was given with it: the number of the event that granted it, so that
+    /// of two of one lock the later is the greater. It is the fence: an old one changes nothing.
+    Token(u64)
+);
+number!(
+    /// A session within its shard: the number of the event that opened it.
+    SessionNo(u64)
+);
+number!(
+    /// A place in the queues of a shard's locks: the number of the event that gave it.
+    WaitNo(u64)
+);
+number!(
+    /// What a client calls one thing that it asks for, within its session: from 1, and rising.
+    RequestNo(u64)
 );
 
 impl Number {

@@ -5,6 +5,7 @@
 //! they stand in the journal; secrets never get there.
 
 mod context;
+mod lock;
 mod row;
 mod types;
 
@@ -30,7 +31,7 @@ pub struct AuditFilter {
     pub since: Option<Wall>,
     /// Before.
     pub until: Option<Wall>,
-    /// Of this type, or of the family that it names (`task`, `run`, `agent`, `context`); see
+    /// Of this type, or of the family that it names (`task`, `run`, `agent`, `context`, `lock`); see
     /// [`known_type`].
     pub event_type: Option<String>,
     /// About this task.
@@ -89,6 +90,7 @@ impl Auditor {
         let event = match event {
             Event::Task(event) => event,
             Event::Context(event) => return (context::type_of(event), None),
+            Event::Lock(event) => return (lock::type_of(event), None),
         };
         self.remember(number, event);
         let (run, task) = Self::subject(number, event);
@@ -110,6 +112,18 @@ impl Auditor {
                     task_id: None,
                     agent_name: context::agent_of(event).cloned(),
                     details: context::details_of(event),
+                };
+            }
+            Event::Lock(event) => {
+                return AuditRow {
+                    event_id: format!("s{}-{number}", self.shard),
+                    number,
+                    timestamp: at,
+                    event_type: lock::type_of(event),
+                    run: None,
+                    task_id: None,
+                    agent_name: None,
+                    details: lock::details_of(event),
                 };
             }
         };

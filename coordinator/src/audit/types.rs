@@ -7,7 +7,7 @@ use orkestra_runtime::{Error, ErrorKind, Result};
 use crate::written::did_you_mean;
 
 /// The types of rows, by name.
-pub const TYPES: [&str; 37] = [
+pub const TYPES: [&str; 48] = [
     "agent_breaker_closed",
     "agent_breaker_opened",
     "agent_described",
@@ -21,6 +21,17 @@ pub const TYPES: [&str; 37] = [
     "context_snapshot_taken",
     "context_snapshots_forgotten",
     "context_understood",
+    "lock_attempt_ended",
+    "lock_cancelled",
+    "lock_deadlock",
+    "lock_granted",
+    "lock_queued",
+    "lock_released",
+    "lock_reopened",
+    "lock_session_ended",
+    "lock_session_opened",
+    "lock_stolen",
+    "lock_timed_out",
     "paused",
     "resumed",
     "run_cancelled",
@@ -80,6 +91,7 @@ mod tests {
     fn a118_every_type_that_a_row_can_have_is_known_and_no_other() {
         let mut named = named_in(include_str!("row.rs"));
         named.extend(named_in(include_str!("context.rs")));
+        named.extend(named_in(include_str!("lock.rs")));
         assert_eq!(named.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from(TYPES));
     }
 
@@ -94,7 +106,7 @@ mod tests {
         let told = "no event has the type \"task_retri\"; did you mean \"task_retry\"?";
         assert_eq!(refused("task_retri").to_string(), told);
         let told = refused("nosuchtype").to_string();
-        assert!(told.contains("; known are: agent, checks, context, paused, "), "{told}");
+        assert!(told.contains("; known are: agent, checks, context, lock, paused, "), "{told}");
         assert!(told.contains(", task, tasks, agent_breaker_closed, "), "{told}");
     }
 }

@@ -4,16 +4,20 @@
 //! next level, and raises [`HIGHEST`]. Then a leader writes it only once all nodes that may lead read
 //! it: see [`Ceiling`](super::Ceiling).
 
-use crate::{context::ContextEvent, shard::machine::Event, task::TaskEvent};
+use crate::{context::ContextEvent, lock::LockEvent, shard::machine::Event, task::TaskEvent};
 
 /// The highest of them: what this program reads.
-pub(super) const HIGHEST: u16 = 1;
+pub(super) const HIGHEST: u16 = 2;
+
+/// The level in which locks appeared.
+pub(super) const LOCKS: u16 = 2;
 
 /// The level of an event.
 pub(super) const fn of(event: &Event) -> u16 {
     match event {
         Event::Task(event) => of_task(event),
         Event::Context(event) => of_context(event),
+        Event::Lock(event) => of_lock(event),
     }
 }
 
@@ -56,5 +60,18 @@ const fn of_context(event: &ContextEvent) -> u16 {
         | ContextEvent::Restored { .. }
         | ContextEvent::PhaseSet { .. }
         | ContextEvent::Reconnected { .. } => 1,
+    }
+}
+
+const fn of_lock(event: &LockEvent) -> u16 {
+    match event {
+        LockEvent::Opened { .. }
+        | LockEvent::Ended { .. }
+        | LockEvent::Queued { .. }
+        | LockEvent::Granted { .. }
+        | LockEvent::Withdrawn { .. }
+        | LockEvent::Released { .. }
+        | LockEvent::Stolen { .. }
+        | LockEvent::Reopened { .. } => LOCKS,
     }
 }

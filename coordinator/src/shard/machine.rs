@@ -1,8 +1,8 @@
 //! The composition: one shard's sub-machines behind one trait.
 //!
 //! A command goes to the sub-machine that it names; what one sub-machine wants of another it asks
-//! for by a follow-up command, never by a call. Later sub-machines (locks, votes, budgets) are
-//! added as variants at the end.
+//! for by a follow-up command, never by a call. Later sub-machines (votes, budgets) are added as
+//! variants at the end.
 
 use orkestra_runtime::{
     Result,
@@ -17,6 +17,10 @@ use crate::{
     context::{
         ContextAnswer, ContextCommand, ContextEffect, ContextEvent, ContextMachine, ContextQuery,
         ContextReply, ContextSettings,
+    },
+    lock::{
+        LockAnswer, LockCommand, LockEffect, LockEvent, LockMachine, LockQuery, LockReply,
+        LockSettings,
     },
     shard::{Mind, Step, levels},
     task::{
@@ -34,6 +38,8 @@ pub enum Command {
     Task(TaskCommand),
     /// Something about the context.
     Context(ContextCommand),
+    /// Something about locks.
+    Lock(LockCommand),
 }
 
 impl Command {
@@ -43,6 +49,7 @@ impl Command {
         let asker = match &mut self {
             Self::Task(command) => command.asker(),
             Self::Context(command) => command.asker(),
+            Self::Lock(command) => command.asker(),
         };
         if let Some(asker) = asker {
             *asker = to;
@@ -59,6 +66,8 @@ pub enum Event {
     Task(TaskEvent),
     /// Something about the context.
     Context(ContextEvent),
+    /// Something about locks.
+    Lock(LockEvent),
 }
 
 /// What a shard asks the world to do.
@@ -68,6 +77,8 @@ pub enum Effect {
     Task(TaskEffect),
     /// Something about the context.
     Context(ContextEffect),
+    /// Something about locks.
+    Lock(LockEffect),
 }
 
 /// What a shard can be asked.
@@ -78,6 +89,8 @@ pub enum Query {
     Task(TaskQuery),
     /// Something about the context.
     Context(ContextQuery),
+    /// Something about locks.
+    Lock(LockQuery),
 }
 
 /// What a shard answers to a query.
@@ -88,6 +101,8 @@ pub enum Answer {
     Task(TaskAnswer),
     /// Something about the context.
     Context(ContextAnswer),
+    /// Something about locks.
+    Lock(LockAnswer),
 }
 
 /// What a shard answers to a command.
@@ -98,6 +113,8 @@ pub enum Reply {
     Task(TaskReply),
     /// Something about the context.
     Context(ContextReply),
+    /// Something about locks.
+    Lock(LockReply),
 }
 
 /// How the sub-machines of a shard behave.
@@ -107,6 +124,8 @@ pub struct ShardSettings {
     pub tasks: TaskSettings,
     /// Of the context.
     pub context: ContextSettings,
+    /// Of locks.
+    pub locks: LockSettings,
 }
 
 /// All sub-machines of one shard.
@@ -114,13 +133,18 @@ pub struct ShardSettings {
 pub struct ShardMachine {
     tasks: TaskMachine,
     context: ContextMachine,
+    locks: LockMachine,
 }
 
 impl ShardMachine {
     /// An empty shard.
     pub fn new(settings: ShardSettings) -> Self {
-        let ShardSettings { tasks, context } = settings;
-        Self { tasks: TaskMachine::new(tasks), context: ContextMachine::new(context) }
+        let ShardSettings { tasks, context, locks } = settings;
+        Self {
+            tasks: TaskMachine::new(tasks),
+            context: ContextMachine::new(context),
+            locks: LockMachine::new(locks),
+        }
     }
 
     /// The task machine, for views.
@@ -132,11 +156,44 @@ impl ShardMachine {
     pub const fn context(&self) -> &ContextMachine {
         &self.context
     }
+
+    /// The lock machine, for views and for whoever checks a token in the step that it guards.
+    pub const fn locks(&self) -> &LockMachine {
+        &self.locks
+    }
+
+    fn decide_lock(&self, now: Now, command: &LockCommand, step: &mut Step<Self>) {
+        // What nobody asked for is not refused where not all nodes can read it: it is left for later.
+        if command.is_internal() && step.level() < levels::LOCKS {
+            if !matches!(command, LockCommand::Later) {
+                step.then(Command::Lock(LockCommand::Later));
+            }
+            return;
+        }
+        // What does not fit this step stays due, and is done in one of its own.
+        if matches!(command, LockCommand::Grant { .. }) && step.room_bytes() < GRANT_ROOM_BYTES {
+            return;
+        }
+        let decision = self.locks.decide(now, step.next_number(), command);
+        for event in decision.events {
+            step.event(Event::Lock(event));
+        }
+        for effect in decision.effects {
+            step.effect(Effect::Lock(effect));
+        }
+        for command in decision.then {
+            step.then(Command::Lock(command));
+        }
+    }
 }
 
 /// The version of snapshots that this program writes, raised with that of any sub-machine. Version 1
-/// held tasks alone.
-const SNAPSHOT_VERSION: u32 = 2;
+/// held tasks alone, version 2 tasks and the context.
+const SNAPSHOT_VERSION: u32 = 3;
+
+/// More than one grant of locks can take: as many as one request may name, with names as long as they
+/// may be.
+const GRANT_ROOM_BYTES: usize = 64 * 1024;
 
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
@@ -146,6 +203,9 @@ struct Snapshot {
     /// Nothing in what version 1 wrote: then the context begins empty.
     #[serde(default, with = "serde_bytes")]
     context: Vec<u8>,
+    /// Nothing in what versions 1 and 2 wrote: then nobody holds a lock.
+    #[serde(default, with = "serde_bytes")]
+    locks: Vec<u8>,
 }
 
 impl Mind for ShardMachine {
@@ -187,6 +247,7 @@ impl Mind for ShardMachine {
                     step.effect(Effect::Context(effect));
                 }
             }
+            Command::Lock(command) => self.decide_lock(now, command, step),
         }
     }
 
@@ -197,13 +258,15 @@ impl Mind for ShardMachine {
                 self.context.observe(number, at, event, &self.tasks);
             }
             Event::Context(event) => self.context.apply(number, at, event, &self.tasks),
+            Event::Lock(event) => self.locks.apply(number, at, event),
         }
     }
 
-    fn lead(&mut self, now: Now, _: Number, event: &Event) {
+    fn lead(&mut self, now: Now, number: Number, event: &Event) {
         match event {
             Event::Task(event) => self.tasks.lead(now, event),
             Event::Context(event) => self.context.lead(event),
+            Event::Lock(event) => self.locks.lead(now, number, event),
         }
     }
 
@@ -215,33 +278,39 @@ impl Mind for ShardMachine {
                 self.tasks.hear(now, command);
             }
             Command::Context(command) => self.context.hear(command),
+            Command::Lock(command) => self.locks.hear(now, command),
         }
     }
 
     fn promote(&mut self, now: Now) {
         self.tasks.promote(now);
         self.context.promote(&self.tasks);
+        self.locks.promote(now);
     }
 
     fn answer(&self, now: Now, query: &Query) -> Answer {
         match query {
             Query::Task(query) => Answer::Task(self.tasks.answer(now, query)),
             Query::Context(query) => Answer::Context(self.context.answer(query, &self.tasks)),
+            Query::Lock(query) => Answer::Lock(self.locks.answer(now, query)),
         }
     }
 
     fn wakeup(&self, now: Now) -> Option<Moment> {
-        [self.tasks.wakeup(now), self.context.wakeup(now)].into_iter().flatten().min()
+        let wakeups = [self.tasks.wakeup(now), self.context.wakeup(now), self.locks.wakeup(now)];
+        wakeups.into_iter().flatten().min()
     }
 
     fn due(&self, now: Now) -> Option<Command> {
         let of_tasks = self.tasks.due(now).map(Command::Task);
-        of_tasks.or_else(|| self.context.due(now).map(Command::Context))
+        let of_context = || self.context.due(now).map(Command::Context);
+        of_tasks.or_else(of_context).or_else(|| self.locks.due(now).map(Command::Lock))
     }
 
     fn snapshot(&self) -> Vec<u8> {
         let (tasks, context) = (self.tasks.snapshot(), self.context.snapshot());
-        let snapshot = Snapshot { v: SNAPSHOT_VERSION, tasks, context };
+        let locks = self.locks.snapshot();
+        let snapshot = Snapshot { v: SNAPSHOT_VERSION, tasks, context, locks };
         // Writing plain data to memory cannot fail; an empty snapshot is refused when it is read.
         rmp_serde::to_vec_named(&snapshot).unwrap_or_default()
     }
@@ -250,17 +319,22 @@ impl Mind for ShardMachine {
         let mut machine = Self::restore(bytes)?;
         machine.tasks.configure(self.tasks.settings().clone());
         machine.context.configure(self.context.settings().clone());
+        machine.locks.configure(self.locks.settings().clone());
         Ok(machine)
     }
 
     fn restore(bytes: &[u8]) -> Result<Self> {
-        let Snapshot { tasks, context, .. } =
+        let Snapshot { tasks, context, locks, .. } =
             versioned::read("this shard", SNAPSHOT_VERSION, bytes)?;
         let tasks = TaskMachine::restore(TaskSettings::default(), &tasks)?;
         let context = match &context[..] {
             [] => ContextMachine::default(),
             bytes => ContextMachine::restore(ContextSettings::default(), bytes)?,
         };
-        Ok(Self { tasks, context })
+        let locks = match &locks[..] {
+            [] => LockMachine::default(),
+            bytes => LockMachine::restore(LockSettings::default(), bytes)?,
+        };
+        Ok(Self { tasks, context, locks })
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     context::ContextEffect,
+    lock::LockEffect,
     shard::{
         actor::{Ports, ShardHands},
         machine::{Effect, Reply as ShardReply, ShardMachine},
@@ -95,6 +96,22 @@ impl TeamHands {
     }
 }
 
+/// Answers whoever asked for a lock; who has lost one is told by the renewal of its session.
+fn carry_out_lock(effect: LockEffect, ports: &mut Ports<ShardReply>) {
+    match effect {
+        LockEffect::Reply { to, reply } => {
+            // Whoever asked may have gone.
+            ports.answer(to, ShardReply::Lock(reply));
+        }
+        LockEffect::Lost { session, lost, why } => {
+            tracing::warn!(%session, key = %lost.key, token = %lost.token, why, "a lock was taken");
+        }
+        LockEffect::Ended { session, reason } => {
+            tracing::debug!(%session, %reason, "a session that may hold locks has ended");
+        }
+    }
+}
+
 impl ShardHands<ShardMachine> for TeamHands {
     type Reply = ShardReply;
 
@@ -106,6 +123,7 @@ impl ShardHands<ShardMachine> for TeamHands {
                 ports.answer(to, ShardReply::Context(reply));
                 return;
             }
+            Effect::Lock(effect) => return carry_out_lock(effect, ports),
         };
         match effect {
             TaskEffect::Reply { to, reply: Reply::TasksEnded(ended) } => {

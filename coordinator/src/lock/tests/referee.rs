@@ -1,0 +1,169 @@
+//! Keeps its own books from the journal alone, and cries out when a promise is broken.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use orkestra_runtime::{
+    id::{LockKey, SessionNo},
+    time::Moment,
+};
+
+use crate::lock::{LockEvent, LockReason, Mode, Owner, Want};
+
+#[derive(Clone, Debug, Default)]
+struct Shelf {
+    holders: BTreeMap<Owner, (Mode, u64, u32)>,
+    /// What was lost, by token, and from when on it may be back.
+    lost: BTreeMap<u64, (Mode, Moment)>,
+    /// Places in the queue.
+    queue: BTreeSet<u64>,
+    newest: u64,
+}
+
+/// What the journal says so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Referee {
+    shelves: BTreeMap<LockKey, Shelf>,
+    waits: BTreeMap<u64, (Owner, Vec<Want>)>,
+    /// Until when each session surely lives.
+    alive: BTreeMap<SessionNo, (u64, Moment)>,
+}
+
+fn after(now: Moment, ms: u64) -> Moment {
+    now + std::time::Duration::from_millis(ms)
+}
+
+impl Referee {
+    /// A session was heard of.
+    pub(super) fn renewed(&mut self, session: SessionNo, now: Moment) {
+        if let Some((lease_ms, until)) = self.alive.get_mut(&session) {
+            *until = after(now, *lease_ms);
+        }
+    }
+
+    /// Another leader has begun: everybody has a full term again.
+    pub(super) fn promoted(&mut self, now: Moment) {
+        for (lease_ms, until) in self.alive.values_mut() {
+            *until = after(now, *lease_ms);
+        }
+    }
+
+    pub(super) fn hear(&mut self, number: u64, now: Moment, event: &LockEvent) {
+        match event {
+            LockEvent::Opened { lease_ms, .. } => {
+                self.alive.insert(SessionNo(number), (*lease_ms, after(now, *lease_ms)));
+            }
+            LockEvent::Queued { owner, wants, .. } => {
+                for want in wants.iter() {
+                    self.shelf(want).queue.insert(number);
+                }
+                self.waits.insert(number, (*owner, wants.to_vec()));
+            }
+            LockEvent::Granted { owner, wants, wait, .. } => {
+                let place = wait.map_or(u64::MAX, |wait| wait.0);
+                if let Some(wait) = wait {
+                    let asked = self.waits.get(&wait.0).cloned();
+                    assert_eq!(asked, Some((*owner, wants.to_vec())), "not what was asked for");
+                }
+                for want in wants.iter() {
+                    self.granted(number, *owner, want, place);
+                }
+                self.leave(wait.map(|wait| wait.0));
+            }
+            LockEvent::Withdrawn { wait, .. } => self.leave(wait.map(|wait| wait.0)),
+            LockEvent::Released { owner, keys, .. } => {
+                for key in keys {
+                    let shelf = self.shelves.get_mut(key).unwrap();
+                    let held = shelf.holders.get_mut(owner).expect("released, and not held");
+                    held.2 -= 1;
+                    if held.2 == 0 {
+                        shelf.holders.remove(owner);
+                    }
+                }
+            }
+            LockEvent::Ended { owner, reason, delay_ms, .. } => {
+                self.ended(*owner, *reason, now);
+                let keys: Vec<LockKey> = self.shelves.keys().cloned().collect();
+                keys.iter().for_each(|key| self.lose(key, *owner, now, *delay_ms));
+                let theirs = self.waits.iter().filter(|(_, (who, _))| who == owner);
+                let theirs: Vec<u64> = theirs.map(|(wait, _)| *wait).collect();
+                theirs.into_iter().for_each(|wait| self.leave(Some(wait)));
+            }
+            LockEvent::Stolen { key, token, delay_ms, .. } => {
+                let shelf = self.shelves.get_mut(key).unwrap();
+                assert_eq!(shelf.newest, token.0, "stolen from somebody else");
+                shelf.newest = number;
+                if *delay_ms == 0 {
+                    shelf.lost.clear();
+                }
+                let owners: Vec<Owner> = shelf.holders.keys().copied().collect();
+                owners.into_iter().for_each(|owner| self.lose(key, owner, now, *delay_ms));
+            }
+            LockEvent::Reopened { lost } => {
+                for (key, token) in lost {
+                    let (_, until) =
+                        self.shelves.get_mut(key).unwrap().lost.remove(&token.0).unwrap();
+                    assert!(until <= now, "{key} is back too early");
+                }
+            }
+        }
+    }
+
+    fn shelf(&mut self, want: &Want) -> &mut Shelf {
+        self.shelves.entry(want.key.clone()).or_default()
+    }
+
+    fn granted(&mut self, number: u64, owner: Owner, want: &Want, place: u64) {
+        let (key, mode) = (&want.key, want.mode);
+        let shelf = self.shelves.entry(key.clone()).or_default();
+        if let Some(held) = shelf.holders.get_mut(&owner) {
+            assert!(held.0.covers(mode), "{key} became more on the way");
+            held.2 += 1;
+            return;
+        }
+        let first = shelf.queue.first().copied().unwrap_or(u64::MAX);
+        assert!(first >= place, "{place} overtook {first} at {key}");
+        assert!(number > shelf.newest, "the tokens of {key} do not rise");
+        let modes = shelf.holders.values().map(|held| held.0);
+        let modes: Vec<Mode> = modes.chain(shelf.lost.values().map(|lost| lost.0)).collect();
+        match mode {
+            Mode::Exclusive => assert!(modes.is_empty(), "{key} is held twice"),
+            Mode::Shared => {
+                assert!(modes.iter().all(|mode| *mode == Mode::Shared), "{key} is not shared");
+            }
+            Mode::Permits { permits, of } => {
+                let taken = modes.iter().map(|mode| match mode {
+                    Mode::Permits { permits, of: as_many } if *as_many == of => *permits,
+                    other => panic!("{key} is {other} and a semaphore of {of}"),
+                });
+                assert!(taken.sum::<u32>() + permits <= of, "{key} has no permit left");
+            }
+        }
+        shelf.newest = number;
+        shelf.holders.insert(owner, (mode, number, 1));
+    }
+
+    fn leave(&mut self, wait: Option<u64>) {
+        let Some(wait) = wait else { return };
+        let (_, wants) = self.waits.remove(&wait).expect("who does not wait waits no more");
+        for want in wants {
+            self.shelf(&want).queue.remove(&wait);
+        }
+    }
+
+    fn lose(&mut self, key: &LockKey, owner: Owner, now: Moment, delay_ms: u64) {
+        let shelf = self.shelves.get_mut(key).unwrap();
+        if let Some((mode, token, _)) = shelf.holders.remove(&owner)
+            && delay_ms > 0
+        {
+            shelf.lost.insert(token, (mode, after(now, delay_ms)));
+        }
+    }
+
+    fn ended(&mut self, owner: Owner, reason: LockReason, now: Moment) {
+        let Owner::Session(session) = owner else { return };
+        let (_, until) = self.alive.remove(&session).expect("a session ended twice");
+        if matches!(reason, LockReason::Timeout | LockReason::Stale) {
+            assert!(now > until, "session {session} was ended before its time");
+        }
+    }
+}
