@@ -3,6 +3,7 @@
 mod cluster;
 mod following;
 mod heal;
+pub mod locks;
 mod parts;
 mod people;
 

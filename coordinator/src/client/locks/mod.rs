@@ -1,0 +1,208 @@
+//! The way to locks: sessions that live by renewals, and guards that know until when they hold.
+//!
+//! ```text
+//! Locks -- open --> Session -- acquire --> Guard -- release
+//!                   renews its lease       tells its tokens, and when it is lost
+//! ```
+//!
+//! Promises: a guard stops to hold, by this process's own monotonic clock, before its lock can be
+//! given to anybody else; whatever is asked twice because an answer was lost is done once. What is
+//! written outside under a lock must show the token all the same: a process that is paused between
+//! its look at the guard and its write cannot know that it was.
+
+mod guard;
+mod session;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use orkestra_runtime::{
+    Error, ErrorKind, Result,
+    id::{SessionNo, Token},
+    machine::ReplyTo,
+    time::Clock,
+};
+
+pub use guard::Guard;
+pub use session::{Session, SessionSpec};
+
+use super::{WITHIN, a_moment, unanswered};
+use crate::{
+    lock::{Grant, LockAnswer, LockCommand, LockQuery, LockReason, LockRefusal, LockReply, Release, Theft},
+    reach::Shard,
+    shard::{
+        actor::ShardError,
+        machine::{Answer, Command, Query, Reply},
+        pool::Pool,
+    },
+};
+
+/// Why nothing came of a request for locks.
+#[derive(Debug)]
+pub enum LockError {
+    /// It was refused: nothing was done.
+    Refused(LockRefusal),
+    /// It could not be asked, or what became of it is not known.
+    Failed(Error),
+}
+
+impl fmt::Display for LockError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LockError {}
+
+impl From<LockError> for Error {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Refused(refusal) => Self::new(refusal.kind(), refusal.to_string()),
+            LockError::Failed(error) => error,
+        }
+    }
+}
+
+/// The way to the locks of a namespace. Cheap to clone.
+#[derive(Clone)]
+pub struct Locks {
+    shard: Shard,
+    clock: Arc<dyn Clock>,
+}
+
+impl Locks {
+    pub(crate) const fn new(shard: Shard, clock: Arc<dyn Clock>) -> Self {
+        Self { shard, clock }
+    }
+
+    /// Opens a session, which is renewed from now on until it is closed or dropped.
+    pub async fn open(&self, spec: SessionSpec) -> Result<Session, LockError> {
+        Session::open(self.clone(), spec).await
+    }
+
+    /// Gives locks back in the name of a session that this process need not have opened: whoever
+    /// knows its number and the tokens may.
+    pub async fn release(&self, release: Release) -> Result<(), LockError> {
+        let make = |to| LockCommand::Release { to, release: release.clone() };
+        match self.done(make, WITHIN).await? {
+            LockReply::Released => Ok(()),
+            reply => Err(odd(&reply)),
+        }
+    }
+
+    /// Takes a lock from whoever holds it; answers the greatest token that is no good any more. It is
+    /// asked once: after an error of kind `Unavailable`, look whether it happened.
+    pub async fn steal(&self, theft: Theft) -> Result<Token, LockError> {
+        let make = |to| Command::Lock(LockCommand::Steal { to, theft });
+        let asked = self.shard.command(make, Pool::Outside, WITHIN).await;
+        match of_locks(asked)? {
+            LockReply::Stolen { token } => Ok(token),
+            LockReply::Refused(refusal) => Err(LockError::Refused(refusal)),
+            reply => Err(odd(&reply)),
+        }
+    }
+
+    /// Ends a session for whoever opened it; all that it held is kept back for a while.
+    pub async fn end(&self, session: SessionNo, by: &str) -> Result<(), LockError> {
+        let (reason, by) = (LockReason::Manual, by.to_owned());
+        let make = |to| LockCommand::End { to, session, reason, by: by.clone() };
+        match self.done(make, WITHIN).await? {
+            LockReply::Closed => Ok(()),
+            reply => Err(odd(&reply)),
+        }
+    }
+
+    /// Ends every session whose lease has run out; answers how many there were, and how many locks
+    /// they held. The leader does so by itself.
+    pub async fn clean(&self, by: &str) -> Result<(u64, u64), LockError> {
+        let make = |to| LockCommand::Clean { to, by: by.to_owned() };
+        match self.done(make, WITHIN).await? {
+            LockReply::Cleaned { sessions, locks } => Ok((sessions, locks)),
+            reply => Err(odd(&reply)),
+        }
+    }
+
+    /// Says whether a token is good, in order with everything else that happens to the lock.
+    pub async fn check(&self, shown: Grant) -> Result<(), LockError> {
+        match self.done(|to| LockCommand::Check { to, shown: shown.clone() }, WITHIN).await? {
+            LockReply::Good => Ok(()),
+            reply => Err(odd(&reply)),
+        }
+    }
+
+    /// Asks something that changes nothing.
+    pub async fn query(&self, query: LockQuery) -> Result<LockAnswer> {
+        let asked = async {
+            loop {
+                match self.shard.query(Query::Lock(query.clone()), WITHIN).await {
+                    // The reign that was asked has ended: the next one knows.
+                    Err(ShardError::NoAnswer) if !self.shard.is_closed() => a_moment().await,
+                    asked => break asked,
+                }
+            }
+        };
+        let read = tokio::time::timeout(WITHIN, asked).await.unwrap_or(Err(ShardError::NoAnswer));
+        match read.map_err(|error| unanswered(&error))?.answer {
+            Answer::Lock(answer) => Ok(answer),
+            answer @ (Answer::Task(_) | Answer::Context(_)) => {
+                let why = format!("the shard answered something else: {answer:?}");
+                Err(Error::new(ErrorKind::Fault, why))
+            }
+        }
+    }
+
+    /// Asks for what may be asked twice without effect, again while no answer comes.
+    async fn asked(
+        &self,
+        make: impl Fn(ReplyTo) -> LockCommand + Send + Sync,
+        within: Duration,
+    ) -> Result<LockReply, LockError> {
+        let asked = async {
+            loop {
+                let command = |to| Command::Lock(make(to));
+                match self.shard.command_again(command, Pool::Outside, within).await {
+                    Err(ShardError::NoAnswer) if !self.shard.is_closed() => a_moment().await,
+                    asked => break asked,
+                }
+            }
+        };
+        let asked = tokio::time::timeout(within, asked).await;
+        of_locks(asked.unwrap_or(Err(ShardError::NoAnswer)))
+    }
+
+    /// The same; a refusal is an error.
+    async fn done(
+        &self,
+        make: impl Fn(ReplyTo) -> LockCommand + Send + Sync,
+        within: Duration,
+    ) -> Result<LockReply, LockError> {
+        match self.asked(make, within).await? {
+            LockReply::Refused(refusal) => Err(LockError::Refused(refusal)),
+            reply => Ok(reply),
+        }
+    }
+}
+
+fn of_locks(asked: Result<Reply, ShardError>) -> Result<LockReply, LockError> {
+    match asked {
+        Ok(Reply::Lock(reply)) => Ok(reply),
+        Ok(reply @ (Reply::Task(_) | Reply::Context(_))) => {
+            let why = format!("the shard answered something else: {reply:?}");
+            Err(LockError::Failed(Error::new(ErrorKind::Fault, why)))
+        }
+        Err(error) => Err(LockError::Failed(unanswered(&error))),
+    }
+}
+
+fn odd(reply: &LockReply) -> LockError {
+    let why = format!("the locks answered something else: {reply:?}");
+    LockError::Failed(Error::new(ErrorKind::Fault, why))
+}
+
+impl fmt::Debug for Locks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Locks").field("shard", &self.shard).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,350 @@
+//! A session: what holds locks for a process, for as long as it renews its lease.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use orkestra_runtime::{
+    id::{LockKey, RequestNo, SessionId, SessionNo, Token},
+    time::{Clock as _, Moment},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+
+use super::{Guard, LockError, Locks, odd};
+use crate::{
+    client::WITHIN,
+    lock::{
+        Acquire, Grant, LockAnswer, LockCommand, LockQuery, LockReason, LockRefusal, LockReply,
+        Opening, Patience, Release, Want,
+    },
+};
+
+/// The part of a lease after which it is renewed.
+const RENEWALS: u32 = 4;
+/// The part of a lease that is not relied on: two clocks may run at rates that differ by as much.
+const DRIFT: u32 = 20;
+
+/// A session that is to be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionSpec {
+    /// What it is called; one of a name at a time.
+    pub name: SessionId,
+    /// For how long it lives without a renewal; none: as the cluster is configured.
+    pub lease: Option<Duration>,
+    /// Whose it is, in words, for people; 500 characters at most.
+    pub by: String,
+}
+
+/// A session that is open. It renews its lease by itself; dropped without [`Session::close`] it is
+/// renewed no more, and what it holds is kept back for a while after its lease.
+pub struct Session {
+    shared: Arc<Shared>,
+    name: SessionId,
+    _renewing: JoinSet<()>,
+}
+
+/// What a session and its guards share.
+pub(super) struct Shared {
+    locks: Locks,
+    number: SessionNo,
+    next: AtomicU64,
+    standing: watch::Sender<Standing>,
+    errands: mpsc::UnboundedSender<Errand>,
+    /// What its guards hold, and whether it is known to be lost.
+    given: Mutex<BTreeMap<(LockKey, Token), bool>>,
+}
+
+/// How a session stands, as far as this process knows.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    /// Until when its locks are surely its own.
+    pub(super) until: Moment,
+    /// Why it holds nothing any more, if so.
+    pub(super) over: Option<Arc<str>>,
+    /// Changes with each loss of a lock.
+    pub(super) losses: u64,
+}
+
+/// What is done for whoever does not wait for it.
+pub(super) enum Errand {
+    /// A guard was dropped.
+    Release(Vec<Grant>),
+    /// Whoever asked has gone.
+    Cancel(RequestNo),
+}
+
+impl Session {
+    pub(super) async fn open(locks: Locks, spec: SessionSpec) -> Result<Self, LockError> {
+        let nonce = crate::reach::nobodys_token().map_err(LockError::Failed)?;
+        let lease_ms = spec.lease.map(|lease| u64::try_from(lease.as_millis()).unwrap_or(u64::MAX));
+        let opening = Opening { session: spec.name.clone(), nonce, lease_ms, by: spec.by };
+        let asked = locks.clock.now().moment;
+        let open = |to| LockCommand::Open { to, opening: opening.clone() };
+        let (number, lease_ms) = match locks.done(open, WITHIN).await? {
+            LockReply::Opened { session, lease_ms, .. } => (session, lease_ms),
+            reply => return Err(odd(&reply)),
+        };
+        let (errands, to_do) = mpsc::unbounded_channel();
+        let lease = Duration::from_millis(lease_ms);
+        let standing = Standing { until: relied_on(asked, lease), over: None, losses: 0 };
+        let shared = Arc::new(Shared {
+            locks,
+            number,
+            next: AtomicU64::new(1),
+            standing: watch::channel(standing).0,
+            errands,
+            given: Mutex::default(),
+        });
+        let mut renewing = JoinSet::new();
+        let keeper = Keeper { shared: Arc::clone(&shared), name: spec.name.clone(), lease };
+        renewing.spawn(keeper.run(to_do));
+        Ok(Self { shared, name: spec.name, _renewing: renewing })
+    }
+
+    /// Its name.
+    pub const fn name(&self) -> &SessionId {
+        &self.name
+    }
+
+    /// Its number.
+    pub fn number(&self) -> SessionNo {
+        self.shared.number
+    }
+
+    /// Wants locks, all at once or none, and waits as long as it is told to. Whoever drops this
+    /// before it ends wants them no more.
+    pub async fn acquire(&self, locks: Vec<Want>, wait: Patience) -> Result<Guard, LockError> {
+        let request = RequestNo(self.shared.next.fetch_add(1, Ordering::Relaxed));
+        let session = self.shared.number;
+        let ask = Acquire { session, request, locks, wait };
+        let within = match wait {
+            Patience::Try => WITHIN,
+            Patience::For { ms } => WITHIN.saturating_add(Duration::from_millis(ms)),
+            Patience::Endless => Duration::MAX,
+        };
+        let mut asking = Asking { shared: &self.shared, request: Some(request) };
+        let make = |to| LockCommand::Acquire { to, ask: ask.clone() };
+        let asked = tokio::select! {
+            asked = self.shared.locks.done(make, within) => asked,
+            why = self.shared.over() => {
+                asking.request = None;
+                tracing::debug!(%session, %why, "a session is over while it waits");
+                return Err(LockError::Refused(LockRefusal::SessionGone { session }));
+            }
+        };
+        // What was answered is settled; what became of the rest is not known, and not wanted.
+        if matches!(asked, Ok(_) | Err(LockError::Refused(_))) {
+            asking.request = None;
+        }
+        match asked? {
+            LockReply::Granted { locks } => Ok(Guard::new(Arc::clone(&self.shared), locks)),
+            reply => Err(odd(&reply)),
+        }
+    }
+
+    /// Closes it in order: all that it holds is free at once. What its guards still say is no longer
+    /// true.
+    pub async fn close(self) -> Result<(), LockError> {
+        let session = self.shared.number;
+        self.shared.end("the session was closed");
+        let close = |to| LockCommand::Close { to, session };
+        match self.shared.locks.asked(close, WITHIN).await? {
+            // Closed, and the answer was lost; or its lease had run out.
+            LockReply::Closed | LockReply::Refused(LockRefusal::SessionGone { .. }) => Ok(()),
+            LockReply::Refused(refusal) => Err(LockError::Refused(refusal)),
+            reply => Err(odd(&reply)),
+        }
+    }
+}
+
+/// Cancels what nobody waits for any more.
+struct Asking<'a> {
+    shared: &'a Shared,
+    request: Option<RequestNo>,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if let Some(request) = self.request {
+            self.shared.errand(Errand::Cancel(request));
+        }
+    }
+}
+
+/// Until when a lease is relied on that was asked for at a moment: the leader's began later.
+fn relied_on(asked: Moment, lease: Duration) -> Moment {
+    asked + (lease - lease / DRIFT)
+}
+
+impl Shared {
+    pub(super) fn now(&self) -> Moment {
+        self.locks.clock.now().moment
+    }
+
+    pub(super) fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    /// Remembers what a guard holds.
+    pub(super) fn give(&self, grants: &[Grant]) {
+        let mut given = self.given();
+        for Grant { key, token } in grants {
+            given.insert((key.clone(), *token), false);
+        }
+    }
+
+    /// Remembers no more what a guard held.
+    pub(super) fn take(&self, grants: &[Grant]) {
+        let mut given = self.given();
+        for Grant { key, token } in grants {
+            given.remove(&(key.clone(), *token));
+        }
+    }
+
+    /// The first of these that is known to be lost.
+    pub(super) fn lost_of<'a>(&self, grants: &'a [Grant]) -> Option<&'a Grant> {
+        let given = self.given();
+        grants.iter().find(|grant| given.get(&(grant.key.clone(), grant.token)) == Some(&true))
+    }
+
+    fn given(&self) -> std::sync::MutexGuard<'_, BTreeMap<(LockKey, Token), bool>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn errand(&self, errand: Errand) {
+        // Nobody renews it any more: then nothing is left to be done in order.
+        let _ = self.errands.send(errand);
+    }
+
+    pub(super) async fn release(
+        &self,
+        locks: Vec<Grant>,
+        reason: LockReason,
+    ) -> Result<(), LockError> {
+        let request = RequestNo(self.next.fetch_add(1, Ordering::Relaxed));
+        self.locks.release(Release { session: self.number, request, locks, reason }).await
+    }
+
+    fn end(&self, why: &str) {
+        self.standing.send_if_modified(|standing| {
+            let is_news = standing.over.is_none();
+            standing.over.get_or_insert_with(|| why.into());
+            is_news
+        });
+    }
+
+    async fn over(&self) -> Arc<str> {
+        let mut standing = self.standing();
+        let over = standing.wait_for(|standing| standing.over.is_some()).await;
+        // The sender lives as long as this does.
+        over.ok().and_then(|standing| standing.over.clone()).unwrap_or_default()
+    }
+}
+
+/// Renews a session, and does what nobody waits for.
+struct Keeper {
+    shared: Arc<Shared>,
+    name: SessionId,
+    lease: Duration,
+}
+
+impl Keeper {
+    async fn run(mut self, mut errands: mpsc::UnboundedReceiver<Errand>) {
+        let mut next = self.shared.now() + self.lease / RENEWALS;
+        loop {
+            let rest = next.since(self.shared.now());
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep(rest) => {
+                    next = self.shared.now() + self.lease / RENEWALS;
+                    if !self.renew().await {
+                        return;
+                    }
+                }
+                errand = errands.recv() => {
+                    let Some(errand) = errand else { return };
+                    // The lease is more urgent: what is not done by then ends with the session.
+                    let within = next.since(self.shared.now());
+                    let _ = tokio::time::timeout(within, self.carry_out(errand)).await;
+                }
+            }
+        }
+    }
+
+    async fn carry_out(&self, errand: Errand) {
+        let (shared, session) = (&self.shared, self.shared.number);
+        let done = match errand {
+            Errand::Release(locks) => shared.release(locks, LockReason::Complete).await,
+            Errand::Cancel(request) => {
+                let cancel = |to| LockCommand::Cancel { to, session, request };
+                shared.locks.asked(cancel, WITHIN).await.map(drop)
+            }
+        };
+        if let Err(error) = done {
+            tracing::warn!(%session, %error, "locks that nobody wants any more are held still");
+        }
+    }
+
+    /// Renews it; says whether it lives.
+    async fn renew(&mut self) -> bool {
+        let (shared, session) = (&self.shared, self.shared.number);
+        let asked = shared.now();
+        let renew = shared.locks.asked(|to| LockCommand::Renew { to, session }, self.lease / 2);
+        match renew.await {
+            Ok(LockReply::Renewed { lease_ms, losses }) => {
+                self.lease = Duration::from_millis(lease_ms);
+                let until = relied_on(asked, self.lease);
+                if losses > shared.standing.borrow().losses {
+                    self.look_what_was_lost().await;
+                }
+                shared.standing.send_modify(|standing| {
+                    (standing.until, standing.losses) = (until, losses);
+                });
+                true
+            }
+            Ok(LockReply::Refused(refusal)) => {
+                shared.end(&refusal.to_string());
+                false
+            }
+            Ok(_) | Err(_) if shared.now() < shared.standing.borrow().until => true,
+            Ok(_) | Err(_) => {
+                shared.end("its lease could not be renewed in time: do nothing more under its locks");
+                false
+            }
+        }
+    }
+
+    /// Finds out which locks were taken from it; when that cannot be known, all of them may be.
+    async fn look_what_was_lost(&self) {
+        // What is given while it is asked may be missing in the answer.
+        let before: Vec<(LockKey, Token)> = self.shared.given().keys().cloned().collect();
+        let answer = self.shared.locks.query(LockQuery::Session(self.name.clone())).await;
+        let held: BTreeSet<(LockKey, Token)> = match answer {
+            Ok(LockAnswer::Session(Some(detail))) if detail.held.len() as u64 == detail.session.holds => {
+                detail.held.into_iter().map(|held| (held.key, held.token)).collect()
+            }
+            _ => return self.shared.end("locks were taken from it, and which is not known"),
+        };
+        let mut given = self.shared.given();
+        for gone in before.iter().filter(|given| !held.contains(given)) {
+            if let Some(lost) = given.get_mut(gone) {
+                *lost = true;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("name", &self.name).finish_non_exhaustive()
+    }
+}
