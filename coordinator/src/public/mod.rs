@@ -37,6 +37,7 @@ use orkestra_runtime::{
     time::Clock,
 };
 use serde::Serialize;
+use tokio::sync::watch;
 
 pub use answer::{SERVICE_ERROR, SERVICE_ERROR_CODE};
 pub(crate) use cluster::of_node;
@@ -119,6 +120,8 @@ pub struct Parts {
     pub answers: bool,
     /// Who takes agents in; none for a node that hosts none.
     pub hosts: Option<Arc<dyn Hosts>>,
+    /// Whether this node takes no agents in, and lets those go that it has.
+    pub draining: watch::Receiver<bool>,
     /// How agents elsewhere are waited for.
     pub pace: Pace,
     /// Where time comes from.

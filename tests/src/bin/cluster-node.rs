@@ -28,7 +28,7 @@ use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{
         Fabric,
-        nats::{Connection, Nats, NatsSettings},
+        nats::{Nats, NatsSettings},
     },
     id::{AgentId, NodeId},
     protocol::{
@@ -45,11 +45,7 @@ use orkestra_tests::{
     },
     crooked::{CROOK_VARIABLE, crooked},
 };
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-    task::JoinSet,
-};
+use tokio::signal::unix::{SignalKind, signal};
 
 struct Arguments(Vec<String>);
 
@@ -99,7 +95,6 @@ async fn run(arguments: &Arguments) -> Result<()> {
     settings.replicas = number("--replicas")?.into();
     settings.connect_within = Duration::from_mins(1);
     let nats = Nats::connect(settings).await?;
-    let (connected, mut following) = told(nats.connection());
     let mut fabric: Arc<dyn Fabric> = Arc::new(nats);
     if std::env::var_os(CROOK_VARIABLE).is_some() {
         fabric = crooked(fabric);
@@ -110,7 +105,6 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let folder = PathBuf::from(arguments.one("--folder")?);
     let mut spec = NodeSpec::new(name.clone(), fabric, folder)?;
     spec.owns_fabric = true;
-    spec.connected = connected;
     spec.shards = number("--shards")?;
     let roles = arguments.one("--roles")?;
     spec.roles = Roles {
@@ -140,21 +134,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         _ = term.recv() => node.stop().await?,
         () = node.gave_up() => return Err(Error::new(ErrorKind::Fault, "the node gave up")),
     }
-    following.abort_all();
     Ok(())
-}
-
-/// Whether there is a connection, as it changes.
-fn told(mut connection: watch::Receiver<Connection>) -> (watch::Receiver<bool>, JoinSet<()>) {
-    let is_up = |connection: &Connection| matches!(connection, Connection::Connected { .. });
-    let (tell, connected) = watch::channel(is_up(&connection.borrow()));
-    let mut following = JoinSet::new();
-    following.spawn(async move {
-        while connection.changed().await.is_ok() {
-            tell.send_replace(is_up(&connection.borrow_and_update()));
-        }
-    });
-    (connected, following)
 }
 
 fn member(spoken: &str, node: &NodeId, book: &Arc<Book>) -> Result<Member> {
