@@ -39,9 +39,11 @@ use orkestra_runtime::{
 use serde::Serialize;
 use tokio::sync::watch;
 
+pub(crate) use answer::help_of;
 pub use answer::{SERVICE_ERROR, SERVICE_ERROR_CODE};
 pub(crate) use cluster::of_node;
 pub use request::{Ask, SUBJECTS, WORD_BYTES_MAX};
+pub use submit::{Submission, Submitted, TaskWord};
 
 use crate::{client::Tasks, system::Member};
 

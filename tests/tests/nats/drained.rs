@@ -44,9 +44,8 @@ async fn ask(client: &Nats, node: &NodeId, ask: &NodeAsk) -> bool {
 /// Whether the first task of a run waits for a node that is drained.
 async fn waits_for_the_drained(tasks: &Tasks, run: &RunId) -> bool {
     let first = TaskId::new("t0").unwrap();
-    let why = match tasks.query(Query::Why(run.clone(), first)).await {
-        Ok(Answer::Why(Some(why))) => why,
-        _ => return false,
+    let Ok(Answer::Why(Some(why))) = tasks.query(Query::Why(run.clone(), first)).await else {
+        return false;
     };
     why.blockers.iter().any(|blocker| {
         matches!(blocker, Blocker::AgentUnavailable { reason, .. } if reason.contains("drained"))
