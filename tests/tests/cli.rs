@@ -40,6 +40,8 @@ mod standing;
 mod up;
 #[path = "cli/usage.rs"]
 mod usage;
+#[path = "cli/waiting.rs"]
+mod waiting;
 
 use std::path::Path;
 
