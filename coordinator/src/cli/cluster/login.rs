@@ -14,8 +14,8 @@ use crate::{
 
 /// How long a command tries to find a server.
 const COMMAND_WITHIN: Duration = Duration::from_secs(5);
-/// How long a node does.
-const NODE_WITHIN: Duration = Duration::from_secs(30);
+/// How long a node does before it says that it waits.
+const NODE_WITHIN: Duration = Duration::from_secs(5);
 /// The longest secret that is read from a file.
 const SECRET_BYTES_MAX: u64 = 4 * 1024;
 
