@@ -196,6 +196,8 @@ async fn an_agent_that_the_cluster_hosts_is_moved_when_its_node_goes() {
     goes.stop().await.unwrap();
     until("the other one hosts it", || capacity(&stays) == 2).await;
     runs_through(a.tasks_of("x"), "second", 5).await;
+    assert!(a.withdraw(&AgentId::new("echo").unwrap()).await.unwrap());
+    until("nobody hosts it", || capacity(&stays) == 0).await;
     stays.stop().await.unwrap();
     a.stop().await.unwrap();
 }

@@ -32,7 +32,8 @@ async fn main() -> ExitCode {
             println!("there is no {named}: {:?}", Plant::ALL);
             return ExitCode::FAILURE;
         };
-        return told(&Setup::planted(program, seed, plant)).await;
+        let folder = text("--folder").map(Into::into);
+        return told(&Setup { folder, ..Setup::planted(program, seed, plant) }).await;
     }
     let mut setup = Setup::new(program, seed);
     setup.counts_kills = number("--faults").is_none();

@@ -7,7 +7,10 @@ use orkestra_coordinator::{
     client::Cluster,
     task::{Answer, Query},
 };
-use orkestra_runtime::{id::RunId, protocol::payload::Payload};
+use orkestra_runtime::{
+    id::{RunId, TaskId},
+    protocol::payload::Payload,
+};
 
 use super::{
     books::{Call, Execution},
@@ -198,6 +201,20 @@ pub(super) async fn answers(
     }
     wrong.truncate(TOLD_MAX);
     Ok(wrong)
+}
+
+/// What the cluster says of a task that does not come to its end.
+pub(super) async fn why_not(cluster: &Cluster, calls: &[Call], stories: &[Story]) -> String {
+    let taken = acknowledged(calls);
+    let open = |story: &&Story| story.ended.is_none() && taken.contains_key(&story.run);
+    let Some(story) = stories.iter().find(open) else { return "all have ended".to_owned() };
+    let (Ok(run), Ok(task)) = (RunId::new(&story.run), TaskId::new(&story.task)) else {
+        return String::new();
+    };
+    let tasks = cluster.tasks_of(&taken[&story.run].0);
+    let why = tasks.query(Query::Why(run, task)).await;
+    let agents = tasks.query(Query::Agents).await;
+    format!("{story:?} does not end: {why:?}; {agents:?}")
 }
 
 /// How long it took, after agents were killed, until what they were at was begun elsewhere, in

@@ -143,10 +143,13 @@ impl Run<'_> {
         let healed = self.clock.now().moment;
         let rested = is_found || self.rest(&mut troubles, &mut clients).await;
         let rest = self.clock.now().moment.since(healed);
-        let mut report = self.judge(&troubles).await?;
+        let (calls, stories) = self.told()?;
+        let mut report = self.judge(&troubles, &calls, &stories).await?;
         if !rested {
+            self.doing.now("the cluster to say why there is no rest");
+            let why = check::why_not(self.client.cluster(), &calls, &stories).await;
             report.findings.push(format!(
-                "no rest in {rest:?}: {} tasks are acknowledged, {} have ended",
+                "no rest in {rest:?}: {} tasks are acknowledged, {} have ended; {why}",
                 self.client.acknowledged.load(Ordering::SeqCst),
                 self.witness.ended(),
             ));
@@ -256,22 +259,32 @@ impl Run<'_> {
         }
     }
 
-    async fn judge(&self, troubles: &Troubles) -> Result<Report, String> {
+    /// What the client wrote down, and what the journals say of the tasks.
+    fn told(&self) -> Result<(Vec<Call>, Vec<Story>), String> {
+        let calls = books::read(&self.stage.folder.join("calls")).map_err(unread)?;
+        let seen = self.witness.seen();
+        Ok((calls, seen.told.iter().flat_map(|told| told.stories().cloned()).collect()))
+    }
+
+    async fn judge(
+        &self,
+        troubles: &Troubles,
+        calls: &[Call],
+        stories: &[Story],
+    ) -> Result<Report, String> {
         self.doing.now("the books to be read");
-        let calls: Vec<Call> = books::read(&self.stage.folder.join("calls")).map_err(unread)?;
         let mut executions: Vec<Execution> = books::read(&self.stage.book()).map_err(unread)?;
-        let (stories, mut findings, stale, reigns): (Vec<Story>, _, _, _) = {
+        let (mut findings, stale, reigns) = {
             let seen = self.witness.seen();
-            let stories = seen.told.iter().flat_map(|told| told.stories().cloned()).collect();
             let findings = seen.told.iter().flat_map(|told| told.findings.clone());
             let stale = seen.told.iter().map(|told| told.stale).sum();
             let reigns = seen.told.iter().map(|told| told.epochs.len()).sum();
-            (stories, findings.collect::<Vec<_>>(), stale, reigns)
+            (findings.collect::<Vec<_>>(), stale, reigns)
         };
         if self.setup.plant == Plant::LineLost {
-            check::lose_a_line(&mut executions, &stories);
+            check::lose_a_line(&mut executions, stories);
         }
-        let mut found = check::judge(&calls, &executions, &stories);
+        let mut found = check::judge(calls, &executions, stories);
         findings.append(&mut found.findings);
         findings.extend(self.witness.two_leaders());
         self.doing.now("all journals to be read again");
@@ -279,7 +292,7 @@ impl Run<'_> {
         if findings.is_empty() {
             self.doing.now("the answers of the cluster");
             let cluster = self.client.cluster();
-            findings.extend(check::answers(cluster, &calls, &stories).await?);
+            findings.extend(check::answers(cluster, calls, stories).await?);
         }
         let failed = calls.iter().filter(|call| matches!(call, Call::Failed { .. })).count();
         Ok(Report {
