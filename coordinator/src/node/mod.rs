@@ -61,6 +61,7 @@ use orkestra_runtime::{
     patience::patiently,
     presence::{Effect as News, Members, Presence, PresenceParts, presence},
     supervise::{Env, SupervisionLog, Supervisor, SupervisorHandle},
+    time::Clock,
 };
 use tokio::sync::watch;
 
@@ -73,7 +74,7 @@ pub use telling::NodeRecord;
 pub use words::{MemberView, NodeAnswer, NodeAsk, NodeView, ShardView};
 
 use crate::{
-    client::Tasks,
+    client::{Tasks, locks::Locks},
     context::Contexts,
     public,
     reach::{Here, Shard, There},
@@ -135,6 +136,7 @@ pub struct Node {
     log: SupervisionLog,
     refused: Refused,
     drain_within: Duration,
+    clock: Arc<dyn Clock>,
 }
 
 impl Node {
@@ -248,6 +250,7 @@ impl Node {
             log: spec.log,
             refused,
             drain_within: spec.drain_within,
+            clock: spec.clock,
         })
     }
 
@@ -264,6 +267,11 @@ impl Node {
     /// The way to the tasks of a namespace.
     pub fn tasks_of(&self, namespace: &str) -> &Tasks {
         &self.reached(namespace).tasks
+    }
+
+    /// The way to the locks of a namespace.
+    pub fn locks_of(&self, namespace: &str) -> Locks {
+        Locks::new(self.reached(namespace).way.clone(), Arc::clone(&self.clock))
     }
 
     /// The way to the context of a namespace.

@@ -50,7 +50,7 @@ pub(crate) use porter::{Sayer, porter_of};
 pub use standing::Standing;
 
 use crate::{
-    client::Tasks,
+    client::{Tasks, locks::Locks},
     context::Contexts,
     door::{self, Clerk, Identity},
     health::Monitor,
@@ -244,6 +244,11 @@ impl System {
     /// The way to its context: what happened, what agents understand, snapshots.
     pub const fn contexts(&self) -> &Contexts {
         &self.contexts
+    }
+
+    /// The way to its locks.
+    pub fn locks(&self) -> Locks {
+        Locks::new(self.means.shard.clone(), Arc::clone(&self.means.clock))
     }
 
     /// Who carries out what is asked of the node as a whole.

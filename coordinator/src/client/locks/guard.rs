@@ -2,10 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use orkestra_runtime::{
-    id::Token,
-    time::Moment,
-};
+use orkestra_runtime::{id::Token, time::Moment};
 
 use super::{
     LockError,

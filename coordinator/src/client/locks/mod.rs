@@ -12,6 +12,8 @@
 
 mod guard;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -27,7 +29,10 @@ pub use session::{Session, SessionSpec};
 
 use super::{WITHIN, a_moment, unanswered};
 use crate::{
-    lock::{Grant, LockAnswer, LockCommand, LockQuery, LockReason, LockRefusal, LockReply, Release, Theft},
+    lock::{
+        Grant, LockAnswer, LockCommand, LockQuery, LockReason, LockRefusal, LockReply, Release,
+        Theft,
+    },
     reach::Shard,
     shard::{
         actor::ShardError,

@@ -317,7 +317,8 @@ impl Keeper {
             }
             Ok(_) | Err(_) if shared.now() < shared.standing.borrow().until => true,
             Ok(_) | Err(_) => {
-                shared.end("its lease could not be renewed in time: do nothing more under its locks");
+                shared
+                    .end("its lease could not be renewed in time: do nothing more under its locks");
                 false
             }
         }
@@ -329,7 +330,9 @@ impl Keeper {
         let before: Vec<(LockKey, Token)> = self.shared.given().keys().cloned().collect();
         let answer = self.shared.locks.query(LockQuery::Session(self.name.clone())).await;
         let held: BTreeSet<(LockKey, Token)> = match answer {
-            Ok(LockAnswer::Session(Some(detail))) if detail.held.len() as u64 == detail.session.holds => {
+            Ok(LockAnswer::Session(Some(detail)))
+                if detail.held.len() as u64 == detail.session.holds =>
+            {
                 detail.held.into_iter().map(|held| (held.key, held.token)).collect()
             }
             _ => return self.shared.end("locks were taken from it, and which is not known"),
