@@ -12,7 +12,7 @@ use std::{
 
 use orkestra_runtime::{
     id::{LockKey, RequestNo, SessionId, SessionNo, Token},
-    time::{Clock as _, Moment},
+    time::Moment,
 };
 use tokio::{
     sync::{mpsc, watch},

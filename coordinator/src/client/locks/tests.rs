@@ -54,8 +54,7 @@ async fn a_lock_is_held_beyond_its_lease_by_renewals_and_handed_on_when_it_is_gi
     let held = ann.acquire(alone("file"), Patience::Try).await.unwrap();
     let refused = bob.acquire(alone("file"), Patience::Try).await.unwrap_err();
     assert!(matches!(refused, LockError::Refused(LockRefusal::Busy { .. })), "{refused}");
-    let waits = bob.acquire(alone("file"), Patience::Endless);
-    tokio::pin!(waits);
+    let mut waits = Box::pin(bob.acquire(alone("file"), Patience::Endless));
     // Twice its lease: it is held, and surely so.
     let early = tokio::time::timeout(LEASE * 2, &mut waits).await;
     assert!(early.is_err() && held.valid_until().is_some());
@@ -128,7 +127,7 @@ async fn whoever_is_stolen_from_hears_of_it_and_of_what_only() {
     assert!(why.contains("lock file with token"), "{why}");
     assert!(file.valid_until().is_none() && other.valid_until().is_some());
     let again = system.locks().steal(theft).await.unwrap_err();
-    assert_eq!(orkestra_runtime::Error::from(again).kind(), ErrorKind::Conflict);
+    assert_eq!(Error::from(again).kind(), ErrorKind::Conflict);
     let released = other.release(LockReason::Complete).await;
     assert!(released.is_ok(), "{released:?}");
     ann.close().await.unwrap();
