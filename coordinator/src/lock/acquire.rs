@@ -40,7 +40,7 @@ impl LockMachine {
         let (owner, request) = (Owner::Session(ask.session), ask.request);
         match self.judge(owner, &ask.locks, ask.wait) {
             Ok(Verdict::Grant) => {
-                let locks = self.grant((owner, request), ask.locks.as_slice().into(), None, out);
+                let locks = self.grant((owner, request), &ask.locks.as_slice().into(), None, out);
                 out.reply(to, LockReply::Granted { locks });
             }
             Ok(Verdict::Wait(wait_ms)) => {
@@ -116,8 +116,8 @@ impl LockMachine {
             Patience::For { ms } => Some(ms),
             Patience::Endless => None,
         };
-        let waits = self.durable.owned.get(&owner).map_or(0, |owned| owned.waits.len());
-        if waits >= WAITS_MAX {
+        let so_many = self.durable.owned.get(&owner).map_or(0, |owned| owned.waits.len());
+        if so_many >= WAITS_MAX {
             return Err(Bound::Waits.refused());
         }
         let is_long =
@@ -135,7 +135,7 @@ impl LockMachine {
 
     /// Refuses what does not go with how the locks are held, by whoever asks or by others.
     fn check_held(&self, owner: Owner, wants: &[Want]) -> Result<(), LockRefusal> {
-        let owned = self.durable.owned.get(&owner);
+        let found = self.durable.owned.get(&owner);
         let mut more = 0;
         for Want { key, mode } in wants {
             let Some(lock) = self.durable.locks.get(key) else {
@@ -145,7 +145,7 @@ impl LockMachine {
             if lock.kind != mode.kind() {
                 return Err(LockRefusal::KindMismatch { key: key.clone(), is: lock.kind });
             }
-            let waited = owned.into_iter().flat_map(|owned| &owned.waits);
+            let waited = found.into_iter().flat_map(|found| &found.waits);
             let waited = waited.filter_map(|wait| self.durable.waits.get(wait));
             let waited = waited.flat_map(|waiting| waiting.wants.iter());
             let waited = waited.filter(|want| want.key == *key).map(|want| want.mode);
@@ -156,8 +156,8 @@ impl LockMachine {
                 .chain(waited)
                 .find(|have| !have.covers(*mode))
             {
-                let (key, wanted) = (key.clone(), *mode);
-                return Err(LockRefusal::Upgrade { key, held: less, wanted });
+                let key = key.clone();
+                return Err(LockRefusal::Upgrade { key, held: less, wanted: *mode });
             }
             if held.is_some_and(|hold| hold.depth >= DEPTH_MAX) {
                 return Err(Bound::Depth.refused());
@@ -166,7 +166,7 @@ impl LockMachine {
         if self.durable.locks.len() + more > LOCKS_MAX {
             return Err(Bound::Locks.refused());
         }
-        let held = owned.map_or(0, |owned| owned.held.len());
+        let held = found.map_or(0, |found| found.held.len());
         if held + wants.len() > HOLDS_MAX { Err(Bound::Holds.refused()) } else { Ok(()) }
     }
 
@@ -183,12 +183,12 @@ impl LockMachine {
     pub(super) fn grant(
         &self,
         (owner, request): (Owner, RequestNo),
-        wants: Arc<[Want]>,
+        wants: &Arc<[Want]>,
         wait: Option<WaitNo>,
         out: &mut LockDecision,
     ) -> Vec<Grant> {
         let number =
-            out.event(LockEvent::Granted { owner, request, wants: Arc::clone(&wants), wait });
+            out.event(LockEvent::Granted { owner, request, wants: Arc::clone(wants), wait });
         let grants = wants.iter().map(|want| {
             let hold = self.durable.hold(owner, &want.key);
             let token = hold.map_or(Token(number.0), |hold| hold.token);

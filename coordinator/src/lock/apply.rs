@@ -12,7 +12,7 @@ use crate::lock::{
     machine::LockMachine,
     mode::Want,
     owner::Owner,
-    state::{Ghost, Grant, Hold, Lock, Outcome, Session, Waiting},
+    state::{Ghost, Grant, Hold, Lock, Outcome, Owned, Session, Waiting},
 };
 
 /// What the event that was applied last did: for whoever leads, who must know before the next.
@@ -22,6 +22,8 @@ pub(super) struct Trace {
     pub(super) open: Vec<LockKey>,
     /// Requests of whoever was given something that they may want too.
     pub(super) kin: Vec<WaitNo>,
+    /// Requests of whoever no longer has, or will have, what they counted on.
+    pub(super) bare: Vec<WaitNo>,
     /// Requests that wait no more.
     pub(super) over: Vec<WaitNo>,
     /// What was lost, and for how many milliseconds it is kept back.
@@ -75,8 +77,13 @@ impl LockMachine {
                 self.remember(*owner, *request, Outcome::Granted(grants));
             }
             LockEvent::Withdrawn { owner, request, wait, why } => {
+                let waiting = wait.and_then(|wait| self.durable.waits.get(&wait));
+                let wants = waiting.map(|waiting| Arc::clone(&waiting.wants));
                 if let Some(wait) = wait {
                     self.leave_queues(*wait);
+                }
+                for want in wants.iter().flat_map(|wants| wants.iter()) {
+                    self.lay_bare(*owner, &want.key);
                 }
                 self.remember(*owner, *request, Outcome::Withdrawn(why.clone()));
                 self.forget_owner_of_nothing(*owner);
@@ -157,6 +164,7 @@ impl LockMachine {
         if let Some(owned) = self.durable.owned.get_mut(&owner) {
             owned.held.remove(key);
         }
+        self.lay_bare(owner, key);
         self.settle(key);
     }
 
@@ -176,11 +184,11 @@ impl LockMachine {
     }
 
     fn end(&mut self, owner: Owner, delay_ms: u64) {
-        let owned = self.durable.owned.remove(&owner).unwrap_or_default();
-        for wait in owned.waits {
+        let Owned { held, waits } = self.durable.owned.remove(&owner).unwrap_or_default();
+        for wait in waits {
             self.leave_queues(wait);
         }
-        for key in &owned.held {
+        for key in &held {
             self.lose(owner, key, delay_ms);
         }
         if let Owner::Session(no) = owner
@@ -205,6 +213,7 @@ impl LockMachine {
             if let Some(owned) = self.durable.owned.get_mut(&owner) {
                 owned.held.remove(key);
             }
+            self.lay_bare(owner, key);
             if let Owner::Session(no) = owner
                 && let Some(session) = self.durable.sessions.get_mut(&no)
             {
@@ -213,6 +222,17 @@ impl LockMachine {
             self.forget_owner_of_nothing(owner);
         }
         self.settle(key);
+    }
+
+    /// Notes the requests of an owner that counted on having a lock.
+    fn lay_bare(&mut self, owner: Owner, key: &LockKey) {
+        let found = self.durable.owned.get(&owner);
+        let waits = found.into_iter().flat_map(|found| &found.waits);
+        let counted = |wait: &&WaitNo| {
+            let waiting = self.durable.waits.get(wait);
+            waiting.is_some_and(|waiting| waiting.wants.iter().any(|want| want.key == *key))
+        };
+        self.trace.bare.extend(waits.filter(counted));
     }
 
     /// Lets a hold that was lost be over.
@@ -237,8 +257,8 @@ impl LockMachine {
     }
 
     fn forget_owner_of_nothing(&mut self, owner: Owner) {
-        let owned = self.durable.owned.get(&owner);
-        if owned.is_some_and(|owned| owned.held.is_empty() && owned.waits.is_empty()) {
+        let found = self.durable.owned.get(&owner);
+        if found.is_some_and(|found| found.held.is_empty() && found.waits.is_empty()) {
             self.durable.owned.remove(&owner);
         }
     }

@@ -206,6 +206,12 @@ pub enum LockCommand {
         /// How many more in this step.
         left: u16,
     },
+    /// Internal: looks whether a request is in a circle of waits since its owner let something go.
+    #[serde(skip)]
+    Look {
+        /// Which.
+        wait: WaitNo,
+    },
     /// Internal: does what time has made due, at a pace.
     #[serde(skip)]
     Sweep,
@@ -234,6 +240,7 @@ impl LockCommand {
             | Self::Waits { .. }
             | Self::Recall { .. }
             | Self::Grant { .. }
+            | Self::Look { .. }
             | Self::Sweep
             | Self::Later => None,
         }
@@ -249,6 +256,7 @@ impl LockCommand {
             | Self::Await { .. }
             | Self::Recall { .. }
             | Self::Grant { .. }
+            | Self::Look { .. }
             | Self::Sweep
             | Self::Later => true,
             Self::Open { .. }

@@ -1,4 +1,5 @@
-//! Finds circles of waits: when the wait that would close one is about to be added.
+//! Finds circles of waits: when the wait that would close one is about to be added, and after an owner
+//! let go what a request of its own that waits still had counted on.
 //!
 //! A request waits for those who hold a lock as it cannot share it, and for all requests that are
 //! ahead of it. Who waits with one request is taken to wait with all that it holds. Where only one of
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 use orkestra_runtime::id::{Attempt, LockKey, TaskNo, WaitNo};
 
 use crate::lock::{
+    command::LockCommand,
     decision::LockDecision,
     event::Withdrawal,
     machine::LockMachine,
@@ -69,10 +71,10 @@ impl LockMachine {
 
     /// Whether anybody may wait for an owner.
     fn is_waited_for(&self, owner: Owner) -> bool {
-        let owned = self.durable.owned.get(&owner);
+        let found = self.durable.owned.get(&owner);
         let is_awaited =
             |key: &LockKey| self.durable.locks.get(key).is_some_and(|lock| !lock.queue.is_empty());
-        owned.is_some_and(|owned| !owned.waits.is_empty() || owned.held.iter().any(is_awaited))
+        found.is_some_and(|found| !found.waits.is_empty() || found.held.iter().any(is_awaited))
             || self.live.tied.contains_key(&owner.party())
     }
 
@@ -81,24 +83,46 @@ impl LockMachine {
     pub(super) fn decide_waits(&self, who: &Party, whom: &[Party], out: &mut LockDecision) {
         for party in whom {
             let mut search = Search::new(self);
-            let (who_called, whom_called) = (self.party_called(who), self.party_called(party));
-            let link = Link { who: who_called, key: None, tie: Tie::Said, whom: whom_called };
+            let (waits, awaited) = (self.party_called(who), self.party_called(party));
+            let link = Link { who: waits, key: None, tie: Tie::Said, whom: awaited };
             search.come_to(Node::Party(party.clone()), &Node::Start, Some(link));
-            let Some(links) = search.run(who) else { continue };
-            let Some(youngest) = search.youngest(who) else { continue };
-            if search.has_choice && search.comes_free(who, None) {
-                continue;
+            if self.break_circle(search, who, out).is_some() {
+                return;
             }
-            // It is told beginning with the one that is refused.
-            let owner = self.durable.waits.get(&youngest).map(|waiting| waiting.owner);
-            let refused = owner.map(|owner| self.durable.who(owner));
-            let mut links = links;
-            let first = links.iter().position(|link| Some(&link.who) == refused.as_ref());
-            links.rotate_left(first.unwrap_or_default());
-            self.withdraw(youngest, Withdrawal::Deadlock { cycle: Cycle::of(links) }, out);
-            Self::then_grant(out);
-            return;
         }
+    }
+
+    /// After an owner let go what one of its requests counted on: the same.
+    pub(super) fn decide_look(&self, wait: WaitNo, out: &mut LockDecision) {
+        let Some(waiting) = self.durable.waits.get(&wait) else { return };
+        let mut search = Search::new(self);
+        search.come_to(Node::Wait(wait), &Node::Start, None);
+        let broken = self.break_circle(search, &waiting.owner.party(), out);
+        // There may be another circle, without the request that is withdrawn.
+        if broken.is_some_and(|broken| broken != wait) {
+            out.then.push(LockCommand::Look { wait });
+        }
+    }
+
+    /// Withdraws the youngest request of a circle, if there is one, and answers which.
+    fn break_circle(
+        &self,
+        mut search: Search<'_>,
+        goal: &Party,
+        out: &mut LockDecision,
+    ) -> Option<WaitNo> {
+        let mut links = search.run(goal)?;
+        let youngest = search.youngest(goal)?;
+        if search.has_choice && search.comes_free(goal, None) {
+            return None;
+        }
+        // It is told beginning with the one that is refused.
+        let refused = self.durable.who(self.durable.waits.get(&youngest)?.owner);
+        let first = links.iter().position(|link| link.who == refused);
+        links.rotate_left(first.unwrap_or_default());
+        self.withdraw(youngest, Withdrawal::Deadlock { cycle: Cycle::of(links) }, out);
+        Self::then_grant(out);
+        Some(youngest)
     }
 
     pub(super) fn party_called(&self, party: &Party) -> Who {

@@ -4,8 +4,6 @@
 //! is the first for each of them that it does not hold already, and there is room in each. One grant is one decision, so
 //! each is made from the state that the one before it has left.
 
-use std::sync::Arc;
-
 use orkestra_runtime::id::{LockKey, WaitNo};
 
 use crate::lock::{
@@ -58,7 +56,7 @@ impl LockMachine {
         let Some(wait) = self.live.turn else { return };
         let Some(waiting) = self.durable.waits.get(&wait) else { return };
         let (owner, request) = (waiting.owner, waiting.request);
-        let locks = self.grant((owner, request), Arc::clone(&waiting.wants), Some(wait), out);
+        let locks = self.grant((owner, request), &waiting.wants, Some(wait), out);
         for to in self.live.askers.get(&wait).into_iter().flatten() {
             out.reply(*to, LockReply::Granted { locks: locks.clone() });
         }

@@ -87,6 +87,8 @@ pub(super) struct Live {
     pub(super) open: BTreeSet<LockKey>,
     /// Requests that may have become possible by what their owner was given.
     pub(super) kin: BTreeSet<WaitNo>,
+    /// Requests that may be in a circle by what their owner let go.
+    pub(super) bare: BTreeSet<WaitNo>,
     /// Who is next, as the command that runs will find.
     pub(super) turn: Option<WaitNo>,
     /// Nothing is due before this moment.

@@ -138,14 +138,14 @@ impl LockMachine {
 
     fn session_detail(&self, now: Now, no: SessionNo, session: &Session) -> SessionDetail {
         let owner = Owner::Session(no);
-        let owned = self.durable.owned.get(&owner);
-        let held = owned.into_iter().flat_map(|owned| &owned.held).take(ROWS_MAX);
+        let found = self.durable.owned.get(&owner);
+        let held = found.into_iter().flat_map(|found| &found.held).take(ROWS_MAX);
         let held = held.filter_map(|key| {
-            let hold = self.durable.hold(owner, key)?;
-            let (mode, token, depth) = (hold.mode, hold.token, hold.depth);
+            let has = self.durable.hold(owner, key)?;
+            let (mode, token, depth) = (has.mode, has.token, has.depth);
             Some(HeldView { key: key.clone(), mode, token, depth })
         });
-        let waits = owned.into_iter().flat_map(|owned| &owned.waits).filter_map(|no| {
+        let waits = found.into_iter().flat_map(|found| &found.waits).filter_map(|no| {
             let waiting = self.durable.waits.get(no)?;
             let wants = waiting.wants.to_vec();
             Some(WaitView { wait: *no, wants, since: waiting.since })

@@ -85,6 +85,7 @@ impl LockMachine {
             }
             LockCommand::Waits { who, whom } => self.decide_waits(who, whom, out),
             LockCommand::Grant { left } => self.decide_grant(*left, out),
+            LockCommand::Look { wait } => self.decide_look(*wait, out),
             LockCommand::Sweep => self.decide_sweep(now, out),
             LockCommand::Await { .. } | LockCommand::Recall { .. } | LockCommand::Later => {}
         }
@@ -119,6 +120,9 @@ impl LockMachine {
             }
             LockCommand::Waits { who, whom } => self.live.hear_ties(who, whom),
             LockCommand::Grant { .. } => self.plan_grant(),
+            LockCommand::Look { wait } => {
+                self.live.bare.remove(wait);
+            }
             LockCommand::Later => self.live.later = Some(now.moment + LATER),
             LockCommand::Close { .. }
             | LockCommand::Acquire { .. }
@@ -143,14 +147,16 @@ impl LockMachine {
 
     /// Keeps in mind what follows from an applied event.
     pub fn lead(&mut self, now: Now, number: Number, event: &LockEvent) {
-        let Trace { open, kin, over, lost, back } = std::mem::take(&mut self.trace);
+        let Trace { open, kin, bare, over, lost, back } = std::mem::take(&mut self.trace);
         let live = &mut self.live;
         live.open.extend(open);
         live.kin.extend(kin);
+        live.bare.extend(bare);
         for wait in over {
             live.deadlines.remove(&wait);
             live.askers.remove(&wait);
             live.kin.remove(&wait);
+            live.bare.remove(&wait);
         }
         for (key, token, delay_ms) in lost {
             live.delays.set((key, token), now.moment + Duration::from_millis(delay_ms));
@@ -207,12 +213,13 @@ impl LockMachine {
         }
         // The leader before may not have come to all who could have been served.
         self.live.kin = self.durable.waits.keys().copied().collect();
+        self.live.bare.clone_from(&self.live.kin);
     }
 
     /// When it next has something to do by itself.
     pub fn wakeup(&self, now: Now) -> Option<Moment> {
         let live = &self.live;
-        let at = if live.open.is_empty() && live.kin.is_empty() {
+        let at = if live.open.is_empty() && live.kin.is_empty() && live.bare.is_empty() {
             // At its end a lease still holds; what comes right after is too late.
             let lapsed = live.leases.first().map(|until| until + Duration::from_nanos(1));
             let due = [lapsed, live.deadlines.first(), live.delays.first()];
@@ -231,6 +238,9 @@ impl LockMachine {
         }
         if !live.open.is_empty() || !live.kin.is_empty() {
             return Some(LockCommand::Grant { left: GRANTS_MAX });
+        }
+        if let Some(wait) = live.bare.first() {
+            return Some(LockCommand::Look { wait: *wait });
         }
         let reached = |at: Option<Moment>| at.is_some_and(|at| at <= now.moment);
         let any = live.leases.first().is_some_and(|until| until < now.moment)

@@ -258,12 +258,7 @@ impl fmt::Display for LockRefusal {
             Self::NamedTwice { key } => {
                 write!(f, "the request names lock {key} twice: name it once, as strong as needed")
             }
-            Self::PermitsOutOfBounds { key, permits, of } => write!(
-                f,
-                "lock {key} cannot be had with {permits} of {of} permits: take at least 1 and no \
-                 more than there are, and let there be at most {}",
-                settings::PERMITS_MAX
-            ),
+            Self::PermitsOutOfBounds { key, permits, of } => tell_permits(f, key, *permits, *of),
             Self::KindMismatch { key, is } => {
                 write!(f, "lock {key} is in use as {is}: ask for it as that, or use another key")
             }
@@ -276,12 +271,7 @@ impl fmt::Display for LockRefusal {
             Self::TimedOut { ms } => {
                 write!(f, "it waited for {ms} ms in vain: ask again, or with more time")
             }
-            Self::Upgrade { key, held, wanted } => write!(
-                f,
-                "lock {key} is held or awaited as {held} by the same session, and cannot become \
-                 {wanted} on the way, since two who wait for that wait for each other: release it \
-                 first, or ask for it as {wanted} from the beginning"
-            ),
+            Self::Upgrade { key, held, wanted } => tell_upgrade(f, key, *held, *wanted),
             Self::Deadlock { cycle } => write!(
                 f,
                 "this would wait for ever: {cycle}; release what is held and begin again, and ask \
@@ -300,11 +290,7 @@ impl fmt::Display for LockRefusal {
             Self::NotHeld { key, held_by } => {
                 write!(f, "lock {key} is not held by this session, but by {}", names(held_by))
             }
-            Self::StaleToken { key, token, newest } => write!(
-                f,
-                "token {token} of lock {key} is no longer good (the newest is {newest}): the lock was \
-                 lost or released; do nothing more under it, and acquire it anew"
-            ),
+            Self::StaleToken { key, token, newest } => tell_stale(f, key, *token, *newest),
             Self::TextTooLong { chars } => write!(
                 f,
                 "a text has {chars} characters, and at most {} are allowed",
@@ -315,4 +301,40 @@ impl fmt::Display for LockRefusal {
             }
         }
     }
+}
+
+fn tell_permits(f: &mut fmt::Formatter<'_>, key: &LockKey, permits: u32, of: u32) -> fmt::Result {
+    write!(
+        f,
+        "lock {key} cannot be had with {permits} of {of} permits: take at least 1 and no more than \
+         there are, and let there be at most {}",
+        settings::PERMITS_MAX
+    )
+}
+
+fn tell_upgrade(
+    f: &mut fmt::Formatter<'_>,
+    key: &LockKey,
+    held: Mode,
+    wanted: Mode,
+) -> fmt::Result {
+    write!(
+        f,
+        "lock {key} is held or awaited as {held} by the same session, and cannot become {wanted} on \
+         the way, since two who wait for that wait for each other: release it first, or ask for it \
+         as {wanted} from the beginning"
+    )
+}
+
+fn tell_stale(
+    f: &mut fmt::Formatter<'_>,
+    key: &LockKey,
+    token: Token,
+    newest: Token,
+) -> fmt::Result {
+    write!(
+        f,
+        "token {token} of lock {key} is no longer good (the newest is {newest}): the lock was lost or \
+         released; do nothing more under it, and acquire it anew"
+    )
 }

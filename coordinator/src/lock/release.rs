@@ -63,13 +63,12 @@ impl LockMachine {
             }
             match self.durable.hold(owner, key) {
                 Some(hold) if hold.token == *token => {}
-                Some(_) => return Err(self.stale(key, *token)),
                 // Whoever shows the token of somebody else's hold never had it.
                 None if self.check(key, *token).is_ok() || *token > self.newest(key) => {
                     let held_by = self.holders_of(key);
                     return Err(LockRefusal::NotHeld { key: key.clone(), held_by });
                 }
-                None => return Err(self.stale(key, *token)),
+                Some(_) | None => return Err(self.stale(key, *token)),
             }
         }
         Ok(())
@@ -117,13 +116,12 @@ impl LockMachine {
                 out.event(LockEvent::Released { owner, request, keys, reason });
                 Self::then_grant(out);
             }
-            Some(Outcome::Withdrawn(_) | Outcome::Released) => {}
             // It may come yet, and must find that it is no longer wanted.
             None if request > session.forgotten => {
                 let why = Withdrawal::Cancelled;
                 out.event(LockEvent::Withdrawn { owner, request, wait: None, why });
             }
-            None => {}
+            Some(Outcome::Withdrawn(_) | Outcome::Released) | None => {}
         }
         out.reply(to, LockReply::Cancelled);
     }

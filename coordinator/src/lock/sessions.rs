@@ -128,8 +128,8 @@ impl LockMachine {
         out: &mut LockDecision,
     ) {
         let owner = Owner::Session(no);
-        let owned = self.durable.owned.get(&owner);
-        for wait in owned.into_iter().flat_map(|owned| &owned.waits) {
+        let found = self.durable.owned.get(&owner);
+        for wait in found.into_iter().flat_map(|found| &found.waits) {
             self.tell_askers(*wait, &LockRefusal::SessionGone { session: no }, out);
         }
         out.event(LockEvent::Ended { owner, reason, by: by.to_owned(), delay_ms });

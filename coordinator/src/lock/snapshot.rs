@@ -54,7 +54,7 @@ impl LockMachine {
     pub fn restore(settings: LockSettings, bytes: &[u8]) -> Result<Self> {
         let ReadBack { floor, sessions, locks, waits } =
             versioned::read("the lock machine", VERSION, bytes)?;
-        let mut durable = Durable { floor, sessions, locks, waits, ..Durable::default() };
+        let mut durable = Durable { sessions, locks, waits, floor, ..Durable::default() };
         durable.derive();
         Ok(Self { settings, durable, ..Self::default() })
     }

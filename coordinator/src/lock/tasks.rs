@@ -35,7 +35,7 @@ impl LockMachine {
         }
         let news = match self.judge(owner, wants, Patience::Endless) {
             Ok(Verdict::Grant) => {
-                let locks = self.grant((owner, REQUEST), wants.into(), None, out);
+                let locks = self.grant((owner, REQUEST), &wants.into(), None, out);
                 LockNews::Granted { task, attempt, locks }
             }
             Ok(Verdict::Wait(wait_ms)) => {

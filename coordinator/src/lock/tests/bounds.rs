@@ -89,7 +89,7 @@ fn what_is_forgotten_is_refused_and_not_done_again() {
         script.have(ann, &[exclusive("a")]);
     }
     let asked = script.request().0;
-    assert_eq!(asked as usize, REQUESTS_KEPT + 2);
+    assert_eq!(asked, REQUESTS_KEPT as u64 + 2);
     let (_, replies) = script.ask_as(ann, first, &[exclusive("a")], Patience::Try);
     let (request, forgotten) = (first, first);
     let refusal = LockRefusal::RequestForgotten { request, forgotten };

@@ -193,3 +193,28 @@ fn why_a_lock_is_not_had_is_told_link_by_link() {
     assert_eq!(given(script.release(ann, "a", a)[1..].to_vec()).len(), 1);
     assert!(script.tell(LockCommand::Close { to, session: eve }).len() > 1);
 }
+
+#[test]
+fn who_lets_go_what_its_own_request_counted_on_may_close_a_circle_that_is_broken_at_once() {
+    let mut script = Script::new();
+    let [ann, bob, eve] = ["ann", "bob", "eve"].map(|name| script.open(name));
+    script.have(ann, &[exclusive("b")]);
+    let a = script.have(bob, &[exclusive("a")])[0];
+    let next = script.queue(eve, &[exclusive("a")]);
+    // bob has a already, and so waits for b alone; eve waits for b behind bob.
+    script.queue(bob, &[exclusive("a"), exclusive("b")]);
+    let youngest = script.queue(eve, &[exclusive("b")]);
+    // Now eve has a, for which bob waits, for whom eve waits.
+    let replies = script.release(bob, "a", a);
+    assert_eq!(replies[1].0, next);
+    let [_, _, (to, LockReply::Refused(LockRefusal::Deadlock { cycle }))] = &replies[..] else {
+        panic!("{replies:?}")
+    };
+    assert_eq!(*to, youngest);
+    assert_eq!(
+        cycle.to_string(),
+        "session eve waits for lock b, which session bob asked for earlier; session bob waits for \
+         lock a, which session eve holds"
+    );
+    script.check_replay();
+}

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     lock::{
         Acquire, Grant, LockCommand, LockEvent, LockReason, LockRefusal, LockReply, Mode, Owner,
-        Patience, Release, Theft, Want,
+        Patience, Release, Theft, Want, Withdrawal,
     },
     shard::machine::Event,
 };
@@ -306,6 +306,13 @@ impl Pair {
                     self.granted.extend(grants.collect::<Vec<_>>());
                 }
                 Event::Lock(LockEvent::Stolen { key, .. }) => self.model.learn_theft(key, number),
+                // What somebody counted on was let go, and so there was a circle.
+                Event::Lock(LockEvent::Withdrawn {
+                    owner: Owner::Session(session),
+                    request,
+                    why: Withdrawal::Deadlock { .. },
+                    ..
+                }) => self.model.withdraw((*session, *request)),
                 _ => {}
             }
         }
@@ -316,6 +323,7 @@ impl Pair {
         expected.sort();
         heard.sort();
         assert_eq!(heard, expected, "the machine answers otherwise than the model");
+        assert!(self.model.stuck().is_empty(), "somebody waits for ever");
         let gauges = self.script.locks().gauges();
         assert_eq!(gauges.waiting, self.model.queue.len() as u64);
         assert_eq!(gauges.lost, self.model.lost.len() as u64);

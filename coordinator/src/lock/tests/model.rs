@@ -146,16 +146,14 @@ impl Model {
         let mut given = Vec::new();
         for Want { key, mode } in wants {
             let mut held = self.held.iter_mut();
-            let token = match held.find(|held| held.by == by && held.key == *key) {
-                Some(held) => {
-                    held.depth += 1;
-                    held.token
-                }
-                None => {
-                    let (key, mode) = (key.clone(), *mode);
-                    self.held.push(Held { key, by, mode, token: 0, depth: 1 });
-                    0
-                }
+            let found = held.find(|held| held.by == by && held.key == *key);
+            let token = if let Some(held) = found {
+                held.depth += 1;
+                held.token
+            } else {
+                let (key, mode) = (key.clone(), *mode);
+                self.held.push(Held { key, by, mode, token: 0, depth: 1 });
+                0
             };
             given.push((key.clone(), token));
         }
@@ -285,23 +283,22 @@ impl Model {
         let asked = (by, RequestNo(0));
         let (wants, askers) = (wants.to_vec(), Vec::new());
         after.queue.push(Waits { asked, wants, wait: None, until: None, askers });
-        after.is_stuck(by).then_some("deadlock")
+        after.stuck().contains(&by).then_some("deadlock")
     }
 
-    /// Whether a session never goes on, though all do that can: whoever waits for nothing lets go of
+    /// Sessions that never go on, though all do that can: whoever waits for nothing lets go of
     /// everything, and what was lost comes back.
-    fn is_stuck(mut self, by: SessionNo) -> bool {
-        self.lost.clear();
+    pub(super) fn stuck(&self) -> BTreeSet<SessionNo> {
+        let mut after = self.clone();
+        after.lost.clear();
         loop {
-            self.serve();
-            let waits: BTreeSet<SessionNo> = self.queue.iter().map(|waits| waits.asked.0).collect();
-            if !waits.contains(&by) {
-                return false;
-            }
-            let before = self.held.len();
-            self.held.retain(|held| waits.contains(&held.by));
-            if self.held.len() == before {
-                return true;
+            after.serve();
+            let waits: BTreeSet<SessionNo> =
+                after.queue.iter().map(|waits| waits.asked.0).collect();
+            let before = after.held.len();
+            after.held.retain(|held| waits.contains(&held.by));
+            if after.held.len() == before {
+                return waits;
             }
         }
     }

@@ -82,6 +82,15 @@ impl Model {
         self.serve();
     }
 
+    /// The machine says that a request would wait for ever.
+    pub(super) fn withdraw(&mut self, asked: Asked) {
+        assert!(self.stuck().contains(&asked.0), "{asked:?} was withdrawn, and was in no circle");
+        for waits in self.take_from_queue(|waits| waits.asked == asked) {
+            self.turn_away(&waits, "deadlock");
+        }
+        self.serve();
+    }
+
     pub(super) fn close(&mut self, to: u64, by: SessionNo) {
         self.end(by, None);
         self.say(to, Said::Closed);

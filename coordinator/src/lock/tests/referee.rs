@@ -10,7 +10,7 @@ use orkestra_runtime::{
 use crate::lock::{LockEvent, LockReason, Mode, Owner, Want};
 
 #[derive(Clone, Debug, Default)]
-struct Shelf {
+struct Book {
     holders: BTreeMap<Owner, (Mode, u64, u32)>,
     /// What was lost, by token, and from when on it may be back.
     lost: BTreeMap<u64, (Mode, Moment)>,
@@ -22,7 +22,7 @@ struct Shelf {
 /// What the journal says so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Referee {
-    shelves: BTreeMap<LockKey, Shelf>,
+    locks: BTreeMap<LockKey, Book>,
     waits: BTreeMap<u64, (Owner, Vec<Want>)>,
     /// Until when each session surely lives.
     alive: BTreeMap<SessionNo, (u64, Moment)>,
@@ -54,7 +54,7 @@ impl Referee {
             }
             LockEvent::Queued { owner, wants, .. } => {
                 for want in wants.iter() {
-                    self.shelf(want).queue.insert(number);
+                    self.lock(want).queue.insert(number);
                 }
                 self.waits.insert(number, (*owner, wants.to_vec()));
             }
@@ -72,59 +72,65 @@ impl Referee {
             LockEvent::Withdrawn { wait, .. } => self.leave(wait.map(|wait| wait.0)),
             LockEvent::Released { owner, keys, .. } => {
                 for key in keys {
-                    let shelf = self.shelves.get_mut(key).unwrap();
-                    let held = shelf.holders.get_mut(owner).expect("released, and not held");
+                    let lock = self.locks.get_mut(key).unwrap();
+                    let held = lock.holders.get_mut(owner).expect("released, and not held");
                     held.2 -= 1;
                     if held.2 == 0 {
-                        shelf.holders.remove(owner);
+                        lock.holders.remove(owner);
                     }
                 }
             }
             LockEvent::Ended { owner, reason, delay_ms, .. } => {
                 self.ended(*owner, *reason, now);
-                let keys: Vec<LockKey> = self.shelves.keys().cloned().collect();
-                keys.iter().for_each(|key| self.lose(key, *owner, now, *delay_ms));
+                let keys: Vec<LockKey> = self.locks.keys().cloned().collect();
+                for key in &keys {
+                    self.lose(key, *owner, now, *delay_ms);
+                }
                 let theirs = self.waits.iter().filter(|(_, (who, _))| who == owner);
                 let theirs: Vec<u64> = theirs.map(|(wait, _)| *wait).collect();
-                theirs.into_iter().for_each(|wait| self.leave(Some(wait)));
+                for wait in theirs {
+                    self.leave(Some(wait));
+                }
             }
             LockEvent::Stolen { key, token, delay_ms, .. } => {
-                let shelf = self.shelves.get_mut(key).unwrap();
-                assert_eq!(shelf.newest, token.0, "stolen from somebody else");
-                shelf.newest = number;
+                let lock = self.locks.get_mut(key).unwrap();
+                assert_eq!(lock.newest, token.0, "stolen from somebody else");
+                lock.newest = number;
                 if *delay_ms == 0 {
-                    shelf.lost.clear();
+                    lock.lost.clear();
                 }
-                let owners: Vec<Owner> = shelf.holders.keys().copied().collect();
-                owners.into_iter().for_each(|owner| self.lose(key, owner, now, *delay_ms));
+                let owners: Vec<Owner> = lock.holders.keys().copied().collect();
+                for owner in owners {
+                    self.lose(key, owner, now, *delay_ms);
+                }
             }
             LockEvent::Reopened { lost } => {
                 for (key, token) in lost {
                     let (_, until) =
-                        self.shelves.get_mut(key).unwrap().lost.remove(&token.0).unwrap();
+                        self.locks.get_mut(key).unwrap().lost.remove(&token.0).unwrap();
                     assert!(until <= now, "{key} is back too early");
                 }
             }
         }
     }
 
-    fn shelf(&mut self, want: &Want) -> &mut Shelf {
-        self.shelves.entry(want.key.clone()).or_default()
+    fn lock(&mut self, want: &Want) -> &mut Book {
+        self.locks.entry(want.key.clone()).or_default()
     }
 
     fn granted(&mut self, number: u64, owner: Owner, want: &Want, place: u64) {
         let (key, mode) = (&want.key, want.mode);
-        let shelf = self.shelves.entry(key.clone()).or_default();
-        if let Some(held) = shelf.holders.get_mut(&owner) {
+        let lock = self.locks.entry(key.clone()).or_default();
+        if let Some(held) = lock.holders.get_mut(&owner) {
             assert!(held.0.covers(mode), "{key} became more on the way");
             held.2 += 1;
             return;
         }
-        let first = shelf.queue.first().copied().unwrap_or(u64::MAX);
+        let first = lock.queue.first().copied().unwrap_or(u64::MAX);
         assert!(first >= place, "{place} overtook {first} at {key}");
-        assert!(number > shelf.newest, "the tokens of {key} do not rise");
-        let modes = shelf.holders.values().map(|held| held.0);
-        let modes: Vec<Mode> = modes.chain(shelf.lost.values().map(|lost| lost.0)).collect();
+        assert!(number > lock.newest, "the tokens of {key} do not rise");
+        let modes = lock.holders.values().map(|held| held.0);
+        let modes: Vec<Mode> = modes.chain(lock.lost.values().map(|lost| lost.0)).collect();
         match mode {
             Mode::Exclusive => assert!(modes.is_empty(), "{key} is held twice"),
             Mode::Shared => {
@@ -138,24 +144,24 @@ impl Referee {
                 assert!(taken.sum::<u32>() + permits <= of, "{key} has no permit left");
             }
         }
-        shelf.newest = number;
-        shelf.holders.insert(owner, (mode, number, 1));
+        lock.newest = number;
+        lock.holders.insert(owner, (mode, number, 1));
     }
 
     fn leave(&mut self, wait: Option<u64>) {
         let Some(wait) = wait else { return };
         let (_, wants) = self.waits.remove(&wait).expect("who does not wait waits no more");
         for want in wants {
-            self.shelf(&want).queue.remove(&wait);
+            self.lock(&want).queue.remove(&wait);
         }
     }
 
     fn lose(&mut self, key: &LockKey, owner: Owner, now: Moment, delay_ms: u64) {
-        let shelf = self.shelves.get_mut(key).unwrap();
-        if let Some((mode, token, _)) = shelf.holders.remove(&owner)
+        let lock = self.locks.get_mut(key).unwrap();
+        if let Some((mode, token, _)) = lock.holders.remove(&owner)
             && delay_ms > 0
         {
-            shelf.lost.insert(token, (mode, after(now, delay_ms)));
+            lock.lost.insert(token, (mode, after(now, delay_ms)));
         }
     }
 
