@@ -28,7 +28,7 @@ use crate::{
     task::RunOpening,
 };
 
-const KILLS: usize = 30;
+const KILLS: u32 = 30;
 const NAMES: [&str; 2] = ["left", "right"];
 /// How long both are up before the next kill, so that the warm one follows.
 const REST: Duration = Duration::from_secs(1);
@@ -123,7 +123,9 @@ impl<'a> Stage<'a> {
                 }
             }
             until_there(|| async { self.both_are_up() }).await?;
-            tokio::time::sleep(REST).await;
+            // Kills fall between two renewals as it comes.
+            let renew_every = LeaseSettings::default().renew_every;
+            tokio::time::sleep(REST + renew_every * number / KILLS).await;
             until_there(|| async { self.leader().await.map(drop) }).await?;
             let Some(killed) = peers.remove(&self.leader().await?) else { continue };
             let began = clock.now().moment;
