@@ -221,16 +221,17 @@ impl Tasks {
     /// The same, and whether everything that the answer shows is durable: it is, unless the journal
     /// has no room now.
     pub async fn query_settled(&self, query: Query) -> Result<(Answer, bool)> {
-        let asked = async {
-            loop {
-                match self.shard.query(ShardQuery::Task(query.clone()), WITHIN).await {
-                    // The reign that was asked has ended: the next one knows.
-                    Err(ShardError::NoAnswer) if !self.shard.is_closed() => a_moment().await,
-                    asked => break asked,
+        let until = crate::reach::now() + WITHIN;
+        let read = loop {
+            let left = until.saturating_duration_since(crate::reach::now());
+            match self.shard.query(ShardQuery::Task(query.clone()), left).await {
+                // The reign that was asked has ended: the next one knows.
+                Err(ShardError::NoAnswer) if !left.is_zero() && !self.shard.is_closed() => {
+                    a_moment().await;
                 }
+                asked => break asked,
             }
         };
-        let read = tokio::time::timeout(WITHIN, asked).await.unwrap_or(Err(ShardError::NoAnswer));
         let read = read.map_err(|error| unanswered(&error))?;
         match read.answer {
             ShardAnswer::Task(answer) => Ok((answer, read.settled)),

@@ -168,11 +168,15 @@ const CONFIG: Config = bincode::config::standard().with_limit::<FRAME_BYTES_MAX>
 const HEAD: Head =
     bincode::config::standard().with_fixed_int_encoding().with_limit::<HEAD_BYTES_MAX>();
 
+/// What most frames find room in: one that is begun with nothing is moved with each doubling.
+const FRAME_BYTES_FIRST: usize = 512;
+
 /// Writes a frame.
 pub fn encode<W: Wire>(what: &W) -> Result<Bytes, WireError> {
     let junk = |error: EncodeError| WireError::Junk(error.to_string());
     let head = (W::KIND.name, W::KIND.version);
-    let mut frame = bincode::serde::encode_to_vec(head, HEAD).map_err(junk)?;
+    let mut frame = Vec::with_capacity(FRAME_BYTES_FIRST);
+    bincode::serde::encode_into_writer(head, Behind(&mut frame), HEAD).map_err(junk)?;
     bincode::serde::encode_into_writer(what, Behind(&mut frame), CONFIG).map_err(junk)?;
     check_length(frame.len())?;
     Ok(frame.into())

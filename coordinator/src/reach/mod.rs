@@ -40,8 +40,13 @@ pub(crate) const TRIP: Duration = Duration::from_secs(8);
 /// How long the first try waits where asking again does no harm; each next one twice as long.
 const FIRST_TRIP: Duration = Duration::from_secs(1);
 
-/// How long is waited before nobody is asked again, at first and at most.
-const AGAIN: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
+/// How long is waited before nobody is asked again, at first and at most. Between two reigns that
+/// is the last thing that whoever asks waits for.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
+
+/// How long a leader lets somebody wait for what may never happen before it says so: an asker whose
+/// leader has died finds out soon, and one question in so long costs nobody anything.
+const LISTEN: Duration = Duration::from_secs(2);
 
 /// A number that nobody else in the cluster uses.
 pub(crate) fn nobodys_token() -> Result<u64> {
@@ -53,6 +58,6 @@ pub(crate) fn nobodys_token() -> Result<u64> {
 
 /// Now, for how long somebody waits.
 #[expect(clippy::disallowed_methods, reason = "it is the clock by which the waiting itself goes")]
-fn now() -> tokio::time::Instant {
+pub(crate) fn now() -> tokio::time::Instant {
     tokio::time::Instant::now()
 }

@@ -16,7 +16,7 @@ use orkestra_runtime::{
 };
 
 use super::{
-    TRIP,
+    LISTEN, TRIP,
     message::{Asked, Back, ShardAnswer, ShardAsk, Told},
     parts::{ANSWER_BYTES_MAX, Parts},
     shard::Here,
@@ -134,8 +134,23 @@ impl Server {
                 return;
             }
         };
-        let back = tokio::time::timeout(within, self.carry_out(asked)).await;
-        self.reply(message, &back.unwrap_or(Err(ShardError::NoAnswer)));
+        let back = match asked {
+            Asked::Query(query) => self.query(query, within).await,
+            asked => {
+                // Apart, since it is large: thousands of questions are under way at once.
+                let done = Box::pin(tokio::time::timeout(within, self.carry_out(asked)));
+                done.await.unwrap_or(Err(ShardError::NoAnswer))
+            }
+        };
+        self.reply(message, &back);
+    }
+
+    /// What is; the way of most questions, and so the shortest.
+    async fn query(&self, query: Query, within: Duration) -> Back {
+        let answer = self.here.begin_query(query)?;
+        let read = tokio::time::timeout(within, answer).await;
+        let Ok(Ok(read)) = read else { return Err(ShardError::NoAnswer) };
+        read.map(|Read { answer, settled }| Told::Answer(answer, settled))
     }
 
     async fn carry_out(&self, asked: Asked) -> Back {
@@ -147,10 +162,7 @@ impl Server {
             Asked::Tell(command, pool) => {
                 self.here.tell(command, pool, TRIP).await.map(|()| Told::Taken)
             }
-            Asked::Query(query) => {
-                let Read { answer, settled } = self.here.query(query, TRIP).await?;
-                Ok(Told::Answer(answer, settled))
-            }
+            Asked::Query(query) => self.query(query, TRIP).await,
             Asked::Await(run) => await_run(&self.here, &run, TRIP).await.map(Told::Ended),
             Asked::Follow(run, token) => self.follow(&run, token).await,
             Asked::Next(token) => self.next(token).await,
@@ -210,7 +222,7 @@ impl Server {
         let followed = self.kept().get_mut(&token).and_then(|kept| kept.following.take());
         let Some(mut following) = followed else { return Ok(Told::Unknown) };
         // Shorter than the asker waits, so that nothing is on its way to one who has given up.
-        let next = tokio::time::timeout(TRIP / 4, following.next()).await;
+        let next = tokio::time::timeout(LISTEN, following.next()).await;
         let ended = match next {
             Ok(None) => {
                 self.kept().remove(&token);

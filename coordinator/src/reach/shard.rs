@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use orkestra_runtime::{id::RunId, machine::ReplyTo};
 
 use super::there::{Asking, There};
@@ -74,11 +75,9 @@ impl Shard {
         };
         let command = make(ReplyTo::default());
         let here = |left: Duration| {
-            let (command, here) = (command.clone(), self.led_here());
-            async move {
-                let here = here?;
-                Some(here.command(|to| command.addressed(to), pool, left).await)
-            }
+            let (here, command) = (self.led_here()?, command.clone());
+            let done = async move { here.command(|to| command.addressed(to), pool, left).await };
+            Some(done.boxed())
         };
         let remote = |left: Duration| there.command(command.clone(), pool, left);
         there.again((within, asking), here, remote).await
@@ -96,8 +95,8 @@ impl Shard {
             return here.tell(command, pool, within).await;
         };
         let here = |left: Duration| {
-            let (command, here) = (command.clone(), self.led_here());
-            async move { Some(here?.tell(command, pool, left).await) }
+            let (here, command) = (self.led_here()?, command.clone());
+            Some(async move { here.tell(command, pool, left).await }.boxed())
         };
         let remote = |left: Duration| there.tell(command.clone(), pool, left);
         there.again((within, Asking::Once), here, remote).await
@@ -114,15 +113,15 @@ impl Shard {
             return here.query(query, within).await;
         };
         let here = |left: Duration| {
-            let (query, here) = (query.clone(), self.led_here());
-            async move { Some(here?.query(query, left).await) }
+            let (here, query) = (self.led_here()?, query.clone());
+            Some(async move { here.query(query, left).await }.boxed())
         };
         let remote = |left: Duration| there.query(query.clone(), left);
         there.again((within, Asking::Repeatedly), here, remote).await
     }
 
-    /// Waits until a run has ended, for about [`super::TRIP`]; none where the run's end is waited for
-    /// within this process.
+    /// Waits until a run has ended, for about [`super::LISTEN`] where another node leads; none where
+    /// the run's end is waited for within this process.
     pub(crate) async fn ended(&self, run: &RunId) -> Option<Result<RunSummary, ShardError>> {
         let there = self.there.as_ref()?;
         Some(match self.led_here() {

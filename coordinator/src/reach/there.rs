@@ -10,6 +10,8 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+use futures::future::BoxFuture;
 use orkestra_runtime::{
     Result,
     fabric::{AskError, Messages, Subject},
@@ -18,7 +20,7 @@ use orkestra_runtime::{
 };
 
 use super::{
-    AGAIN, FIRST_TRIP, TRIP,
+    AGAIN, FIRST_TRIP, LISTEN, TRIP,
     message::{Asked, Back, ShardAnswer, ShardAsk, Told},
     parts::ANSWER_BYTES_MAX,
 };
@@ -33,6 +35,9 @@ use crate::{
 
 /// Whoever waits for longer waits for ever; and adding it to the time now must not fail.
 const LONG: Duration = Duration::from_hours(24 * 365);
+
+/// How late an answer may come at most that is waited for.
+const LATE_MAX: Duration = Duration::from_millis(500);
 
 /// Whether a question may be asked twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,14 +76,13 @@ impl There {
     /// Asks here while this node leads, and elsewhere otherwise, again and again while nobody leads;
     /// and where asking twice does no harm, also when no answer comes: whoever was asked may have
     /// died with the question.
-    pub(super) async fn again<T, H, R>(
+    pub(super) async fn again<T, R>(
         &self,
         (within, asking): (Duration, Asking),
-        here: impl Fn(Duration) -> H + Send,
+        here: impl Fn(Duration) -> Option<BoxFuture<'static, Result<T, ShardError>>> + Send,
         there: impl Fn(Duration) -> R + Send,
     ) -> Result<T, ShardError>
     where
-        H: Future<Output = Option<Result<T, ShardError>>> + Send,
         R: Future<Output = Result<T, ShardError>> + Send,
     {
         let until = super::now() + within.min(LONG);
@@ -89,8 +93,8 @@ impl There {
         };
         loop {
             let left = until.saturating_duration_since(super::now());
-            let answer = match here(left).await {
-                Some(answer) => answer,
+            let answer = match here(left) {
+                Some(answer) => answer.await,
                 None => there(left.min(trip)).await,
             };
             let left = until.saturating_duration_since(super::now());
@@ -117,7 +121,8 @@ impl There {
         pool: Pool,
         within: Duration,
     ) -> Result<Reply, ShardError> {
-        match self.ask(&Asked::Command(command, pool), within).await? {
+        let asked = self.ask(&Asked::Command(command, pool), within);
+        match asked.await? {
             Told::Reply(reply) => Ok(reply),
             told => Err(odd(&told)),
         }
@@ -129,7 +134,8 @@ impl There {
         pool: Pool,
         within: Duration,
     ) -> Result<(), ShardError> {
-        match self.ask(&Asked::Tell(command, pool), within).await? {
+        let asked = self.ask(&Asked::Tell(command, pool), within);
+        match asked.await? {
             Told::Taken => Ok(()),
             told => Err(odd(&told)),
         }
@@ -140,8 +146,10 @@ impl There {
         query: Query,
         within: Duration,
     ) -> Result<Read<Answer>, ShardError> {
-        let told = match self.ask(&Asked::Query(query), within).await? {
-            Told::Kept { token, bytes } => self.fetched(token, bytes).await?,
+        let asked = self.ask(&Asked::Query(query), within);
+        let told = match asked.await? {
+            // Seldom, and large: so it lies apart.
+            Told::Kept { token, bytes } => Box::pin(self.fetched(token, bytes)).await?,
             told => told,
         };
         match told {
@@ -170,7 +178,7 @@ impl There {
     }
 
     pub(super) async fn ended(&self, run: &RunId) -> Result<RunSummary, ShardError> {
-        match self.ask(&Asked::Await(run.clone()), TRIP).await {
+        match self.ask(&Asked::Await(run.clone()), LISTEN).await {
             Ok(Told::Ended(summary)) => Ok(summary),
             Ok(told) => Err(odd(&told)),
             Err(ShardError::NoOne) => {
@@ -191,7 +199,10 @@ impl There {
 
     /// The next endings under a token; none when it is not known any more.
     pub(super) async fn next(&self, token: u64) -> Result<Option<Vec<Ended>>, ShardError> {
-        match self.ask(&Asked::Next(token), TRIP).await? {
+        // The leader answers within `LISTEN`, whatever happens: nothing may be on its way to one who
+        // has given up, and nobody may wait for long for one who is gone.
+        let frame = frame(&Asked::Next(token), TRIP)?;
+        match self.told(frame, LISTEN * 2).await? {
             Told::Endings(ended) => Ok(Some(ended)),
             Told::Unknown => Ok(None),
             told => Err(odd(&told)),
@@ -203,15 +214,21 @@ impl There {
         let _ = self.ask(&Asked::Unfollow(token), TRIP).await;
     }
 
-    async fn ask(&self, asked: &Asked, within: Duration) -> Result<Told, ShardError> {
+    /// Asks, and waits for the answer. What is asked is written at once, so that nothing of it is
+    /// carried along while the answer is waited for.
+    fn ask<'a>(
+        &'a self,
+        asked: &Asked,
+        within: Duration,
+    ) -> impl Future<Output = Result<Told, ShardError>> + Send + use<'a> {
         let within = within.min(TRIP);
-        let within_ms = u32::try_from(within.as_millis()).unwrap_or(u32::MAX);
-        let Ok(body) = rmp_serde::to_vec_named(asked) else { return Err(unreadable()) };
-        let Ok(frame) = wire::encode(&ShardAsk { within_ms, body }) else {
-            return Err(too_large());
-        };
+        let frame = frame(asked, within);
         // The leader's own clock runs as long; what it says a moment late is an answer still.
-        let patience = within + Duration::from_millis(500);
+        let patience = within + LATE_MAX.min(within / 4);
+        async move { self.told(frame?, patience).await }
+    }
+
+    async fn told(&self, frame: Bytes, patience: Duration) -> Result<Told, ShardError> {
         let answer = match self.messages.ask(&self.subject, frame, patience).await {
             Ok(answer) => answer,
             Err(AskError::NoOne) => return Err(ShardError::NoOne),
@@ -224,6 +241,13 @@ impl There {
         let back: Back = rmp_serde::from_slice(&body).map_err(|_| ShardError::NoAnswer)?;
         back
     }
+}
+
+/// A question as it is sent.
+fn frame(asked: &Asked, within: Duration) -> Result<Bytes, ShardError> {
+    let within_ms = u32::try_from(within.as_millis()).unwrap_or(u32::MAX);
+    let body = rmp_serde::to_vec_named(asked).map_err(|_| unreadable())?;
+    wire::encode(&ShardAsk { within_ms, body }).map_err(|_| too_large())
 }
 
 /// A refusal on this side: the question was never sent.

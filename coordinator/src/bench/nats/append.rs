@@ -9,7 +9,7 @@ use orkestra_runtime::{
     time::Clock,
 };
 
-use super::Site;
+use super::{Site, ask::until_there};
 use crate::bench::{
     Figure,
     figure::{Durations, rate},
@@ -18,6 +18,8 @@ use crate::bench::{
 const STREAM: &str = "ORK_BENCH_BARE";
 const SUBJECT: &str = "bench-bare";
 const RECORD: Bytes = Bytes::from_static(&[7; 256]);
+/// How many are published where many are under way at once.
+const MANY: usize = 8_192;
 /// How many turns each way takes, and how long one turn is.
 const TURNS: usize = 4;
 const TURN: Duration = Duration::from_millis(300);
@@ -30,7 +32,9 @@ impl Kept {
         let bare = site.bare().await?;
         // A bench that was killed has left it behind.
         let _ = bare.remove_stream(STREAM).await;
-        bare.make_stream(STREAM, SUBJECT).await?;
+        // Servers that were just started may have to elect who keeps streams.
+        let replicas = site.settings().replicas;
+        until_there(|| bare.make_stream(STREAM, SUBJECT, replicas)).await?;
         Ok(Self(bare))
     }
 
@@ -50,6 +54,17 @@ impl Kept {
             count += 1;
         }
         Ok((count, before.since(began)))
+    }
+
+    /// Publishes with so many under way at once: how many in what time.
+    pub(super) async fn publish_at_once(
+        &self,
+        clock: &dyn Clock,
+        at_once: usize,
+    ) -> Result<(usize, Duration)> {
+        let began = clock.now().moment;
+        self.0.keep(SUBJECT, &RECORD, (MANY, at_once)).await?;
+        Ok((MANY, clock.now().moment.since(began)))
     }
 
     pub(super) async fn remove(self) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Events to many subscribers, and bare messages of the same size to as many.
+//! Events to many subscribers, and bare messages with the same headers and body to as many.
 
 use std::time::Duration;
 
@@ -37,8 +37,9 @@ pub(super) async fn measure(site: &Site) -> Result<Vec<Figure>> {
     for _ in 0..TURNS {
         let began = clock.now().moment;
         let publish = async {
-            for _ in 0..EVENTS {
-                bare.publish(SUBJECT, BODY).await?;
+            for number in 0..EVENTS {
+                let id = number.to_string();
+                bare.publish(SUBJECT, &headers(&id), BODY).await?;
             }
             Ok(())
         };
@@ -47,12 +48,11 @@ pub(super) async fn measure(site: &Site) -> Result<Vec<Figure>> {
         let began = clock.now().moment;
         let publish = async {
             for number in 0..EVENTS {
-                let headers = Headers::new()
-                    .with("ce-specversion", "1.0")?
-                    .with("ce-id", &number.to_string())?
-                    .with("ce-source", "orkestra/main/0")?
-                    .with("ce-type", "completed")?;
-                messages.publish_with(&subject, headers, BODY).await?;
+                let id = number.to_string();
+                let mut all = headers(&id).into_iter();
+                let all =
+                    all.try_fold(Headers::new(), |all, (name, value)| all.with(name, value))?;
+                messages.publish_with(&subject, all, BODY).await?;
             }
             Ok(())
         };
@@ -65,6 +65,16 @@ pub(super) async fn measure(site: &Site) -> Result<Vec<Figure>> {
     bare.close().await;
     fabric.close().await;
     Ok(vec![figure])
+}
+
+/// What is said beside each event.
+const fn headers(id: &str) -> [(&'static str, &str); 4] {
+    [
+        ("ce-specversion", "1.0"),
+        ("ce-id", id),
+        ("ce-source", "orkestra/main/0"),
+        ("ce-type", "completed"),
+    ]
 }
 
 /// Publishes, and waits until everybody has heard everything.

@@ -9,6 +9,7 @@ mod ask;
 mod durable;
 mod events;
 mod peer;
+mod rerun;
 mod takeover;
 
 use std::{path::Path, sync::Arc};
@@ -30,18 +31,54 @@ use peer::Peer;
 pub use peer::PeerPlace;
 pub(crate) use peer::serve;
 
-/// All groups of figures, in the order in which they are measured. Those that sync need a server
-/// that does, and so a server of our own.
-const GROUPS: [&str; 8] = [
+/// All groups of figures, in the order in which they are measured. Those that sync, and those with
+/// three servers, need servers of our own.
+const GROUPS: [&str; 10] = [
     "nats.ask",
     "nats.append",
     "nats.events",
     "nats.tasks.1",
     "nats.tasks.4096",
     "nats.takeover",
+    "nats.rerun",
     "nats.synced.append",
     "nats.synced.tasks.4096",
+    "nats.three.tasks.4096",
 ];
+
+/// What kind of servers a group is measured on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// One as it is by default.
+    Plain,
+    /// One that syncs before it acknowledges.
+    Synced,
+    /// Three, and all that is kept on each of them.
+    Three,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Plain, Self::Synced, Self::Three];
+
+    fn of(group: &str) -> Self {
+        match group {
+            _ if group.starts_with("nats.synced") => Self::Synced,
+            _ if group.starts_with("nats.three") => Self::Three,
+            _ => Self::Plain,
+        }
+    }
+
+    fn specs(self, place: &Place) -> Result<Vec<ServerSpec>> {
+        let folder = place.room(&format!("nats-{self:?}"));
+        match self {
+            Self::Plain => Ok(vec![ServerSpec::one(folder)?]),
+            Self::Synced => {
+                Ok(vec![ServerSpec { syncing: Syncing::Always, ..ServerSpec::one(folder)? }])
+            }
+            Self::Three => ServerSpec::cluster(folder, 3),
+        }
+    }
+}
 
 /// Against which servers is measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +134,8 @@ const CLIENT: Roles = Roles { coordinator: false, agents: false, hosts: Hosts::N
 
 fn settings(url: &str, cluster: &str) -> NatsSettings {
     let mut settings = NatsSettings::new(url);
+    settings.urls = url.split(',').map(str::to_owned).collect();
+    settings.replicas = if settings.urls.len() < 3 { 1 } else { 3 };
     cluster.clone_into(&mut settings.cluster);
     "orkestra-bench".clone_into(&mut settings.name);
     settings
@@ -132,20 +171,19 @@ pub async fn measure(
     let folder = folder.map_err(|error| cannot("make a folder for the bench", error))?;
     let place = Place { folder: folder.path().to_owned(), clock: SystemClock::start() };
     let mut figures = Vec::new();
-    for syncing in [Syncing::Lazily, Syncing::Always] {
-        let is_synced = syncing == Syncing::Always;
-        let groups = groups.iter().filter(|group| group.starts_with("nats.synced") == is_synced);
+    for kind in Kind::ALL {
+        let groups = groups.iter().filter(|group| Kind::of(group) == kind);
         let groups: Vec<&str> = groups.copied().collect();
         // No server tells whether it syncs: what needs that is measured on our own.
-        if groups.is_empty() || (is_synced && *servers != Servers::Own) {
+        if groups.is_empty() || (kind != Kind::Plain && *servers != Servers::Own) {
             continue;
         }
-        let (server, url) = serving(servers, &place, syncing).await?;
+        let (serving, url) = serving(servers, &place, kind).await?;
         for group in groups {
             tell(group)?;
             figures.extend(measure_group(group, &place, &url).await?);
         }
-        if let Some(server) = server {
+        for server in serving {
             server.stop().await?;
         }
     }
@@ -156,19 +194,19 @@ pub async fn measure(
     Ok(figures)
 }
 
-async fn serving(
-    servers: &Servers,
-    place: &Place,
-    syncing: Syncing,
-) -> Result<(Option<Server>, String)> {
+async fn serving(servers: &Servers, place: &Place, kind: Kind) -> Result<(Vec<Server>, String)> {
     match servers {
-        Servers::At(url) => Ok((None, url.clone())),
+        Servers::At(url) => Ok((Vec::new(), url.clone())),
         Servers::Own => {
             let binary = find(std::env::temp_dir().join("orkestra-tools")).await?;
-            let mut spec = ServerSpec::one(place.room(&format!("nats-{syncing:?}")))?;
-            spec.syncing = syncing;
-            let url = spec.url();
-            Ok((Some(Server::start(&binary, spec).await?), url))
+            let specs = kind.specs(place)?;
+            let urls: Vec<String> = specs.iter().map(ServerSpec::url).collect();
+            let launched = specs.into_iter().map(|spec| Server::launch(&binary, spec));
+            let mut servers = launched.collect::<Result<Vec<_>>>()?;
+            for server in &mut servers {
+                server.ready().await?;
+            }
+            Ok((servers, urls.join(",")))
         }
     }
 }
@@ -186,6 +224,7 @@ async fn measure_group(group: &str, place: &Place, url: &str) -> Result<Vec<Figu
         "nats.append" | "nats.synced.append" => append::measure(group, &site).await,
         "nats.events" => events::measure(&site).await,
         "nats.takeover" => takeover::measure(&site).await,
+        "nats.rerun" => rerun::measure(&site).await,
         "nats.tasks.1" => durable::measure(group, &site, 1).await,
         _ => durable::measure(group, &site, 4_096).await,
     };

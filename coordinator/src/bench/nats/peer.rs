@@ -3,14 +3,14 @@
 use std::{fs::File, io::Read as _, path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
-use orkestra_agents::{DynAgent, kinds::function::FunctionAgent, worker::AgentFactory};
+use orkestra_agents::{DynAgent, Work, kinds::function::FunctionAgent, worker::AgentFactory};
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{
         Fabric as _, Pattern,
         nats::{Bare, Nats},
     },
-    id::AgentId,
+    id::{AgentId, Attempt},
     protocol::{
         node::{Hosts, Roles},
         payload::Json,
@@ -27,8 +27,10 @@ use crate::{
 };
 
 /// How many agents a node of agents has, and how many attempts each of them holds.
-const AGENTS: u32 = 8;
+pub(super) const AGENTS: u32 = 8;
 const CAPACITY: u32 = 512;
+/// The title of a task whose first attempt is held until its process is gone.
+pub(super) const HELD: &str = "held";
 /// How long a node that is stopped waits for its agents.
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 
@@ -100,9 +102,14 @@ pub(crate) async fn serve(part: Part, at: &PeerPlace, folder: &Path) -> Result<(
     let mut spec = node_spec(&at.node, roles, (fabric, &folder.join(&at.node)))?;
     spec.drain_within = DRAIN_WITHIN;
     if is_agents {
-        let agent = Arc::new(FunctionAgent::new(|_, _| async { Ok(Json::null()) }));
+        let agent = Arc::new(FunctionAgent::new(|work: Work, _| async move {
+            if work.title == HELD && work.attempt == Attempt(1) {
+                std::future::pending::<()>().await;
+            }
+            Ok(Json::null())
+        }));
         for number in 0..AGENTS {
-            let (id, agent) = (AgentId::new(format!("noop-{number}"))?, Arc::clone(&agent));
+            let (id, agent) = (AgentId::new(format!("{}-{number}", at.node))?, Arc::clone(&agent));
             let made: AgentFactory =
                 Arc::new(move || -> Arc<dyn DynAgent> { Arc::<FunctionAgent<_>>::clone(&agent) });
             spec.members.push(Member::new(id, "function", CAPACITY, made));

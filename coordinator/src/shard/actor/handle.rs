@@ -65,6 +65,9 @@ pub struct Read<A> {
     pub settled: bool,
 }
 
+/// Where the answer to a query comes.
+pub(crate) type Asked<A> = oneshot::Receiver<Result<Read<A>, ShardError>>;
+
 /// A reign that is open.
 pub(super) struct Open<M: Mind, H: ShardHands<M>> {
     pub(super) address: Address<SequencerHands<M, H>>,
@@ -186,6 +189,19 @@ impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
             answer.await.unwrap_or(Err(ShardError::NoAnswer))
         };
         tokio::time::timeout(within, asked).await.unwrap_or(Err(ShardError::NoAnswer))
+    }
+
+    /// Asks the reign that is open now what is: the question is on its way when this returns, and
+    /// nobody waits for a reign or a permit. No answer comes when the reign ends before it is given.
+    pub(crate) fn begin_query(&self, query: M::Query) -> Result<Asked<M::Answer>, ShardError> {
+        let open = self.door.borrow();
+        let open = open.as_ref().ok_or(ShardError::NoOne)?;
+        let permit = open.permits.of(Pool::Queries).try_acquire().map_err(|_| ShardError::Full)?;
+        permit.forget();
+        let (port, answer) = oneshot::channel();
+        let mail = Mail::Query { query, to: self.token(), port };
+        open.address.send(mail).map_err(|_| ShardError::NoOne)?;
+        Ok(answer)
     }
 
     /// Makes a verified snapshot of what is durable now, and forgets the journal behind the older of

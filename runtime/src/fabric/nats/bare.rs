@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use async_nats::jetstream::{self, stream};
+use async_nats::{
+    HeaderMap,
+    jetstream::{self, stream},
+};
 use bytes::Bytes;
 use futures::{
     StreamExt as _,
@@ -50,9 +53,19 @@ impl Bare {
         Ok(())
     }
 
-    /// Sends to whoever listens.
-    pub async fn publish(&self, subject: &'static str, body: Bytes) -> Result<()> {
-        self.wire.client.publish(subject, body).await.map_err(|error| failed("send", error))
+    /// Sends to whoever listens, with headers.
+    pub async fn publish(
+        &self,
+        subject: &'static str,
+        headers: &[(&'static str, &str)],
+        body: Bytes,
+    ) -> Result<()> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, *value);
+        }
+        let sent = self.wire.client.publish_with_headers(subject, map, body).await;
+        sent.map_err(|error| failed("send", error))
     }
 
     /// What is sent from now on.
@@ -64,11 +77,12 @@ impl Bare {
         Ok(heard.map(|message| message.payload).boxed())
     }
 
-    /// Makes a stream on files for one subject.
-    pub async fn make_stream(&self, name: &str, subject: &str) -> Result<()> {
+    /// Makes a stream on files for one subject, on so many servers.
+    pub async fn make_stream(&self, name: &str, subject: &str, replicas: usize) -> Result<()> {
         let config = stream::Config {
             name: name.to_owned(),
             subjects: vec![subject.to_owned()],
+            num_replicas: replicas,
             ..stream::Config::default()
         };
         let made = jetstream::new(self.wire.client.clone()).create_stream(config).await;

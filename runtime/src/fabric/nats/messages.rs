@@ -167,6 +167,30 @@ impl Messages for NatsMessages {
         .boxed()
     }
 
+    fn ask(
+        &self,
+        subject: &Subject,
+        body: Bytes,
+        within: Duration,
+    ) -> BoxFuture<'static, Result<Bytes, AskError>> {
+        if body.len() > FRAME_BYTES_MAX {
+            return std::future::ready(Err(AskError::TooLarge)).boxed();
+        }
+        let (wire, parcel) = (Arc::clone(&self.wire), self.parcel(subject, &Headers::new(), body));
+        async move {
+            let answer = wire.ask(parcel, within).await?;
+            // What cannot be read beside an answer makes it none, though nobody wants to know it.
+            if answer.headers.is_some() {
+                from_nats(answer.headers.as_ref()).ok_or(AskError::Unreadable)?;
+            }
+            if answer.payload.len() > FRAME_BYTES_MAX {
+                return Err(AskError::Unreadable);
+            }
+            Ok(answer.payload)
+        }
+        .boxed()
+    }
+
     fn ask_with(
         &self,
         subject: &Subject,

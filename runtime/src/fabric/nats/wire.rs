@@ -7,7 +7,7 @@ use std::{
 
 use async_nats::{
     Client, HeaderMap, Message, StatusCode,
-    client::{PublishErrorKind, traits::Publisher as _},
+    client::{PublishError, PublishErrorKind, traits::Publisher as _},
     connection::State,
     message::OutboundMessage,
 };
@@ -154,7 +154,7 @@ impl Wire {
         if !self.is_connected() {
             return Err(disconnected(&format!("send to {subject}")));
         }
-        self.client.publish_message(parcel.outbound(reply)).await.map_err(|error| {
+        self.hand_on(parcel.outbound(reply)).await.map_err(|error| {
             let kind = match error.kind() {
                 PublishErrorKind::MaxPayloadExceeded | PublishErrorKind::InvalidSubject => {
                     ErrorKind::Invalid
@@ -175,10 +175,21 @@ impl Wire {
         }
     }
 
+    /// Hands a message to the connection. Nearly always there is room at once: what waits for room
+    /// is large, and is made only where there is none, so that whoever asks stays small.
+    async fn hand_on(&self, message: OutboundMessage) -> Result<(), PublishError> {
+        // Headers would have to be copied for that.
+        if message.headers.is_none()
+            && let Some(sent) = self.client.publish_message(message.clone()).now_or_never()
+        {
+            return sent;
+        }
+        Box::pin(self.client.publish_message(message)).await
+    }
+
     /// Sends a question, which is answered at an inbox.
-    async fn question(&self, parcel: Parcel, inbox: &str) -> Result<(), AskError> {
-        let sent = self.client.publish_message(parcel.outbound(Some(inbox.to_owned())));
-        sent.await.map_err(|error| match error.kind() {
+    async fn question(&self, parcel: Parcel, inbox: String) -> Result<(), AskError> {
+        self.hand_on(parcel.outbound(Some(inbox))).await.map_err(|error| match error.kind() {
             PublishErrorKind::MaxPayloadExceeded => AskError::TooLarge,
             PublishErrorKind::InvalidSubject | PublishErrorKind::Send => AskError::NoOne,
         })
@@ -192,10 +203,13 @@ impl Wire {
         }
         let mut sent = false;
         let asked = async {
-            self.connected().await;
+            if !self.is_connected() {
+                Box::pin(self.connected()).await;
+            }
             sent = true;
             let mut question = self.mux.ask_one();
-            self.question(parcel, &question.inbox).await?;
+            let inbox = std::mem::take(&mut question.inbox);
+            self.question(parcel, inbox).await?;
             match (&mut question.answers).await {
                 Ok(message) if is_nobody(&message) => Err(AskError::NoOne),
                 Ok(message) => Ok(message),
@@ -222,7 +236,8 @@ impl Wire {
         let asked = async {
             self.connected().await;
             let mut question = self.mux.ask(max);
-            self.question(parcel, &question.inbox).await?;
+            let inbox = std::mem::take(&mut question.inbox);
+            self.question(parcel, inbox).await?;
             while let Some(message) = question.answers.recv().await {
                 if is_nobody(&message) {
                     return Err(AskError::NoOne);
