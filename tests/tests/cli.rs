@@ -40,6 +40,8 @@ mod standing;
 mod up;
 #[path = "cli/usage.rs"]
 mod usage;
+#[path = "cli/voting.rs"]
+mod voting;
 
 use std::path::Path;
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod cluster;
+mod config;
 mod operations;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use audit::{AuditArgs, AuditCommand};
 pub(super) use cluster::{NodeArgs, NodeCommand, ShardCommand};
+pub(super) use config::ConfigCommand;
 pub(super) use operations::Operation;
 
 use crate::{
@@ -17,6 +19,7 @@ use crate::{
     cli::{
         change::args::{AgentChange, ControlCommand, TaskChange},
         up::UpArgs,
+        vote::args::VoteCommand,
     },
     context::ProjectPhase,
     output::{Exit, Format},
@@ -107,6 +110,9 @@ Examples:
   orkestra health -o json"
     )]
     Health(HealthArgs),
+    /// Count votes.
+    #[command(subcommand)]
+    Vote(VoteCommand),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -381,18 +387,4 @@ pub(super) enum SupervisionCommand {
     },
     /// Show the supervision tree of the latest start with states and restart counts.
     Tree,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum ConfigCommand {
-    /// Show every key with its value and where that comes from.
-    Show,
-    /// Check the configuration and show all its faults.
-    Check,
-    /// Explain one key.
-    #[command(after_help = "Example:\n  orkestra config explain tasks.lease")]
-    Explain {
-        /// The key.
-        key: String,
-    },
 }

@@ -23,6 +23,7 @@ mod settings;
 mod show;
 mod supervision;
 mod up;
+mod vote;
 mod when;
 
 use std::sync::Arc;
@@ -85,6 +86,7 @@ fn run(cli: Cli, console: &mut Console) -> Result<Exit, Failure> {
         Command::Completion { shell } => Ok(complete(shell, console)?),
         Command::Scenario(command) => files::scenario(&command, console),
         Command::Config(command) => files::config(&command, &common, console),
+        Command::Vote(command) => vote::serve(&command, console),
         command => {
             let settings = Settings::load_with(&common, flags_of(&command))?;
             settings.begin_log(common.verbose);

@@ -45,6 +45,10 @@ const MOTION_KEYS: [&str; 12] = [
     "expected",
 ];
 
+/// Keys that are remarks whatever they look like.
+const REMARKS: [&str; 8] =
+    ["name", "title", "family", "note", "notes", "source", "comment", "description"];
+
 /// What a file that can be read comes to; everything that is wrong in it.
 pub(super) fn check(text: &str, name: &str, written: WrittenFile) -> Result<VoteFile, Faults> {
     let mut checking = Checking { text, faults: Vec::new(), ids: BTreeSet::new() };
@@ -96,9 +100,13 @@ impl Checking<'_> {
         self.faults.push(fault(self.text, place, message, help.map(str::to_owned)));
     }
 
+    /// Finds keys that look like a known one misspelt; others are remarks.
     fn remarks(&mut self, place: &Place, rest: &Rest, known: &[&str]) {
-        for key in &rest.0 {
-            if let Some(near) = nearest(key, known.iter().copied()) {
+        for key in rest.0.iter().filter(|key| !REMARKS.contains(&key.as_str())) {
+            let reach = if key.chars().count() < 8 { 1 } else { 2 };
+            let near = nearest(key, known.iter().copied());
+            let near = near.filter(|near| strsim::damerau_levenshtein(key, near) <= reach);
+            if let Some(near) = near {
                 let message = format!("there is no key {key:?}");
                 let help = format!("did you mean {near:?}? any other name is taken for a remark");
                 self.wrong(&place.key(key), &message, Some(&help));

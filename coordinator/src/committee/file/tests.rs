@@ -3,7 +3,7 @@ use crate::written::Fault;
 
 const GOOD: &str = r#"{"elections": [
   {"id": "lunch", "kind": "ranked_weak", "candidates": ["soup", "rice", "bread"],
-   "tie_break": [2, 0, 1], "seats": 1, "family": "a remark",
+   "tie_break": [2, 0, 1], "seats": 1, "family": "a remark", "name": "Lunch", "told_by": 3,
    "ballots": [
      {"count": 3, "weight": "1/2", "ranking": [[0], [1, 2]]},
      {"ranking": []}

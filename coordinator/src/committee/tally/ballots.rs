@@ -10,7 +10,7 @@ use super::{
 };
 
 /// How many candidates an election may have.
-pub const CANDIDATES_MAX: usize = 1_000;
+pub const CANDIDATES_MAX: usize = 300;
 
 /// The best score that a ballot may give, unless an election says another.
 pub const SCORE_MAX: u16 = 5;

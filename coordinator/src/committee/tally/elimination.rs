@@ -14,7 +14,8 @@ use super::{
 
 /// Who is last most often is out, until somebody has a majority of first places.
 pub(super) fn coombs_put(profile: &Profile) -> Result<Answer, Refused> {
-    every_way((Method::CoombsPut, vec![true; profile.candidates()]), |race| {
+    let race = vec![true; profile.candidates()];
+    every_way((Method::CoombsPut, race, profile.distinct()), |race| {
         let left = remaining(race);
         match majority(profile, &firsts(profile, race)) {
             Some(winner) => Step::Won(vec![winner]),
@@ -26,9 +27,8 @@ pub(super) fn coombs_put(profile: &Profile) -> Result<Answer, Refused> {
 
 /// Who has the lowest Borda score among those who remain is out.
 pub(super) fn baldwin_put(pairwise: &Pairwise) -> Result<Answer, Refused> {
-    every_way((Method::BaldwinPut, vec![true; pairwise.candidates()]), |race| {
-        drop_one(race, &borda_scores(pairwise, race))
-    })
+    let race = vec![true; pairwise.candidates()];
+    every_way((Method::BaldwinPut, race, 0), |race| drop_one(race, &borda_scores(pairwise, race)))
 }
 
 /// All strictly below the average Borda score of those who remain are out, again and again; when

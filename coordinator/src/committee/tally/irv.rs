@@ -82,7 +82,7 @@ pub(super) fn drop_one(race: &[bool], votes: &[BigInt]) -> Step {
 /// Instant runoff, whichever way ties are broken.
 pub(super) fn put(profile: &Profile) -> Result<Answer, Refused> {
     let race = vec![true; profile.candidates()];
-    every_way((Method::IrvPut, race), |race| step(profile, race))
+    every_way((Method::IrvPut, race, profile.distinct()), |race| step(profile, race))
 }
 
 /// Instant runoff among the Smith set; the majority is still of all ballots.
@@ -91,13 +91,13 @@ pub(super) fn smith_put(profile: &Profile, pairwise: &Pairwise) -> Result<Answer
     for one in smith_set(pairwise) {
         race[one] = true;
     }
-    every_way((Method::SmithIrvPut, race), |race| step(profile, race))
+    every_way((Method::SmithIrvPut, race, profile.distinct()), |race| step(profile, race))
 }
 
 /// Instant runoff until somebody beats all who remain.
 pub(super) fn benham_put(profile: &Profile, pairwise: &Pairwise) -> Result<Answer, Refused> {
     let race = vec![true; profile.candidates()];
-    every_way((Method::BenhamPut, race), |race| {
+    every_way((Method::BenhamPut, race, profile.distinct()), |race| {
         let left = remaining(race);
         let beats_all = |a: &&usize| left.iter().all(|b| b == *a || pairwise.beats(**a, *b));
         match left.iter().find(beats_all) {

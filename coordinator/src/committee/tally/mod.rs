@@ -160,6 +160,7 @@ impl<'a> Counting<'a> {
             Method::MajorityJudgement => {
                 score::majority_judgement(profile, self.election.score_max())?
             }
+            // All others go by pairs; a test asks for every method.
             _ => self.by_pairs(method)?,
         })
     }

@@ -15,6 +15,9 @@ use super::{
     profile::{Profile, highest},
 };
 
+/// How many numbers are kept at once, at most.
+const KEPT_MAX: usize = 5_000_000;
+
 /// Voters who approve of the same candidates.
 #[derive(Clone, Debug)]
 pub(super) struct Bloc {
@@ -44,6 +47,9 @@ pub(super) fn every_way(
     begin: BTreeSet<Partial>,
     next: impl Fn(&Partial) -> Vec<Partial>,
 ) -> Result<BTreeSet<Partial>, Refused> {
+    // Each keeps a number for every bloc.
+    let blocs = begin.iter().map(|(_, each)| each.len()).max().unwrap_or(0);
+    let most = (KEPT_MAX / blocs.max(1)).clamp(1, LISTED_MAX);
     let (mut ended, mut open) = (BTreeSet::new(), begin);
     while !open.is_empty() {
         let mut further = BTreeSet::new();
@@ -54,8 +60,8 @@ pub(super) fn every_way(
             } else {
                 further.extend(ways);
             }
-            if further.len() + ended.len() > LISTED_MAX {
-                return Err(Refused::TooCostly { method, most: LISTED_MAX });
+            if further.len() + ended.len() > most {
+                return Err(Refused::TooCostly { method, most });
             }
         }
         open = further;

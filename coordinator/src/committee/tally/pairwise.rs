@@ -228,6 +228,10 @@ impl Follows {
         mine.iter_mut().zip(row).for_each(|(word, more)| *word |= more);
     }
 
+    pub(super) const fn candidates(&self) -> usize {
+        self.candidates
+    }
+
     /// Who follows nobody.
     pub(super) fn firsts(&self) -> Vec<usize> {
         let is_first = |b: &usize| (0..self.candidates).all(|a| !self.has(a, *b));

@@ -10,6 +10,9 @@ use super::{
 
 /// How many relations are looked at, at most, where every way of breaking ties counts.
 const WAYS_MAX: usize = 50_000;
+/// How much all of them together may take, where a defeat that is looked at takes one for each
+/// candidate.
+const WORK_MAX: usize = 20_000_000;
 
 /// Equal defeats in the order of the fixed list, given as the place of each candidate in it.
 ///
@@ -24,7 +27,8 @@ pub(super) fn by_list(pairwise: &Pairwise, measure: Measure, places: &[usize]) -
     pairs.sort_by_key(|(a, b)| (std::cmp::Reverse(strengths.of(*a, *b)), places[*a], places[*b]));
     let mut locked = Follows::none(all);
     for (a, b) in pairs {
-        if !locked.has(b, a) {
+        // What follows from larger ones need not be locked again.
+        if !locked.has(b, a) && !locked.has(a, b) {
             locked.lock(a, b);
         }
     }
@@ -47,7 +51,14 @@ pub(super) fn every_way(pairwise: &Pairwise) -> Result<Answer, Refused> {
     let mut looked_at = 0;
     for defeats in by_size(&strengths) {
         let mut next = BTreeSet::new();
-        for relation in relations {
+        for mut relation in relations {
+            if let [(a, b)] = defeats[..] {
+                if !relation.has(b, a) && !relation.has(a, b) {
+                    relation.lock(a, b);
+                }
+                next.insert(relation);
+                continue;
+            }
             lock_in_any_order(relation, &defeats, &mut (&mut next, &mut looked_at))?;
         }
         relations = next;
@@ -74,13 +85,14 @@ fn lock_in_any_order(
     defeats: &[(usize, usize)],
     (found, looked_at): &mut (&mut BTreeSet<Follows>, &mut usize),
 ) -> Result<(), Refused> {
+    let each = defeats.len() * from.candidates();
+    let most = (WORK_MAX / each.max(1)).clamp(1, WAYS_MAX);
     let mut seen = BTreeSet::from([from.clone()]);
     let mut open = vec![from];
     while let Some(relation) = open.pop() {
         **looked_at += 1;
-        if **looked_at > WAYS_MAX {
-            let method = Method::RankedPairsPut;
-            return Err(Refused::TooCostly { method, most: WAYS_MAX });
+        if **looked_at > most {
+            return Err(Refused::TooCostly { method: Method::RankedPairsPut, most });
         }
         let mut is_final = true;
         // What is locked already, or can be no more, is settled; the others may come next.

@@ -14,6 +14,10 @@ use super::{
 
 /// How many sets of candidates are looked at, at most, where every way of breaking ties counts.
 const WAYS_MAX: usize = 20_000;
+/// How much all of them together may take, where a vote that is looked at takes one.
+const WORK_MAX: usize = 1_000_000_000;
+/// What two candidates against each other take, beside that.
+const PAIR_WORK: usize = 20;
 
 /// Who remains: one flag for each candidate.
 pub(super) type Race = Vec<bool>;
@@ -62,16 +66,21 @@ pub(super) enum Step {
 
 /// Everybody who wins under some way of breaking every tie: each set of those who remain is looked
 /// at once, since how it came about does not matter.
+///
+/// It goes through `votes` distinct votes for each set; without ties there are no more sets than
+/// candidates, and so many are always looked at.
 pub(super) fn every_way(
-    (method, race): (Method, Race),
+    (method, race, votes): (Method, Race, usize),
     step: impl Fn(&[bool]) -> Step,
 ) -> Result<Answer, Refused> {
+    let all = race.len();
+    let most = (WORK_MAX / (votes + PAIR_WORK * all * all)).clamp(all, WAYS_MAX.max(all));
     let mut winners = BTreeSet::new();
     let mut seen = BTreeSet::from([race.clone()]);
     let mut open = vec![race];
     while let Some(race) = open.pop() {
-        if seen.len() > WAYS_MAX {
-            return Err(Refused::TooCostly { method, most: WAYS_MAX });
+        if seen.len() > most {
+            return Err(Refused::TooCostly { method, most });
         }
         match step(&race) {
             Step::Won(won) => winners.extend(won),

@@ -2,14 +2,13 @@
 //! decimals.
 
 use num_bigint::BigInt;
-use num_integer::Integer as _;
 use num_rational::BigRational;
 use num_traits::Zero as _;
 
 use super::{
     answer::{Answer, Broken, BrokenBy, Round},
     exact::Exact,
-    profile::{Profile, highest, lowest},
+    profile::Profile,
     ranking::candidate,
 };
 
@@ -150,20 +149,16 @@ impl Count<'_> {
     /// Who of these has most, or least; ties by the latest earlier stage in which they were not
     /// equal, then by the fixed list.
     fn choose(&mut self, among: &[usize], most: bool) -> usize {
-        let scale = |stage: &[BigRational]| -> Vec<BigInt> {
-            let common = stage.iter().fold(BigInt::from(1), |all, one| all.lcm(one.denom()));
-            stage.iter().map(|one| (one * &common).to_integer()).collect()
-        };
         let mut tied = among.to_vec();
         let mut decided_by = None;
-        for (back, stage) in self.stages.iter().rev().enumerate() {
-            let held = scale(stage);
-            let takes_part = |one: usize| tied.contains(&one);
-            let best = if most { highest(&held, takes_part) } else { lowest(&held, takes_part) };
-            if back > 0 && best.len() < tied.len() {
+        for (back, held) in self.stages.iter().rev().enumerate() {
+            let has = tied.iter().map(|one| &held[*one]);
+            let Some(best) = (if most { has.max() } else { has.min() }) else { break };
+            let left: Vec<usize> = tied.iter().copied().filter(|one| held[*one] == *best).collect();
+            if back > 0 && left.len() < tied.len() {
                 decided_by = Some((tied.clone(), BrokenBy::EarlierStage));
             }
-            tied = best;
+            tied = left;
             if tied.len() == 1 {
                 break;
             }

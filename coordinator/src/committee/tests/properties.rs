@@ -346,6 +346,46 @@ fn what_all_weigh_does_not_matter_nor_how_large_the_numbers_are() {
 }
 
 #[test]
+fn without_ballots_or_with_one_candidate_every_method_still_answers() {
+    let mut draws = Draws(14);
+    for kind in Kind::ALL {
+        let empty = draws.election(kind).with_ballots(Vec::new());
+        let of_none =
+            |ballot: &Ballot| Ballot { weight: Weight::new(0, 1).unwrap(), ..ballot.clone() };
+        let drawn = draws.election(kind);
+        let weightless = drawn.with_ballots(drawn.ballots().iter().map(of_none).collect());
+        let alone = Election::new("alone", (kind, 1), Vec::new()).unwrap();
+        let alone = alone.with_seats(1).unwrap().with_tie_break(vec![0]).unwrap();
+        for election in [empty, weightless, alone] {
+            let counting = Counting::of(&election);
+            for method in Method::of(kind) {
+                let sets = counting.answer(method).unwrap().elected_sets();
+                assert!(!method.elects() || !sets.is_empty(), "{method}: {election:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn many_candidates_and_ties_are_counted_or_refused_and_never_hang() {
+    // Everybody ties with everybody: whoever looks at every way has too many to look at.
+    let all = 30;
+    let rotated = (0..all).map(|first| {
+        let order = (0..all).map(|place| index((first + place) % all));
+        Ballot::one(Vote::Ranking(Ranking::strict(order)))
+    });
+    let election = Election::new("circle", (Kind::Ranked, all), rotated.collect()).unwrap();
+    let election = election.with_tie_break((0..all).collect()).unwrap();
+    let counting = Counting::of(&election);
+    let compared = counting.compare(&Method::of(Kind::Ranked).collect::<Vec<_>>());
+    assert_eq!(compared.answers[&Method::Schulze].winners, Some((0..all).collect()));
+    let refused = [Method::IrvPut, Method::RankedPairsPut, Method::Kemeny];
+    for method in refused {
+        assert!(compared.refused.contains_key(&method), "{method}");
+    }
+}
+
+#[test]
 fn a_tenth_and_two_tenths_tie_with_three_tenths() {
     let ballot = |p, candidate| Ballot {
         weight: Weight::new(p, 10).unwrap(),
