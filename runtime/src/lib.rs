@@ -6,7 +6,7 @@
 //! - **minds**: [`machine`], [`backoff`], [`restart`], `supervise::machine`. Pure: time, chance and
 //!   input come in, effects go out.
 //! - **hands**: [`shell`], [`supervise`], [`fabric`], [`names`], [`journal`], [`leadership`],
-//!   [`presence`], [`directory`].
+//!   [`presence`], [`directory`], [`patience`].
 //!
 //! Nothing here is global: a node owns its clock, its fabric and its chance, and ten nodes live in
 //! one test process.
@@ -24,6 +24,7 @@ pub mod leadership;
 pub mod limits;
 pub mod machine;
 pub mod names;
+pub mod patience;
 pub mod presence;
 pub mod protocol;
 pub mod record;

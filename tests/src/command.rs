@@ -246,6 +246,13 @@ impl Running {
         self.finish()
     }
 
+    /// Waits for its end, and answers how old it was then.
+    pub fn end_and_age(mut self) -> (Said, Duration) {
+        let said = self.finish();
+        let age = self.age();
+        (said, age)
+    }
+
     fn finish(&mut self) -> Said {
         loop {
             match self.lines.recv_timeout(LIMIT) {

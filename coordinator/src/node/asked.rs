@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::{Fabric, Message, Pattern, SetError, Subject},
+    fabric::{self, Fabric, Message, Pattern, SetError, Subject},
     id::{NodeId, ShardId},
     names,
     presence::{Members, Presence},
@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::{
-    NodeSpec, Reached,
+    NodeSpec, Reached, drained,
     hosting::Offers,
     telling::{NodeRecord, Telling},
     tree,
@@ -90,7 +90,7 @@ impl Asked {
         let listen = |subject: &Subject| {
             let pattern = Pattern::new(subject.as_str());
             let messages = &messages;
-            async move { messages.subscribe(&pattern?, None, WAITING_MAX).await }
+            async move { fabric::listen(messages, &pattern?, None, WAITING_MAX).await }
         };
         let mut questions = stream::select(listen(&own).await?, listen(&all).await?);
         while let Some(question) = questions.next().await {
@@ -123,8 +123,8 @@ impl Asked {
         match ask {
             NodeAsk::Status {} => told(&self.status().await?),
             NodeAsk::Supervision { last } => told(&self.lines(last).await?),
-            NodeAsk::Drain {} => Ok(self.drain(true)),
-            NodeAsk::Undrain {} => Ok(self.drain(false)),
+            NodeAsk::Drain {} => self.drain(true).await,
+            NodeAsk::Undrain {} => self.drain(false).await,
             NodeAsk::Move { shard, to } => {
                 self.check_coordinator()?;
                 told(&self.pin(shard, to.as_ref()).await?)
@@ -149,9 +149,12 @@ impl Asked {
         Err(Error::new(ErrorKind::Invalid, message))
     }
 
-    fn drain(&self, is_draining: bool) -> Value {
+    /// Whatever of it was so before, both are set: one of them may have failed the last time.
+    async fn drain(&self, is_draining: bool) -> Result<Value> {
+        let registers = self.fabric.registers();
+        let is_news = drained::remember(registers.as_ref(), &self.node, is_draining).await?;
         let was = self.parts.draining.send_replace(is_draining);
-        Value::Bool(was != is_draining)
+        Ok(Value::Bool(is_news || was != is_draining))
     }
 
     async fn status(&self) -> Result<NodeView> {

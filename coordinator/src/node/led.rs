@@ -10,6 +10,7 @@ use orkestra_runtime::{
     journal::Journal,
     leadership::{Seat, StewardParts, steward},
     names,
+    patience::patiently,
     presence::Presence,
 };
 
@@ -56,7 +57,8 @@ pub(crate) async fn led(
         return Ok((reached(number, way, (followers, blobs), None), None));
     }
     let journal = Journal::of(spec.fabric.as_ref(), number)?;
-    journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
+    let what = format!("look at the journal of shard {number}");
+    patiently(&what, || journal.check(ShardMachine::SNAPSHOT_VERSION)).await?;
     let (seat, steward) = steward(StewardParts {
         registers: spec.fabric.registers(),
         key: names::leader_key(number)?,

@@ -32,6 +32,7 @@ mod asked;
 mod beating;
 pub mod credits;
 mod desk;
+mod drained;
 mod ear;
 mod host;
 mod hosting;
@@ -41,6 +42,7 @@ mod parts;
 mod placing;
 mod reading;
 mod spec;
+mod stopping;
 mod telling;
 mod tree;
 mod words;
@@ -56,6 +58,7 @@ use orkestra_runtime::{
     id::{AgentId, Incarnation, NodeId, ShardId},
     leadership::{Held, Seat, placement::shard_of},
     names,
+    patience::patiently,
     presence::{Effect as News, Members, Presence, PresenceParts, presence},
     supervise::{Env, SupervisionLog, Supervisor, SupervisorHandle},
 };
@@ -86,11 +89,6 @@ use hosting::Offers;
 use led::LedParts;
 use made::check_cluster;
 use parts::{agents, host_of, hosting_of, placing_of, reading_of};
-
-/// How long a part has to end in order, beyond the draining of agents.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
-/// How long what this node leads may take to go to others when it stops.
-const HAND_OVER_WITHIN: Duration = Duration::from_secs(3);
 
 /// One shard of a cluster, as this node reaches it.
 #[derive(Clone, Debug)]
@@ -140,15 +138,19 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts a node; it is up when this returns, and leads what comes to it.
+    /// Starts a node; it is up when this returns, and leads what comes to it. While servers are away
+    /// or silent it waits for them, and says so: whoever may be told to stop drops the future.
+    /// An error says what can never work: a cluster with another number of shards, a newer program.
     #[expect(clippy::too_many_lines, reason = "the parts of a node are tied to each other here")]
     pub async fn start(spec: NodeSpec) -> Result<Self> {
         let registers = spec.fabric.registers();
-        check_cluster(spec.fabric.as_ref(), spec.shards).await?;
-        let boot = Incarnation(next_life(registers.as_ref()).await?);
+        patiently("find the cluster", || check_cluster(spec.fabric.as_ref(), spec.shards)).await?;
+        let life = patiently("count the lives of nodes", || next_life(registers.as_ref()));
+        let boot = Incarnation(life.await?);
         leftovers_swept(&spec.folder, boot.0).await;
         let refused = Refused::default();
-        let draining = Arc::new(watch::channel(false).0);
+        let is_drained = drained::is_drained(registers.as_ref(), &spec.name).await?;
+        let draining = Arc::new(watch::channel(is_drained).0);
         let (held, running) = watch::channel(0);
         let (says, hears) = watch::channel(first_beat(&spec, boot));
         let beat_said = hears.clone();
@@ -157,7 +159,7 @@ impl Node {
             subject_of: names::heartbeat,
             all: names::heartbeats()?,
             says: hears,
-            connected: spec.connected.clone(),
+            connected: spec.fabric.connected(),
             clock: Arc::clone(&spec.clock),
             settings: spec.presence,
         });
@@ -171,7 +173,8 @@ impl Node {
             workers: Arc::clone(&workers),
             ears: Arc::clone(&ears),
             messages: spec.fabric.messages(),
-            connected: spec.connected.clone(),
+            connected: spec.fabric.connected(),
+            draining: draining.subscribe(),
             clock: Arc::clone(&spec.clock),
             refused: refused.clone(),
             held,
@@ -197,16 +200,16 @@ impl Node {
         let placing = placing_of(&spec, &shards, (&presence, draining.subscribe()));
         let reading = reading_of(&shards, &presence);
         let (told, agents_of) = watch::channel(None);
-        let own = spec.members.iter().map(|member| member.profile.capacity);
-        let capacity = watch::Sender::new(own.fold(0, u32::saturating_add));
+        let own = spec.members.iter().map(|it| (it.profile.id.clone(), it.profile.capacity));
+        let capacities = watch::Sender::new(own.collect());
         let beat = Beating {
             says,
             running,
-            capacity: capacity.subscribe(),
+            capacities: capacities.subscribe(),
             draining: draining.subscribe(),
             shards: Arc::clone(&shards),
         };
-        let host = host_of(&spec, (&desk, &workers), agents_of, capacity);
+        let host = host_of(&spec, (&desk, &workers), agents_of, capacities);
         let hosting = hosting_of(&spec, &host, (&presence, &desk));
         let mut doors = asked::doors(
             &spec,
@@ -218,7 +221,7 @@ impl Node {
                 refused: refused.clone(),
             },
         );
-        doors.extend(public::of_node(&spec, &shards, &presence, &host)?);
+        doors.extend(public::of_node(&spec, &shards, &presence, (&host, draining.subscribe()))?);
         let parts = tree::Parts {
             presence: tree::once("presence", watchman.run(), &spec.clock),
             beat: tree::once("beat", beat.run(), &spec.clock),
@@ -322,7 +325,8 @@ impl Node {
         &self.presence
     }
 
-    /// Leads nothing more and takes no more work, or does again.
+    /// Leads nothing more and takes no more work while this life of it lasts, or does again. What its
+    /// agents hold they finish.
     pub fn drain(&self, is_draining: bool) {
         self.draining.send_replace(is_draining);
     }
@@ -330,34 +334,6 @@ impl Node {
     /// Waits until the node has given up by itself: its root had more restarts than it bears.
     pub async fn gave_up(&self) {
         self.tree.ended().await;
-    }
-
-    /// Stops in order: what it leads goes to others, agents finish or hand back, everything that was
-    /// taken is durable, the node says that it goes.
-    pub async fn stop(self) -> Result<()> {
-        self.drain(true);
-        let handed_over = async {
-            while self.shards.iter().any(Reached::is_led_here) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        // Where nobody else can lead, the shards are closed below.
-        if self
-            .members()
-            .up()
-            .any(|member| member.beat.roles.coordinator && member.beat.node != self.name)
-        {
-            let _ = tokio::time::timeout(HAND_OVER_WITHIN, handed_over).await;
-        }
-        let stopped = self.tree.stop(self.drain_within + STOP_WITHIN).await;
-        for shard in self.shards.iter() {
-            shard.way.close();
-        }
-        self.log.flush().await;
-        if let Some(fabric) = self.fabric {
-            fabric.close().await;
-        }
-        stopped
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, atomic::Ordering};
 use futures::StreamExt as _;
 use orkestra_runtime::{
     Error, ErrorKind, Result, duty,
-    fabric::{Messages, Pattern},
+    fabric::{Messages, Pattern, listen},
     names::token,
     supervise::{ChildSpec, Started, Starting},
     time::Wall,
@@ -61,7 +61,7 @@ impl Service {
             let places = [format!("$SRV.{verb}"), format!("$SRV.{verb}.{SERVICE}"), self.own(verb)];
             for place in places {
                 let pattern = Pattern::outside(&place)?;
-                asked.push(outside.subscribe(&pattern, None, WAITING_MAX).await?);
+                asked.push(listen(&outside, &pattern, None, WAITING_MAX).await?);
             }
         }
         let mut asked = futures::stream::select_all(asked);

@@ -11,7 +11,7 @@ use std::{
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use orkestra_runtime::{
     Error, ErrorKind, Result, duty,
-    fabric::{Message, Messages, Pattern},
+    fabric::{Message, Messages, Pattern, listen},
     supervise::{ChildSpec, Started, Starting},
 };
 
@@ -79,7 +79,7 @@ pub(super) fn child(parts: &Parts, figures: &Arc<Figures>) -> ChildSpec {
 async fn hear(messages: Arc<dyn Messages>, desk: Desk, figures: Arc<Figures>) -> Result<()> {
     let mut heard = Vec::new();
     for pattern in HEARD {
-        heard.push(messages.subscribe(&Pattern::new(pattern)?, Some(QUEUE), WAITING_MAX).await?);
+        heard.push(listen(&messages, &Pattern::new(pattern)?, Some(QUEUE), WAITING_MAX).await?);
     }
     let mut heard = futures::stream::select_all(heard);
     let mut at_work = FuturesUnordered::new();

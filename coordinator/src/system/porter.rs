@@ -37,6 +37,11 @@ const BYTES_MAX: usize = 96 * 1024;
 const CHECK_BYTES: usize = 256;
 /// How long one attempt to hand something over takes.
 const WITHIN: Duration = Duration::from_secs(5);
+/// Where others may lead the shard: how long words wait for a reign that is about to begin here.
+const REIGN_WITHIN: Duration = Duration::from_secs(1);
+/// How long nobody is asked again. Whoever asks one who has ended without a pause keeps its thread
+/// from everybody else.
+const AGAIN: Duration = Duration::from_millis(5);
 
 /// What queues for the porter.
 #[derive(Debug)]
@@ -100,29 +105,49 @@ impl Sayer {
 async fn carry(inbox: Inbox, shard: ShardHandle<ShardMachine, TeamHands>) -> Result<()> {
     let mut inbox = inbox.lock().await;
     while let Some(Word::Said(news)) = inbox.recv().await {
-        match news {
+        let is_led = match news {
             FromAgent::Ended { agent, incarnation, reports } => {
+                let mut is_led = true;
                 for reports in split(reports) {
                     let agent = agent.clone();
-                    hand_over(&shard, FromAgent::Ended { agent, incarnation, reports }).await;
+                    let news = FromAgent::Ended { agent, incarnation, reports };
+                    is_led = is_led && hand_over(&shard, news).await;
                 }
+                is_led
             }
             news => hand_over(&shard, news).await,
+        };
+        // What waits was said to a reign that is over: whoever leads next asks for it again.
+        while !is_led {
+            match inbox.try_recv() {
+                Ok(Word::Said(_)) => {}
+                Ok(Word::End) => return Ok(()),
+                Err(_) => break,
+            }
         }
     }
     Ok(())
 }
 
-/// Hands over, again and again while nobody leads: a word lost here would cost a lease.
-async fn hand_over(shard: &ShardHandle<ShardMachine, TeamHands>, news: FromAgent) {
+/// Hands over, again and again while nobody leads: a word lost here would cost a lease. False where
+/// others may lead, and it is not this node that does.
+async fn hand_over(shard: &ShardHandle<ShardMachine, TeamHands>, news: FromAgent) -> bool {
     loop {
         let command = command_of(news.clone());
         match shard.tell(command, Pool::Outcomes, WITHIN).await {
-            Ok(()) => return,
-            Err(ShardError::NoOne) if !shard.is_closed() => {}
+            Ok(()) => return true,
+            Err(ShardError::NoOne) if !shard.is_closed() => {
+                tokio::time::sleep(AGAIN).await;
+                // Words may come a moment before the reign that asked for them can be entered.
+                let mut reigns = shard.reigns();
+                let is_open = tokio::time::timeout(REIGN_WITHIN, reigns.until_open_is(true)).await;
+                if shard.may_be_led_elsewhere() && is_open.is_err() {
+                    return false;
+                }
+            }
             Err(error) => {
                 tracing::debug!(%error, "nobody to hear a worker");
-                return;
+                return true;
             }
         }
     }

@@ -30,15 +30,21 @@ impl TaskMachine {
                 let Some(no) = self.durable.roster.no(&profile.id) else { return };
                 let known = self.live.joined.get(&no).copied();
                 if known.is_none_or(|known| known < *incarnation) {
-                    self.live.leaving.remove(&no);
                     self.drop_credit(no);
                 }
                 if known.is_none_or(|known| known <= *incarnation) {
+                    // Whoever is about to go says so again after this.
+                    self.live.leaving.remove(&no);
                     self.live.joined.insert(no, *incarnation);
                     self.live.settled = false;
-                    let old =
-                        |_, lease: &Lease| lease.incarnation.is_some_and(|old| old != *incarnation);
-                    self.lose(now, no, old, Loss::WithWorker);
+                    let is_old = |lease: &Lease, is_of_boot: bool| {
+                        let old = lease.incarnation.filter(|old| old != incarnation);
+                        old.is_some_and(|old| (boot(old) == boot(*incarnation)) == is_of_boot)
+                    };
+                    // Whoever begins to say so first, its node or its worker: a node that went down
+                    // and is back blames nobody.
+                    self.lose(now, no, |_, lease| is_old(lease, false), Loss::WithNode);
+                    self.lose(now, no, |_, lease| is_old(lease, true), Loss::WithWorker);
                 }
             }
             FromAgent::Beat { agent, incarnation, held } => {
@@ -224,4 +230,9 @@ impl TaskMachine {
             },
         }
     }
+}
+
+/// In which life of its node, or of its hosting, a worker lives.
+const fn boot(incarnation: Incarnation) -> u64 {
+    incarnation.0 >> 32
 }

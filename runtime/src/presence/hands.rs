@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    fabric::{Message, Messages, Pattern, Subject},
+    fabric::{Message, Messages, Pattern, Subject, listen},
     id::NodeId,
     machine::Machine,
     protocol::node::{NodeBeat, Staying},
@@ -88,10 +88,11 @@ pub fn presence(parts: PresenceParts) -> (Presence, Watchman) {
 }
 
 impl Watchman {
-    /// Runs until it is dropped. An error means that nobody can be heard any more.
+    /// Runs until it is dropped. Servers that are silent are waited for; an error means that nobody
+    /// can be heard for good.
     pub async fn run(mut self) -> Result<()> {
         let messages = Arc::clone(&self.parts.messages);
-        let mut heard = messages.subscribe(&self.parts.all, None, BEATS_MAX).await?;
+        let mut heard = listen(&messages, &self.parts.all, None, BEATS_MAX).await?;
         let mut connected = Some(self.parts.connected.clone());
         let mut says = Some(self.parts.says.clone());
         let mut beat_at = self.parts.clock.now().moment;
@@ -126,7 +127,7 @@ impl Watchman {
                 },
                 message = heard.next() => match message {
                     Some(message) => self.heard(message),
-                    None => heard = messages.subscribe(&self.parts.all, None, BEATS_MAX).await?,
+                    None => heard = listen(&messages, &self.parts.all, None, BEATS_MAX).await?,
                 },
             }
         }

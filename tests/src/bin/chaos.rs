@@ -1,14 +1,15 @@
 //! Troubles a cluster of real processes for as long as is wanted:
 //! `chaos --kills N --tasks N --seed N [--servers 1|3] [--coordinators N] [--agents N] [--only KIND]
-//! [--faults N] [--folder F] [--plant BUG]`.
+//! [--faults N] [--apart-ms N] [--folder F]`, or `chaos --plant BUG --seed N`, which must find it.
 //!
-//! With `--faults` all that goes wrong is counted, and not only kills. `KIND` and `BUG` are spelled
-//! as in the source, such as `Pause` and `AnswerEarly`. What was found goes to standard output with
+//! With `--faults` all that goes wrong is counted, and not only kills; two things go wrong at most
+//! `--apart-ms` apart. `KIND` and `BUG` are spelled as in the source, such as `Pause` and
+//! `AnswerEarly`. What was found goes to standard output with
 //! the figures, and the exit code says whether anything was.
 
 #![expect(clippy::print_stdout, reason = "this program's output is what it is for")]
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use orkestra_tests::chaos::{Setup, plan::Fault, plant::Plant, run};
 
@@ -24,10 +25,23 @@ async fn main() -> ExitCode {
         println!("cannot find cluster-node beside this program: build it first");
         return ExitCode::FAILURE;
     };
-    let mut setup = Setup::new(program, number("--seed").unwrap_or(0) as u64);
+    let seed = number("--seed").unwrap_or(0) as u64;
+    if let Some(named) = text("--plant") {
+        let plant = Plant::ALL.into_iter().find(|known| format!("{known:?}") == *named);
+        let Some(plant) = plant else {
+            println!("there is no {named}: {:?}", Plant::ALL);
+            return ExitCode::FAILURE;
+        };
+        let folder = text("--folder").map(Into::into);
+        return told(&Setup { folder, ..Setup::planted(program, seed, plant) }).await;
+    }
+    let mut setup = Setup::new(program, seed);
     setup.counts_kills = number("--faults").is_none();
     setup.faults = number("--faults").or_else(|| number("--kills")).unwrap_or(0) as u64;
     setup.tasks = number("--tasks").unwrap_or(1_000);
+    setup.apart = Duration::from_millis(number("--apart-ms").unwrap_or(1_200) as u64);
+    // A hundred seconds, and ten more for each that goes wrong.
+    setup.limit = Duration::from_secs(100 + 10 * setup.faults);
     setup.servers = number("--servers").unwrap_or(1);
     setup.coordinators = number("--coordinators").unwrap_or(3);
     setup.agents = number("--agents").unwrap_or(3);
@@ -35,17 +49,15 @@ async fn main() -> ExitCode {
     if let Some(only) = text("--only") {
         setup.kinds.retain(|(fault, _)| only.split(',').any(|only| format!("{fault:?}") == only));
     }
-    if let Some(plant) = text("--plant") {
-        setup.plant = Plant::ALL
-            .into_iter()
-            .find(|known| format!("{known:?}") == *plant)
-            .unwrap_or(Plant::Nothing);
-    }
     if setup.kinds.is_empty() || (setup.counts_kills && !kills(&setup)) {
         println!("nothing that goes wrong is counted: {:?}", Fault::ALL.map(|(fault, _)| fault));
         return ExitCode::FAILURE;
     }
-    match run(&setup).await {
+    told(&setup).await
+}
+
+async fn told(setup: &Setup) -> ExitCode {
+    match run(setup).await {
         Ok(report) => {
             println!("{report}");
             ExitCode::from(u8::from(!report.findings.is_empty()))

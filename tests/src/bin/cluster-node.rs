@@ -28,9 +28,10 @@ use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{
         Fabric,
-        nats::{Connection, Nats, NatsSettings},
+        nats::{Nats, NatsSettings},
     },
     id::{AgentId, NodeId},
+    patience::patiently,
     protocol::{
         node::{Hosts, Roles},
         payload::Json,
@@ -45,11 +46,7 @@ use orkestra_tests::{
     },
     crooked::{CROOK_VARIABLE, crooked},
 };
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-    task::JoinSet,
-};
+use tokio::signal::unix::{SignalKind, signal};
 
 struct Arguments(Vec<String>);
 
@@ -86,9 +83,23 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> Result<()> {
-    // Whoever is told to stop while it starts stops when it is up.
     let mut term = signal(SignalKind::terminate())
         .map_err(|error| invalid("signals are heard").because(error))?;
+    let node = tokio::select! {
+        started = start(arguments) => started?,
+        _ = term.recv() => return Ok(()),
+    };
+    println!("up {}", node.boot());
+    // Nobody may listen.
+    let _ = std::io::stdout().flush();
+    tokio::select! {
+        _ = term.recv() => node.stop().await,
+        () = node.gave_up() => Err(Error::new(ErrorKind::Fault, "the node gave up")),
+    }
+}
+
+/// Waits for servers that are away or silent, as every node does.
+async fn start(arguments: &Arguments) -> Result<Node> {
     let name = NodeId::new(arguments.one("--name")?)?;
     let number = |name: &str| -> Result<u16> {
         arguments.one(name)?.parse().map_err(|_| invalid(&format!("{name} is a number")))
@@ -97,9 +108,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
     settings.urls = arguments.all("--url").map(str::to_owned).collect();
     settings.name = name.to_string();
     settings.replicas = number("--replicas")?.into();
-    settings.connect_within = Duration::from_mins(1);
-    let nats = Nats::connect(settings).await?;
-    let (connected, mut following) = told(nats.connection());
+    settings.connect_within = Duration::from_secs(5);
+    let nats = patiently("connect to NATS", || Nats::connect(settings.clone())).await?;
     let mut fabric: Arc<dyn Fabric> = Arc::new(nats);
     if std::env::var_os(CROOK_VARIABLE).is_some() {
         fabric = crooked(fabric);
@@ -110,7 +120,6 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let folder = PathBuf::from(arguments.one("--folder")?);
     let mut spec = NodeSpec::new(name.clone(), fabric, folder)?;
     spec.owns_fabric = true;
-    spec.connected = connected;
     spec.shards = number("--shards")?;
     let roles = arguments.one("--roles")?;
     spec.roles = Roles {
@@ -132,29 +141,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     for agent in arguments.all("--agent") {
         spec.members.push(member(agent, &name, &book)?);
     }
-    let node = Node::start(spec).await?;
-    println!("up {}", node.boot());
-    // Nobody may listen.
-    let _ = std::io::stdout().flush();
-    tokio::select! {
-        _ = term.recv() => node.stop().await?,
-        () = node.gave_up() => return Err(Error::new(ErrorKind::Fault, "the node gave up")),
-    }
-    following.abort_all();
-    Ok(())
-}
-
-/// Whether there is a connection, as it changes.
-fn told(mut connection: watch::Receiver<Connection>) -> (watch::Receiver<bool>, JoinSet<()>) {
-    let is_up = |connection: &Connection| matches!(connection, Connection::Connected { .. });
-    let (tell, connected) = watch::channel(is_up(&connection.borrow()));
-    let mut following = JoinSet::new();
-    following.spawn(async move {
-        while connection.changed().await.is_ok() {
-            tell.send_replace(is_up(&connection.borrow_and_update()));
-        }
-    });
-    (connected, following)
+    Node::start(spec).await
 }
 
 fn member(spoken: &str, node: &NodeId, book: &Arc<Book>) -> Result<Member> {

@@ -1,13 +1,16 @@
 //! What must hold in the end, judged from outside: by the books, the journals, and what the cluster
 //! answers.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use orkestra_coordinator::{
     client::Cluster,
     task::{Answer, Query},
 };
-use orkestra_runtime::{id::RunId, protocol::payload::Payload};
+use orkestra_runtime::{
+    id::{RunId, TaskId},
+    protocol::payload::Payload,
+};
 
 use super::{
     books::{Call, Execution},
@@ -137,6 +140,24 @@ fn carried_out(executions: &[Execution], by_name: &HashMap<Name, &Story>, found:
     found.refused = done.iter().filter(|which| !accepted(which)).count() as u64;
 }
 
+/// Whether an attempt was begun twice: that must never be, whatever else is not known yet.
+pub(super) fn is_doubled(executions: &[Execution]) -> bool {
+    let mut begun = HashSet::new();
+    let mut lines = executions.iter().filter(|line| !line.ended);
+    !lines.all(|line| begun.insert((&line.run, &line.task, line.attempt)))
+}
+
+/// Plants a bug: the books lack the line that says how an accepted attempt ended.
+pub(super) fn lose_a_line(executions: &mut Vec<Execution>, stories: &[Story]) {
+    let accepted = stories.iter().find_map(|story| match &story.ended {
+        Some((_, Some(attempt))) => Some((&story.run, &story.task, *attempt)),
+        Some((_, None)) | None => None,
+    });
+    let is_it =
+        |line: &Execution| line.ended && Some((&line.run, &line.task, line.attempt)) == accepted;
+    executions.retain(|line| !is_it(line));
+}
+
 /// Asks the cluster about each run, and holds its answers against the journals.
 pub(super) async fn answers(
     cluster: &Cluster,
@@ -180,6 +201,20 @@ pub(super) async fn answers(
     }
     wrong.truncate(TOLD_MAX);
     Ok(wrong)
+}
+
+/// What the cluster says of a task that does not come to its end.
+pub(super) async fn why_not(cluster: &Cluster, calls: &[Call], stories: &[Story]) -> String {
+    let taken = acknowledged(calls);
+    let open = |story: &&Story| story.ended.is_none() && taken.contains_key(&story.run);
+    let Some(story) = stories.iter().find(open) else { return "all have ended".to_owned() };
+    let (Ok(run), Ok(task)) = (RunId::new(&story.run), TaskId::new(&story.task)) else {
+        return String::new();
+    };
+    let tasks = cluster.tasks_of(&taken[&story.run].0);
+    let why = tasks.query(Query::Why(run, task)).await;
+    let agents = tasks.query(Query::Agents).await;
+    format!("{story:?} does not end: {why:?}; {agents:?}")
 }
 
 /// How long it took, after agents were killed, until what they were at was begun elsewhere, in

@@ -4,7 +4,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -38,6 +38,7 @@ pub(super) struct Client {
     fabric: Arc<dyn Fabric>,
     book: Book,
     next: AtomicU64,
+    is_over: AtomicBool,
     /// How many tasks may be asked for by now.
     pub(super) allowed: AtomicU64,
     /// How many were asked for, and how many of them are acknowledged.
@@ -66,6 +67,7 @@ impl Client {
             fabric: Arc::clone(fabric),
             book,
             next: AtomicU64::new(0),
+            is_over: AtomicBool::new(false),
             allowed: AtomicU64::new(0),
             asked: AtomicU64::new(0),
             acknowledged: AtomicU64::new(0),
@@ -85,10 +87,21 @@ impl Client {
                 return;
             }
             while self.allowed.load(Ordering::SeqCst) < (batch * BATCH) as u64 {
+                if self.is_over.load(Ordering::SeqCst) {
+                    return;
+                }
                 tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            if self.is_over.load(Ordering::SeqCst) {
+                return;
             }
             self.one(batch).await;
         }
+    }
+
+    /// Begins nothing more; what was begun is asked for until it is acknowledged.
+    pub(super) fn ask_no_more(&self) {
+        self.is_over.store(true, Ordering::SeqCst);
     }
 
     async fn one(&self, batch: usize) {

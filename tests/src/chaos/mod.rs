@@ -17,16 +17,21 @@
 pub mod books;
 mod check;
 mod client;
+mod doing;
 mod nodes;
 pub mod plan;
 pub mod plant;
 mod probe;
 mod report;
+mod setup;
 mod story;
 mod troubles;
 mod witness;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use orkestra_runtime::{
     chance::Chance,
@@ -39,10 +44,13 @@ use orkestra_runtime::{
 use tokio::task::JoinSet;
 
 pub use report::Report;
+pub use setup::Setup;
+pub use troubles::Hits;
 
 use crate::nats::{Servers, Wishes};
 use books::{Call, Execution};
-use client::{BATCH, Client};
+use client::Client;
+use doing::Doing;
 use nodes::{Place, Stage};
 use plan::{Fault, draw};
 use plant::Plant;
@@ -56,70 +64,19 @@ const CLIENTS: usize = 6;
 /// In how many parts more is asked for between two things that go wrong, so that there is always
 /// something under way.
 const PARTS: u32 = 8;
-/// How many tasks may be unfinished before no more are asked for.
-const BACKLOG: u64 = 2_000;
-/// How long nothing may come to its end, once all is well again, before there is no rest.
-const REST: Duration = Duration::from_secs(90);
 /// How much memory a node may have, in KiB.
 const MEMORY_MAX: u64 = 600 * 1024;
 
-/// What a run is made of.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    /// The program of a node.
-    pub program: PathBuf,
-    /// One server, or three.
-    pub servers: usize,
-    /// How many nodes lead.
-    pub coordinators: usize,
-    /// How many nodes host agents.
-    pub agents: usize,
-    /// How many shards there are.
-    pub shards: u16,
-    /// How many tasks are submitted.
-    pub tasks: usize,
-    /// How many things go wrong, or how many nodes are killed where that is counted.
-    pub faults: u64,
-    /// Whether only kills are counted.
-    pub counts_kills: bool,
-    /// What goes wrong, and how often each.
-    pub kinds: Vec<(Fault, u64)>,
-    /// Whether only coordinators are hit, and servers.
-    pub leaders_only: bool,
-    /// Where chance comes from.
-    pub seed: u64,
-    /// What is planted.
-    pub plant: Plant,
-    /// How long nothing may come to its end, once all is well again, before there is no rest.
-    pub patience: Duration,
-    /// Where everything is written; a temporary folder if there is none.
-    pub folder: Option<PathBuf>,
-}
-
-impl Setup {
-    /// A small cluster without trouble.
-    pub fn new(program: impl Into<PathBuf>, seed: u64) -> Self {
-        Self {
-            program: program.into(),
-            servers: 1,
-            coordinators: 2,
-            agents: 2,
-            shards: 4,
-            tasks: 1_000,
-            faults: 0,
-            counts_kills: false,
-            kinds: Fault::ALL.to_vec(),
-            leaders_only: false,
-            seed,
-            plant: Plant::Nothing,
-            patience: REST,
-            folder: None,
-        }
-    }
-}
-
-/// Sets up, troubles, heals, waits for rest, and judges. An error says that it could not be judged.
+/// Sets up, troubles, heals, waits for rest, and judges. An error says that it could not be judged, or
+/// what was waited for when the time was out.
 pub async fn run(setup: &Setup) -> Result<Report, String> {
+    let doing = Doing::default();
+    let ran = tokio::time::timeout(setup.limit, carried_out(setup, &doing)).await;
+    ran.unwrap_or_else(|_| Err(format!("not over in {:?}: it waits for {doing}", setup.limit)))
+}
+
+async fn carried_out(setup: &Setup, doing: &Doing) -> Result<Report, String> {
+    doing.now("servers");
     let servers = Servers::wished(Wishes { count: setup.servers, ..Wishes::default() }).await;
     let kept;
     let folder = if let Some(folder) = &setup.folder {
@@ -135,6 +92,7 @@ pub async fn run(setup: &Setup) -> Result<Report, String> {
     let mut settings = NatsSettings::new(&servers.url());
     settings.urls = servers.urls();
     settings.replicas = replicas;
+    doing.now("a connection");
     let fabric = Nats::connect(settings).await.map_err(|error| format!("{error:?}"))?;
     let fabric: Arc<dyn Fabric> = Arc::new(fabric);
     let witness = Arc::new(Witness::of(&fabric, setup.shards));
@@ -149,12 +107,14 @@ pub async fn run(setup: &Setup) -> Result<Report, String> {
         places.push(place);
     }
     for place in &mut places {
+        doing.now(format!("{} to be up", place.name));
         place.until_up(&folder).await?;
     }
-    let run = Run { setup, witness, client, stage, clock: SystemClock::start() };
+    let run = Run { setup, witness, client, stage, doing, clock: SystemClock::start() };
     let mut troubles = Troubles::of(servers, places, run.stage.clone());
-    troubles.leaders_only = setup.leaders_only;
+    troubles.hits = setup.hits;
     let report = run.to_its_end(troubles).await;
+    doing.now("the client's connection to be closed");
     fabric.close().await;
     report
 }
@@ -164,6 +124,7 @@ struct Run<'a> {
     witness: Arc<Witness>,
     client: Arc<Client>,
     stage: Stage,
+    doing: &'a Doing,
     clock: Arc<SystemClock>,
 }
 
@@ -176,45 +137,69 @@ impl Run<'_> {
             clients.spawn(async move { client.submit(tasks).await });
         }
         let mut probes = Probes::of(&self.client, self.setup.shards);
-        self.trouble(&mut troubles, &mut probes).await;
+        let is_found = self.trouble(&mut troubles, &mut probes).await?;
+        self.doing.now("everything to be made good");
         troubles.heal().await;
         let healed = self.clock.now().moment;
-        self.allow(u64::MAX);
-        let rested = self.rest(&mut troubles, &mut clients).await;
+        let rested = is_found || self.rest(&mut troubles, &mut clients).await;
         let rest = self.clock.now().moment.since(healed);
-        let mut report = self.judge(&troubles).await?;
+        let (calls, stories) = self.told()?;
+        let mut report = self.judge(&troubles, &calls, &stories).await?;
         if !rested {
+            self.doing.now("the cluster to say why there is no rest");
+            let why = check::why_not(self.client.cluster(), &calls, &stories).await;
             report.findings.push(format!(
-                "no rest in {rest:?}: {} tasks are acknowledged, {} have ended",
-                self.client.acknowledged.load(std::sync::atomic::Ordering::SeqCst),
+                "no rest in {rest:?}: {} tasks are acknowledged, {} have ended; {why}",
+                self.client.acknowledged.load(Ordering::SeqCst),
                 self.witness.ended(),
             ));
         }
-        report.take_overs = probes.spans().await;
-        troubles.end().await;
+        self.doing.now("the last take-over");
+        let is_sound = self.setup.plant == Plant::Nothing;
+        let patience = if is_sound { self.setup.patience } else { Duration::ZERO };
+        let probed = probes.spans(patience).await;
+        report.take_overs = probed.spans;
+        if probed.open > 0 && is_sound {
+            let open = probed.open;
+            report.findings.push(format!("{open} shards took no command after a leader's death"));
+        }
+        // Whoever has a bug need not stop in order.
+        if is_sound {
+            self.doing.now("all nodes to stop");
+            troubles.end().await;
+        }
         report.findings.append(&mut troubles.findings);
         if troubles.memory > MEMORY_MAX {
             report.findings.push(format!("a node had {} KiB of memory", troubles.memory));
         }
+        troubles.stops.sort_unstable();
         (report.memory, report.rest, report.counts) = (troubles.memory, rest, troubles.counts);
+        report.stops = troubles.stops;
         report.took = self.clock.now().moment.since(begun);
         report.seed = self.setup.seed;
         Ok(report)
     }
 
-    async fn trouble(&self, troubles: &mut Troubles, probes: &mut Probes) {
+    /// Lets things go wrong, one after another. True when a bug that is looked for was found before
+    /// they all did.
+    async fn trouble(&self, troubles: &mut Troubles, probes: &mut Probes) -> Result<bool, String> {
         let mut chance = Chance::from_seed(self.setup.seed);
         let all = self.setup.faults;
         let mut done = 0;
         while done < all {
-            let step = draw(&mut chance, &self.setup.kinds);
+            let step = draw(&mut chance, &self.setup.kinds, self.setup.apart);
+            self.doing
+                .now(format!("fault {done} of {all}, {:?}, after {:?}", step.fault, step.after));
             for part in 1..=PARTS {
                 troubles.pass(step.after / PARTS).await;
                 let tasks = self.setup.tasks as u64;
-                self.allow(
-                    tasks * (done * u64::from(PARTS) + u64::from(part)) / all / u64::from(PARTS),
-                );
+                let so_far = done * u64::from(PARTS) + u64::from(part);
+                self.allow(tasks * so_far / all / u64::from(PARTS));
             }
+            if self.setup.until_found && self.is_found()? {
+                return Ok(true);
+            }
+            troubles.leaders = self.witness.leaders();
             let led = self.led(troubles, &step);
             if troubles.strike(&step).await {
                 if step.fault == Fault::Kill {
@@ -223,6 +208,16 @@ impl Run<'_> {
                 done += u64::from(!self.setup.counts_kills || step.fault == Fault::Kill);
             }
         }
+        Ok(false)
+    }
+
+    /// Whether something was found already that must never be.
+    fn is_found(&self) -> Result<bool, String> {
+        if self.witness.seen().told.iter().any(|told| !told.findings.is_empty()) {
+            return Ok(true);
+        }
+        let executions: Vec<Execution> = books::read(&self.stage.book()).map_err(unread)?;
+        Ok(check::is_doubled(&executions))
     }
 
     /// Which shards the node leads that a step would hit.
@@ -233,51 +228,71 @@ impl Run<'_> {
     }
 
     fn allow(&self, tasks: u64) {
-        let most = self.witness.ended().saturating_add(BACKLOG);
-        self.client.allowed.store(tasks.min(most), std::sync::atomic::Ordering::SeqCst);
+        let most = self.witness.ended().saturating_add(self.setup.backlog);
+        self.client.allowed.store(tasks.min(most), Ordering::SeqCst);
     }
 
-    /// Waits until everything was acknowledged and has ended; says whether it did.
+    /// Waits until everything that was asked for was acknowledged and has ended; says whether it did.
+    /// Where a bug is looked for no more is asked for by now.
     async fn rest(&self, troubles: &mut Troubles, clients: &mut JoinSet<()>) -> bool {
-        let all = (self.setup.tasks.div_ceil(BATCH) * BATCH) as u64;
-        let (mut moved, mut ended) = (self.clock.now().moment, self.witness.ended());
-        while self.witness.ended() < all {
+        if self.setup.until_found {
+            self.client.ask_no_more();
+        }
+        let mut known = (0, 0);
+        let mut moved = self.clock.now().moment;
+        loop {
             troubles.pass(Duration::from_millis(50)).await;
             self.allow(u64::MAX);
-            if self.witness.ended() > ended {
-                (moved, ended) = (self.clock.now().moment, self.witness.ended());
+            while clients.try_join_next().is_some() {}
+            let acknowledged = self.client.acknowledged.load(Ordering::SeqCst);
+            let now = (acknowledged, self.witness.ended());
+            if clients.is_empty() && now.1 >= now.0 {
+                return true;
+            }
+            self.doing.now(format!("rest: {} tasks are acknowledged, {} have ended", now.0, now.1));
+            if now != known {
+                (known, moved) = (now, self.clock.now().moment);
             }
             if self.clock.now().moment.since(moved) > self.setup.patience {
                 return false;
             }
         }
-        let finished = async { while clients.join_next().await.is_some() {} };
-        tokio::time::timeout(self.setup.patience, finished).await.is_ok()
     }
 
-    async fn judge(&self, troubles: &Troubles) -> Result<Report, String> {
-        let failed = |error: std::io::Error| format!("the books cannot be read: {error}");
-        let calls: Vec<Call> = books::read(&self.stage.folder.join("calls")).map_err(failed)?;
-        let mut executions: Vec<Execution> = books::read(&self.stage.book()).map_err(failed)?;
-        if self.setup.plant == Plant::LineLost {
-            let at = executions.iter().position(|line| line.ended);
-            at.map(|at| executions.remove(at));
-        }
-        let (stories, mut findings, stale, reigns): (Vec<Story>, _, _, _) = {
+    /// What the client wrote down, and what the journals say of the tasks.
+    fn told(&self) -> Result<(Vec<Call>, Vec<Story>), String> {
+        let calls = books::read(&self.stage.folder.join("calls")).map_err(unread)?;
+        let seen = self.witness.seen();
+        Ok((calls, seen.told.iter().flat_map(|told| told.stories().cloned()).collect()))
+    }
+
+    async fn judge(
+        &self,
+        troubles: &Troubles,
+        calls: &[Call],
+        stories: &[Story],
+    ) -> Result<Report, String> {
+        self.doing.now("the books to be read");
+        let mut executions: Vec<Execution> = books::read(&self.stage.book()).map_err(unread)?;
+        let (mut findings, stale, reigns) = {
             let seen = self.witness.seen();
-            let stories = seen.told.iter().flat_map(|told| told.stories().cloned()).collect();
             let findings = seen.told.iter().flat_map(|told| told.findings.clone());
             let stale = seen.told.iter().map(|told| told.stale).sum();
             let reigns = seen.told.iter().map(|told| told.epochs.len()).sum();
-            (stories, findings.collect::<Vec<_>>(), stale, reigns)
+            (findings.collect::<Vec<_>>(), stale, reigns)
         };
-        let mut found = check::judge(&calls, &executions, &stories);
+        if self.setup.plant == Plant::LineLost {
+            check::lose_a_line(&mut executions, stories);
+        }
+        let mut found = check::judge(calls, &executions, stories);
         findings.append(&mut found.findings);
         findings.extend(self.witness.two_leaders());
+        self.doing.now("all journals to be read again");
         findings.extend(self.witness.read_again().await?);
         if findings.is_empty() {
+            self.doing.now("the answers of the cluster");
             let cluster = self.client.cluster();
-            findings.extend(check::answers(cluster, &calls, &stories).await?);
+            findings.extend(check::answers(cluster, calls, stories).await?);
         }
         let failed = calls.iter().filter(|call| matches!(call, Call::Failed { .. })).count();
         Ok(Report {
@@ -295,4 +310,8 @@ impl Run<'_> {
             ..Report::default()
         })
     }
+}
+
+fn unread(error: std::io::Error) -> String {
+    format!("the books cannot be read: {error}")
 }

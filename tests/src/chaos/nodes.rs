@@ -13,8 +13,10 @@ use tokio::process::{Child, ChildStdin, Command};
 use super::plant::Plant;
 use crate::{nats::Servers, proxy::Proxy};
 
-/// How long a node may take until it is up, and until it has stopped.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How long a node may take until it is up.
+const UP_WITHIN: Duration = Duration::from_secs(60);
+/// How many of the last lines of a node's log are told.
+const LINES_TOLD: usize = 6;
 
 /// What is the same for all nodes.
 #[derive(Clone, Debug)]
@@ -120,6 +122,14 @@ impl Place {
         said.unwrap_or_default().lines().last().unwrap_or_default().to_owned()
     }
 
+    /// The end of its log, on one line.
+    pub(super) fn log_end(&self, folder: &Path) -> String {
+        let log = fs::read_to_string(folder.join(format!("{}.log", self.name)));
+        let log = log.unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LINES_TOLD)..].join(" | ")
+    }
+
     /// How often it said that it is up.
     fn ups(&self, folder: &Path) -> usize {
         let said = fs::read_to_string(folder.join(format!("{}.out", self.name)));
@@ -137,8 +147,8 @@ impl Place {
             }
             Ok(())
         };
-        let up = tokio::time::timeout(PATIENCE, up).await;
-        up.unwrap_or_else(|_| Err(format!("{} is not up in {PATIENCE:?}", self.name)))
+        let up = tokio::time::timeout(UP_WITHIN, up).await;
+        up.unwrap_or_else(|_| Err(format!("{} is not up in {UP_WITHIN:?}", self.name)))
     }
 
     /// Whether it has ended by itself.
@@ -171,15 +181,12 @@ impl Place {
         self.is_paused = false;
     }
 
-    /// Stops it in order; none when it did not end in time, and was killed.
-    pub(super) async fn stop(&mut self) -> Option<ExitStatus> {
+    /// Asks it to stop in order. From now on it is the business of whoever asked.
+    pub(super) fn ask_to_stop(&mut self) -> Option<Stopping> {
         self.signal(Signal::TERM);
-        let mut child = self.child.take()?;
-        let status = tokio::time::timeout(PATIENCE, child.wait()).await;
-        if status.is_err() {
-            let _ = child.kill().await;
-        }
-        status.ok()?.ok()
+        let process = self.process()?;
+        let child = self.child.take()?;
+        Some(Stopping { child, process, _leash: self.leash.take() })
     }
 
     fn pid(&self) -> Option<Pid> {
@@ -199,6 +206,44 @@ impl Place {
         let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    }
+}
+
+/// A node that was asked to stop.
+#[derive(Debug)]
+pub(super) struct Stopping {
+    child: Child,
+    /// Its process.
+    pub(super) process: u32,
+    // It ends at once when this is closed.
+    _leash: Option<ChildStdin>,
+}
+
+impl Stopping {
+    /// How it ended, once it has.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// What its threads are at, for whoever has to find out why it does not end.
+    pub(super) fn threads(&self) -> String {
+        let Ok(threads) = fs::read_dir(format!("/proc/{}/task", self.process)) else {
+            return String::new();
+        };
+        let state = |thread: PathBuf| {
+            let read = |name: &str| fs::read_to_string(thread.join(name)).unwrap_or_default();
+            let stat = read("stat");
+            let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+            let fields: Vec<&str> = rest.split_whitespace().collect();
+            let at = |field: usize| fields.get(field).copied().unwrap_or("?");
+            format!("{} {} {} ticks in {}", read("comm").trim(), at(0), at(11), read("wchan"))
+        };
+        threads.flatten().map(|thread| state(thread.path())).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Kills it.
+    pub(super) async fn kill(mut self) {
+        let _ = self.child.kill().await;
     }
 }
 

@@ -74,8 +74,8 @@ pub struct Step {
     pub lasts: Duration,
 }
 
-/// The next thing that goes wrong, of these kinds.
-pub fn draw(chance: &mut Chance, kinds: &[(Fault, u64)]) -> Step {
+/// The next thing that goes wrong, of these kinds, at most `apart` after the one before.
+pub fn draw(chance: &mut Chance, kinds: &[(Fault, u64)], apart: Duration) -> Step {
     let all: u64 = kinds.iter().map(|(_, weight)| weight).sum();
     let mut at = chance.below(all);
     let mut fault = kinds[0].0;
@@ -97,5 +97,7 @@ pub fn draw(chance: &mut Chance, kinds: &[(Fault, u64)]) -> Step {
         Fault::Refuse => span(chance, 500, 3_000),
         Fault::ServerKill | Fault::ServerPause | Fault::ServerRestart => span(chance, 100, 2_000),
     };
-    Step { after: span(chance, 100, 1_200), fault, target: chance.below(u64::MAX), lasts }
+    let apart = u64::try_from(apart.as_millis()).unwrap_or(u64::MAX);
+    let after = span(chance, apart / 12, apart.max(1));
+    Step { after, fault, target: chance.below(u64::MAX), lasts }
 }

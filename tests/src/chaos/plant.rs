@@ -2,9 +2,10 @@
 //! checks find them.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -18,6 +19,7 @@ use orkestra_runtime::{
         Registers, Revision, Sequence, SetError, Value, Watch, WatchUnder,
     },
 };
+use tokio::sync::watch;
 
 /// The variable that makes a node overwrite who leads, and append wherever the log ends.
 pub const UNFENCED_VARIABLE: &str = "CLUSTER_NODE_UNFENCED";
@@ -73,15 +75,23 @@ impl Plant {
 }
 
 /// A fabric whose logs take a record wherever they end, and whose registers of leaders are set
-/// whatever they hold: whoever writes is told that all is well.
+/// whatever they hold: whoever writes is told that all is well, and sees what he wrote last.
 pub fn unfenced(inner: Arc<dyn Fabric>) -> Arc<dyn Fabric> {
-    Arc::new(Unfenced { inner, forced: Arc::default() })
+    Arc::new(Unfenced { inner, forced: Arc::default(), own: Arc::default() })
 }
 
 #[derive(Clone)]
 struct Unfenced {
     inner: Arc<dyn Fabric>,
     forced: Arc<AtomicU64>,
+    /// What this node wrote last into registers of leaders.
+    own: Arc<Mutex<BTreeMap<String, Value>>>,
+}
+
+impl Unfenced {
+    fn own(&self) -> MutexGuard<'_, BTreeMap<String, Value>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl fmt::Debug for Unfenced {
@@ -93,6 +103,10 @@ impl fmt::Debug for Unfenced {
 impl Fabric for Unfenced {
     fn durability(&self) -> Durability {
         self.inner.durability()
+    }
+
+    fn connected(&self) -> watch::Receiver<bool> {
+        self.inner.connected()
     }
 
     fn messages(&self) -> Arc<dyn Messages> {
@@ -168,7 +182,10 @@ impl Logs for Unfenced {
 
 impl Registers for Unfenced {
     fn get(&self, key: &Key) -> BoxFuture<'static, Result<Option<Value>>> {
-        self.inner.registers().get(key)
+        match self.own().get(key.as_str()).cloned() {
+            Some(own) => std::future::ready(Ok(Some(own))).boxed(),
+            None => self.inner.registers().get(key),
+        }
     }
 
     fn create(&self, key: &Key, bytes: Bytes) -> BoxFuture<'static, Result<Revision, SetError>> {
@@ -185,13 +202,18 @@ impl Registers for Unfenced {
         if !key.as_str().ends_with(".leader") {
             return registers.compare_and_set(key, revision, bytes);
         }
-        let key = key.clone();
+        let (this, key) = (self.clone(), key.clone());
         async move {
             let mut at = revision;
             loop {
                 match registers.compare_and_set(&key, at, bytes.clone()).await {
                     Err(SetError::Conflict(Some(other))) => at = other.revision,
-                    done => return done,
+                    Ok(revision) => {
+                        let own = Value { revision, bytes };
+                        this.own().insert(key.as_str().to_owned(), own);
+                        return Ok(revision);
+                    }
+                    Err(error) => return Err(error),
                 }
             }
         }

@@ -57,14 +57,26 @@ impl Probes {
         }
     }
 
-    /// How long each took, in milliseconds, sorted.
-    pub(super) async fn spans(&mut self) -> Vec<u64> {
+    /// How long each took. None is waited for longer than `within` from now.
+    pub(super) async fn spans(&mut self, within: Duration) -> Probed {
         let mut spans = Vec::new();
-        while let Some(span) = self.under_way.join_next().await {
-            let span = span.ok().flatten();
-            spans.extend(span.and_then(|span| u64::try_from(span.as_millis()).ok()));
-        }
+        let all = async {
+            while let Some(span) = self.under_way.join_next().await {
+                let span = span.ok().flatten();
+                spans.extend(span.and_then(|span| u64::try_from(span.as_millis()).ok()));
+            }
+        };
+        let _ = tokio::time::timeout(within, all).await; // what is open then is told
         spans.sort_unstable();
-        spans
+        Probed { spans, open: self.under_way.len() }
     }
+}
+
+/// What came of probes.
+#[derive(Debug)]
+pub(super) struct Probed {
+    /// How long each took, in milliseconds, sorted.
+    pub(super) spans: Vec<u64>,
+    /// How many have no answer.
+    pub(super) open: usize,
 }

@@ -35,6 +35,8 @@ pub struct Report {
     pub take_overs: Vec<u64>,
     /// From the kill of an agents' node to the beginning of the same task elsewhere.
     pub recoveries: Vec<u64>,
+    /// How long nodes took to stop in order, in milliseconds, sorted.
+    pub stops: Vec<u64>,
     /// The most memory that a node had, in KiB.
     pub memory: u64,
     /// How long it took to come to rest.
@@ -93,6 +95,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "take-over: {}", told(&self.take_overs))?;
         writeln!(f, "recovery of work: {}", told(&self.recoveries))?;
+        writeln!(f, "stops in order: {}", told(&self.stops))?;
         write!(
             f,
             "rest after {:.1} s, all in {:.1} s, at most {} MiB in a node",

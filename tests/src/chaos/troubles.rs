@@ -1,6 +1,9 @@
 //! Carries out what goes wrong, and makes it good again.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use orkestra_runtime::time::{Clock as _, Moment, SystemClock};
 
@@ -12,6 +15,23 @@ use crate::{
     nats::Servers,
     proxy::{Proxy, Way},
 };
+
+/// How long a node may take to stop, whatever servers do: the three seconds that its agents may go
+/// on, twenty more that a node promises, and time for a machine that does much else.
+const STOP_WITHIN: Duration = Duration::from_secs(40);
+
+/// Whom troubles hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hits {
+    /// Every node.
+    All,
+    /// Coordinators.
+    Coordinators,
+    /// Coordinators that lead something just now.
+    Leaders,
+    /// Nodes that host agents.
+    Agents,
+}
 
 /// A kill, for those who measure what followed.
 #[derive(Clone, Debug)]
@@ -29,8 +49,10 @@ pub(super) struct Troubles {
     pub(super) servers: Servers,
     /// The nodes.
     pub(super) places: Vec<Place>,
-    /// Whether only coordinators are hit, and servers.
-    pub(super) leaders_only: bool,
+    /// Which nodes are hit.
+    pub(super) hits: Hits,
+    /// Who leads something, as was seen last.
+    pub(super) leaders: BTreeSet<String>,
     stage: Stage,
     clock: std::sync::Arc<SystemClock>,
     /// What is to be made good, and when: a node by its number, or a server.
@@ -44,6 +66,8 @@ pub(super) struct Troubles {
     pub(super) findings: Vec<String>,
     /// The most memory that a node had, in KiB.
     pub(super) memory: u64,
+    /// How long nodes took to stop in order, in milliseconds.
+    pub(super) stops: Vec<u64>,
 }
 
 impl Troubles {
@@ -52,7 +76,8 @@ impl Troubles {
         Self {
             servers,
             places,
-            leaders_only: false,
+            hits: Hits::All,
+            leaders: BTreeSet::new(),
             stage,
             clock: SystemClock::start(),
             nodes_due: BTreeMap::new(),
@@ -61,6 +86,7 @@ impl Troubles {
             killed: Vec::new(),
             findings: Vec::new(),
             memory: 0,
+            stops: Vec::new(),
         }
     }
 
@@ -101,11 +127,9 @@ impl Troubles {
         for place in &mut self.places {
             self.memory = self.memory.max(place.memory());
             if place.has_ended() {
-                // One that cannot reach the servers when it starts says so, and is started again by
-                // whoever looks after it.
-                if !place.last_word(&self.stage.folder).starts_with("failed: Unavailable") {
-                    self.findings.push(format!("{} ended by itself", place.name));
-                }
+                let (name, said) = (&place.name, place.last_word(&self.stage.folder));
+                let log = place.log_end(&self.stage.folder);
+                self.findings.push(format!("{name} ended by itself: {said}; its log ends: {log}"));
                 place.start(&self.stage);
             }
         }
@@ -126,7 +150,12 @@ impl Troubles {
             let place = &self.places[*node];
             !self.nodes_due.contains_key(node)
                 && place.process().is_some()
-                && (place.leads || !self.leaders_only)
+                && match self.hits {
+                    Hits::All => true,
+                    Hits::Coordinators => place.leads,
+                    Hits::Leaders => self.leaders.contains(&place.name),
+                    Hits::Agents => !place.leads,
+                }
                 && (!step.fault.is_of_ways() || !place.proxies.is_empty())
         };
         let all: Vec<usize> = (0..self.places.len()).filter(well).collect();
@@ -198,22 +227,35 @@ impl Troubles {
         self.places[node].start(&stage);
     }
 
+    /// Stops a node in order. Whatever else is in trouble stays so meanwhile, and is made good in its
+    /// time.
     async fn stop(&mut self, node: usize) {
-        // To stop takes as long as it takes: nothing else may be left in trouble meanwhile.
-        self.heal_servers().await;
-        let place = &mut self.places[node];
-        let process = place.process().unwrap_or_default();
-        let begun = self.clock.now().moment;
-        let status = place.stop().await;
-        let took = self.clock.now().moment.since(begun);
-        let name = &place.name;
+        let Some(mut stopping) = self.places[node].ask_to_stop() else { return };
+        let begun = self.now();
+        let status = loop {
+            let status = stopping.ended();
+            if status.is_some() || self.now().since(begun) > STOP_WITHIN {
+                break status;
+            }
+            self.pass(Duration::from_millis(20)).await;
+        };
+        let took = self.now().since(begun);
+        self.stops.push(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        let place = &self.places[node];
+        let (name, log) = (&place.name, place.log_end(&self.stage.folder));
+        let said = place.last_word(&self.stage.folder);
         match status {
             Some(status) if status.success() => {}
-            Some(status) => {
-                self.findings.push(format!("{name} stopped with {status} after {took:?}"));
-            }
-            None => self.findings.push(format!("{name} did not stop in {took:?}")),
+            Some(status) => self.findings.push(format!(
+                "{name} stopped with {status} after {took:?}: {said}; its log ends: {log}"
+            )),
+            None => self.findings.push(format!(
+                "{name} did not stop in {took:?}: {}; its log ends: {log}",
+                stopping.threads()
+            )),
         }
+        let process = stopping.process;
+        stopping.kill().await;
         let left = left_of(process);
         if left > 0 {
             self.findings.push(format!("{left} processes of {name} are left behind"));

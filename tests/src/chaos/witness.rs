@@ -77,6 +77,12 @@ impl Witness {
         self.seen().told.iter().map(|told| told.ended).sum()
     }
 
+    /// Who leads something, as far as the registers say.
+    pub(super) fn leaders(&self) -> BTreeSet<String> {
+        let seen = self.seen();
+        seen.leaders.iter().filter(|leader| !leader.is_empty()).cloned().collect()
+    }
+
     /// Which shards a node leads, as far as their registers say.
     pub(super) fn led_by(&self, node: &str) -> Vec<u16> {
         let seen = self.seen();
@@ -93,6 +99,8 @@ impl Witness {
             let failed = |error| format!("the journal of shard {shard} is read again: {error}");
             let journal = Journal::of(self.fabric.as_ref(), ShardId(shard)).map_err(failed)?;
             let logs = self.fabric.logs();
+            // What is written from now on may be read by one of the two only.
+            let known = self.seen().told[usize::from(shard)].sequence;
             let mut from = 1;
             loop {
                 let read = logs.read(journal.log(), Sequence(from), READ_BYTES);
@@ -108,10 +116,10 @@ impl Witness {
                     }
                 }
             }
-            let (end, seen) = (from - 1, self.seen().told[usize::from(shard)].sequence);
-            if end < seen {
+            let end = from - 1;
+            if end < known {
                 findings
-                    .push(format!("shard {shard}: ends at {end}, and {seen} records were read"));
+                    .push(format!("shard {shard}: ends at {end}, and {known} records were read"));
             }
         }
         Ok(findings)

@@ -12,11 +12,11 @@ use orkestra_runtime::{
         nats::{Connection, Nats},
     },
     leadership::LeaseSettings,
+    patience::patiently,
     presence::PresenceSettings,
     supervise::SupervisionLog,
     time::{Clock as _, SystemClock},
 };
-use tokio::sync::watch;
 
 use self::{identity::Identity, tells::Tells};
 use super::login;
@@ -62,18 +62,26 @@ pub(in crate::cli) async fn run(
         config.cluster_name.0,
         login::shown(settings)
     ))?;
+    let orphaned = orphaned(is_leashed);
+    tokio::pin!(orphaned);
+    // A node waits for its servers, however long they are away.
+    let connecting = patiently("connect to NATS", || Nats::connect(login.clone()));
     let nats = tokio::select! {
-        nats = Nats::connect(login) => Arc::new(nats?),
+        nats = connecting => Arc::new(nats?),
         () = interruptions.next() => return Ok(Exit::Interrupted),
+        () = &mut orphaned => return Ok(Exit::Interrupted),
     };
     tell_server(&nats, console)?;
-    let (told, connected) = watch::channel(true);
     let log = SupervisionLog::open(data_dir.join(SUPERVISION_LOG))?;
     let clock = SystemClock::start();
-    let spec = spec(settings, &identity, (&nats, connected), (log.clone(), Arc::clone(&clock)));
+    let spec = spec(settings, &identity, &nats, (log.clone(), Arc::clone(&clock)));
     let mut news = log.watch();
     let node = match spec {
-        Ok(spec) => Node::start(spec).await,
+        Ok(spec) => tokio::select! {
+            node = Node::start(spec) => node,
+            () = interruptions.next() => return Ok(Exit::Interrupted),
+            () = &mut orphaned => return Ok(Exit::Interrupted),
+        },
         Err(failure) => {
             nats.close().await;
             return Err(failure);
@@ -90,8 +98,6 @@ pub(in crate::cli) async fn run(
     let mut connection = nats.connection();
     let mut members = node.presence().members();
     let mut looks = tokio::time::interval(LOOK_EVERY);
-    let orphaned = orphaned(is_leashed);
-    tokio::pin!(orphaned);
     let ends = loop {
         tokio::select! {
             biased;
@@ -101,7 +107,6 @@ pub(in crate::cli) async fn run(
             changed = connection.changed() => {
                 if changed.is_ok() {
                     let now: Connection = connection.borrow_and_update().clone();
-                    told.send_replace(now.is_connected());
                     tells.connection(&now, console)?;
                 }
             }
@@ -181,7 +186,7 @@ async fn orphaned(is_leashed: bool) {
 fn spec(
     settings: &Settings,
     identity: &Identity,
-    (nats, connected): (&Arc<Nats>, watch::Receiver<bool>),
+    nats: &Arc<Nats>,
     (log, clock): (SupervisionLog, Arc<SystemClock>),
 ) -> Result<NodeSpec, Failure> {
     let config = &settings.config;
@@ -191,7 +196,6 @@ fn spec(
     spec.roles = config.node_roles.with(config.agents_host);
     spec.shards = config.cluster_shards.0;
     spec.owns_fabric = true;
-    spec.connected = connected;
     spec.team = shared(settings);
     if let Some(file) = &config.node_agents.0 {
         let prepared = prepare_aside(Path::new(file), &[])?;

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use orkestra_runtime::{
     Result,
-    fabric::{Message, Messages, Pattern, Subscription},
+    fabric::{Message, Messages, Pattern, Subscription, listen},
     id::{NodeId, ShardId},
     machine::Machine as _,
     names,
@@ -68,6 +68,8 @@ pub(crate) struct DeskParts {
     pub(crate) ears: Arc<Ears>,
     pub(crate) messages: Arc<dyn Messages>,
     pub(crate) connected: watch::Receiver<bool>,
+    /// Whether the node takes no more work.
+    pub(crate) draining: watch::Receiver<bool>,
     pub(crate) clock: Arc<dyn Clock>,
     /// How many frames could not be read, and how many words came from reigns that are over.
     pub(crate) refused: Refused,
@@ -95,11 +97,14 @@ impl DeskRunner {
         let mut machine = DeskMachine::new(parts.shards, parts.credits);
         let own = Pattern::new(names::node_work(&parts.node)?.as_str())?;
         let roll = Pattern::new(names::roll()?.as_str())?;
-        let heard = parts.messages.subscribe(&own, None, FRAMES_MAX).await?;
-        let rolls = parts.messages.subscribe(&roll, None, FRAMES_MAX).await?;
+        let heard = listen(&parts.messages, &own, None, FRAMES_MAX).await?;
+        let rolls = listen(&parts.messages, &roll, None, FRAMES_MAX).await?;
         let mut heard: Subscription = futures::stream::select(heard, rolls).boxed();
         let mut connected = parts.connected.clone();
+        let mut draining = parts.draining.clone();
         let mut effects = Vec::new();
+        let is_draining = Event::Draining(*draining.borrow_and_update());
+        machine.step(parts.clock.now(), is_draining, &mut effects);
         // Workers that are there already say so again: this may be a second life of the desk.
         for name in parts.workers.names() {
             effects
@@ -112,6 +117,9 @@ impl DeskRunner {
             let mut events = Vec::new();
             tokio::select! {
                 biased;
+                Ok(()) = draining.changed() => {
+                    events.push(Event::Draining(*draining.borrow_and_update()));
+                }
                 _ = inbox.recv_many(&mut round, ROUND_MAX) => events.append(&mut round),
                 message = heard.next() => match message {
                     Some(message) => self.read(message, &mut events),

@@ -14,7 +14,7 @@ use futures::StreamExt as _;
 use orkestra_runtime::{
     Result,
     directory::Directory,
-    fabric::{Message, Messages, Pattern, Subscription},
+    fabric::{Message, Messages, Pattern, Subscription, listen},
     id::{AgentId, Epoch, Incarnation, NodeId, ShardId},
     names,
     presence::{Effect as News, Presence},
@@ -69,6 +69,8 @@ pub(crate) enum Word {
     Tell(Epoch, AgentId, ToAgent),
     /// Ask all who is there.
     Roll(Epoch),
+    /// A reign is over.
+    Over(Epoch),
 }
 
 /// The workers of a cluster, as one reign speaks to them.
@@ -84,6 +86,13 @@ impl Far {
         // An ear that has ended comes down with its shard.
         let _ = words.send(Word::Begun(epoch));
         Self { epoch, words }
+    }
+}
+
+impl Drop for Far {
+    /// A reign speaks until its end, whatever end that is.
+    fn drop(&mut self) {
+        let _ = self.words.send(Word::Over(self.epoch));
     }
 }
 
@@ -147,18 +156,9 @@ impl EarRunner {
         let mut round = Vec::with_capacity(ROUND_MAX);
         let mut reign: Option<Reign> = None;
         let mut news = self.parts.presence.news();
-        let mut reigns = self.parts.here.reigns();
         loop {
-            let is_led = reign.is_some();
             tokio::select! {
                 biased;
-                is_there = reigns.until_open_is(false), if is_led && self.parts.here.is_open() => {
-                    reign = None;
-                    self.parts.ears.0.leave(&self.parts.shard, Incarnation(u64::MAX));
-                    if !is_there {
-                        return Ok(());
-                    }
-                }
                 count = words.recv_many(&mut round, ROUND_MAX) => {
                     if count == 0 {
                         return Ok(());
@@ -198,6 +198,12 @@ impl EarRunner {
                         self.call_roll(epoch).await;
                     }
                 }
+                Word::Over(epoch) => {
+                    if reign.as_ref().is_some_and(|reign| reign.epoch <= epoch) {
+                        *reign = None;
+                        parts.ears.0.leave(&parts.shard, Incarnation(u64::MAX));
+                    }
+                }
             }
         }
         if let Some(reign) = reign {
@@ -212,7 +218,8 @@ impl EarRunner {
     async fn begin(&self, epoch: Epoch) -> Result<Reign> {
         let parts = &self.parts;
         let pattern = Pattern::new(names::shard_heard(parts.shard)?.as_str())?;
-        let heard = parts.messages.subscribe(&pattern, None, FRAMES_MAX).await?;
+        // Without it the reign would be deaf to its end: servers that are silent are waited for.
+        let heard = listen(&parts.messages, &pattern, None, FRAMES_MAX).await?;
         let (ears, near) = mpsc::unbounded_channel();
         // A later reign never gives way to an earlier one.
         let _ = parts.ears.0.enter(parts.shard, Incarnation(epoch.0), ears);

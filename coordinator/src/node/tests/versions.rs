@@ -32,7 +32,10 @@ async fn refused(tasks_of: &Tasks, prefix: &str) -> orkestra_runtime::Error {
             let begun = tasks_of.begin(&run(&format!("{prefix}-{at}")), tasks(1)).await;
             match begun {
                 Err(error) if error.kind() == ErrorKind::Conflict => return Some(error),
-                Err(error) => assert!(error.is_retryable(), "{error}"),
+                Err(error) => {
+                    assert!(error.is_retryable(), "{error}");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
                 Ok(()) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }
@@ -57,7 +60,7 @@ async fn what_an_older_node_cannot_read_is_refused_by_its_name_until_it_is_drain
     older.drain(true);
     until("it is heard that it is drained", || leads(&older) == 0 && leads(&a) == 4).await;
     let went_on = async {
-        while a.tasks_of("x").begin(&run("drained"), tasks(5)).await.is_err() {}
+        begun(a.tasks_of("x"), &run("drained"), 5).await;
         a.tasks_of("x").wait(&run("drained")).await.unwrap()
     };
     let ended = tokio::time::timeout(SOON, went_on).await.unwrap();
@@ -70,6 +73,18 @@ async fn what_an_older_node_cannot_read_is_refused_by_its_name_until_it_is_drain
     for node in [upgraded, workers, a] {
         node.stop().await.unwrap();
     }
+}
+
+/// Begins a run, again while nobody can take it: leaders may be about to change, and so may what
+/// they can read.
+async fn begun(tasks_of: &Tasks, run: &RunId, count: usize) {
+    let begin = async {
+        while let Err(error) = tasks_of.begin(run, tasks(count)).await {
+            assert!(error.is_retryable() || error.kind() == ErrorKind::Conflict, "{error}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(SOON, begin).await.unwrap_or_else(|_| panic!("{run:?} does not begin"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,9 +102,7 @@ async fn nodes_are_replaced_one_after_another_while_work_goes_on() {
         let begin = |at: usize| {
             let tasks_of = nodes[(round + 1) % 3].tasks_of(namespaces[at]).clone();
             async move {
-                while let Err(error) = tasks_of.begin(&run_of(at), tasks(40)).await {
-                    assert!(error.is_retryable(), "{error}");
-                }
+                begun(&tasks_of, &run_of(at), 40).await;
                 tasks_of
             }
         };

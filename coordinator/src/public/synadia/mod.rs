@@ -26,7 +26,7 @@ use std::{
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use orkestra_runtime::{
     Error, ErrorKind, Result, duty,
-    fabric::{Headers, Message, Messages, Pattern, Subject},
+    fabric::{Headers, Message, Messages, Pattern, Subject, listen},
     names::token,
     supervise::{ChildSpec, Started, Starting},
     time::{Clock, Moment},
@@ -144,7 +144,7 @@ impl Service {
             let own = format!("$SRV.{verb}.{SERVICE}");
             for place in [format!("$SRV.{verb}"), own.clone(), format!("{own}.*")] {
                 let pattern = Pattern::outside(&place)?;
-                asked.push(self.outside.subscribe(&pattern, None, WAITING_MAX).await?);
+                asked.push(listen(&self.outside, &pattern, None, WAITING_MAX).await?);
             }
         }
         let mut asked = futures::stream::select_all(asked);
@@ -170,8 +170,9 @@ impl Service {
         let all = |verb: &str| {
             Pattern::outside(&format!("agents.{verb}.{HARNESS}.{}.*", self.place.cluster))
         };
-        let subscribe =
-            |pattern: Pattern| self.outside.subscribe(&pattern, Some(QUEUE), WAITING_MAX);
+        let subscribe = async |pattern: Pattern| {
+            listen(&self.outside, &pattern, Some(QUEUE), WAITING_MAX).await
+        };
         let mut prompts = subscribe(all("prompt")?).await?;
         let mut statuses = subscribe(all("status")?).await?;
         let mut at_work = FuturesUnordered::new();

@@ -119,6 +119,11 @@ impl<M: Mind, H: ShardHands<M>> fmt::Debug for Reigns<M, H> {
 }
 
 impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
+    /// Whether other nodes may lead it: then nobody waits here for a reign that may begin there.
+    pub const fn may_be_led_elsewhere(&self) -> bool {
+        self.others_lead
+    }
+
     /// Whether a reign is open here now.
     pub fn is_open(&self) -> bool {
         self.door.borrow().is_some()

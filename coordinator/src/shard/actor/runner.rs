@@ -270,9 +270,12 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
     async fn reign(&mut self, mut tenure: Tenure, written: &mut bool) -> Result<Ending> {
         let chance = self.parts.chance.fork();
         let mut over = tenure.clone();
+        let (mut closing, others_lead) = (self.closing.clone(), self.seat.is_some());
         let (mind, position) = tokio::select! {
             biased;
             () = over.is_over() => return Ok(Ending::Deposed),
+            // What is not begun need not be closed; servers may be silent.
+            _ = closing.wait_for(|closing| *closing), if others_lead => return Ok(Ending::Closed),
             began = self.begin() => began?,
         };
         let ShardParts { clock, settings, .. } = &self.parts;
@@ -307,7 +310,8 @@ impl<M: Mind, H: ShardHands<M>> Runner<M, H> {
         if *self.closing.borrow() {
             let _ = address.send(Mail::Close); // asked for while the door was shut
         }
-        let ending = tenure.attend(&address, ending, settings.close_within).await;
+        let closing = (self.closing.clone(), settings.close_within);
+        let ending = tenure.attend(&address, ending, closing).await;
         *written = follow.borrow().end > position.sequence();
         // No asker comes in any more before those inside are told that no answer comes.
         self.door.send_replace(None);

@@ -72,14 +72,17 @@ impl Tenure {
         Self::judge(*roles.borrow_and_update(), *tenure)
     }
 
-    /// Tells a reign of its lease until it has ended, has closed to be handed over, or must be ended.
+    /// Tells a reign of its lease until it has ended, has closed to be handed over, or must be ended:
+    /// where others may lead, one that is to close and cannot, since servers are silent, is left to
+    /// whoever leads next.
     pub(super) async fn attend<M: Mind, H: ShardHands<M>>(
         &mut self,
         address: &Address<SequencerHands<M, H>>,
         mut ending: oneshot::Receiver<Ending>,
-        close_within: Duration,
+        (mut closing, close_within): (watch::Receiver<bool>, Duration),
     ) -> Ending {
         let mut must_close = false;
+        let mut is_closing = self.0.is_none();
         let late = tokio::time::sleep(Duration::MAX);
         let mut late = std::pin::pin!(late);
         if let Some((roles, _)) = &mut self.0 {
@@ -94,6 +97,13 @@ impl Tenure {
                     return ended.unwrap_or_else(|_| died());
                 }
                 () = &mut late => return Ending::Deposed,
+                _ = closing.wait_for(|closing| *closing), if !is_closing => {
+                    is_closing = true;
+                    if !must_close {
+                        late.set(tokio::time::sleep(close_within));
+                    }
+                    continue;
+                }
                 change = self.change() => change,
             };
             // One that has ended says so itself.

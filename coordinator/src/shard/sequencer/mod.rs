@@ -70,7 +70,7 @@ pub struct Sequencer<M: Mind> {
     lease: Option<Moment>,
     /// What may be written; none: all that this program knows.
     ceiling: Option<Ceiling>,
-    /// What is due by itself cannot be written before the ceiling changes.
+    /// What is due by itself waits: for another ceiling, or for a lease.
     held_back: bool,
     /// When it last heard of time; the wall is shard time.
     now: Now,
@@ -269,6 +269,10 @@ impl<M: Mind> Sequencer<M> {
                 return;
             }
             let Some(command) = self.mind.due(self.now) else { return };
+            if !self.is_leased() {
+                self.held_back = true;
+                return;
+            }
             if let Err(fault) = self.take(&command, effects) {
                 if matches!(fault, StepFault::TooNew { .. }) {
                     self.held_back = true;
@@ -312,7 +316,11 @@ impl<M: Mind> Machine for Sequencer<M> {
             Event::Query { query, reply } => self.query(&query, reply, effects),
             Event::Appended(at) => self.appended(at, effects),
             Event::AppendFailed(error) => self.append_failed(error, effects),
-            Event::Lease(until) => self.lease = Some(until),
+            Event::Lease(until) => {
+                // What was due while nothing could be said is due still.
+                self.held_back &= self.is_leased();
+                self.lease = Some(until);
+            }
             Event::Ceiling(ceiling) => {
                 self.ceiling = ceiling;
                 self.held_back = false;

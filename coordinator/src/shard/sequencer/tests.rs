@@ -331,3 +331,17 @@ fn a_reign_whose_lease_has_lapsed_says_nothing_that_no_append_proves() {
     shard.hear(Event::Lease(Moment::from_ms(20)));
     assert!(matches!(shard.ask(3)[..], [Effect::Answer { .. }, Effect::Free { .. }]));
 }
+
+#[test]
+fn what_is_due_while_the_lease_has_lapsed_waits_for_it_and_ends_no_reign() {
+    let mut shard = Script::new();
+    shard.hear(Event::Lease(Moment::from_ms(50)));
+    shard.outside(fund(1));
+    shard.appended(1);
+    shard.outside(move_one(2));
+    shard.appended(2);
+    assert_eq!(shard.wait(150), []);
+    assert_eq!(shard.sequencer.wakeup(), None);
+    assert_eq!(shard.hear(Event::Lease(Moment::from_ms(400))), [append(2, 4)]);
+    assert_eq!(shard.appended(3), [Effect::Act(toy::Effect::Notice(Number(4)))]);
+}

@@ -93,6 +93,18 @@ fn a_worker_that_is_started_anew_has_lost_what_it_held() {
 }
 
 #[test]
+fn a_node_that_is_back_before_it_was_missed_begins_again_at_once_and_nobody_is_blamed() {
+    let names = ["a", "b", "c", "d"];
+    let mut script = Script::default();
+    script.join(profile("ann", 4), 1 << 32).graph(&names.map(|name| task(name, &[])));
+    script.join(profile("ann", 4), 2 << 32);
+    assert_eq!(script.states(&names), "a:running b:running c:running d:running");
+    for name in names {
+        assert_eq!((script.view(name).attempt.0, script.view(name).failures), (2, 0));
+    }
+}
+
+#[test]
 fn an_old_life_of_a_worker_is_not_listened_to() {
     let mut script = Script::default();
     script.join(profile("ann", 1), 2).graph(&[task("a", &[])]);

@@ -2,13 +2,16 @@
 //! often and how long to try.
 
 use std::{
+    error::Error as _,
     fmt::Write as _,
+    io,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff as _};
+use rustls::CertificateError;
 
 use super::{
     faults::Refusal,
@@ -60,12 +63,15 @@ pub(super) async fn connect(settings: &NatsSettings) -> Result<Arc<Wire>> {
         let error = match options.connect(&servers[..]).await {
             Ok(client) => {
                 let wire = Wire::new(client, mux, status, settings.answer_within).await?;
-                wire.round_trip().await?;
+                if let Err(error) = wire.round_trip().await {
+                    wire.close().await;
+                    return Err(error);
+                }
                 return Ok(wire);
             }
             Err(error) => error,
         };
-        let (helps, advice) = judge(error.kind());
+        let (helps, advice) = hidden(&error).unwrap_or_else(|| judge(error.kind()));
         let pause = if helps { patience.next_backoff() } else { None };
         let Some(pause) = pause else {
             let tried: Vec<_> = servers.iter().map(shown).collect();
@@ -93,6 +99,29 @@ const fn judge(kind: ConnectErrorKind) -> (bool, &'static str) {
         ConnectErrorKind::AuthorizationViolation => (false, "the server refused the credentials"),
         ConnectErrorKind::ServerParse => (false, "an address cannot be read"),
     }
+}
+
+/// The same where hiding the connection failed, which the client tells as a fault of the network.
+/// Nobody's certificate becomes another by asking again.
+fn hidden(error: &ConnectError) -> Option<(bool, &'static str)> {
+    let source = error.source()?.downcast_ref::<io::Error>()?;
+    let advice = match source.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the server's certificate is of a CA that is not trusted here; name the file of its CA"
+        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "the server's certificate is for other names than this address",
+        rustls::Error::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        ) => "the server's certificate has expired, or the clock here is wrong",
+        rustls::Error::AlertReceived(_) => {
+            "the server refused TLS; see that it trusts the CA of this side's certificate, and that \
+             the key belongs to that"
+        }
+        _ => judge(ConnectErrorKind::Tls).1,
+    };
+    Some((false, advice))
 }
 
 fn unique() -> String {
@@ -219,8 +248,12 @@ fn not_set_up(stream: &str, may_create: bool, refusal: Refusal) -> Error {
         }
         (_, _) => "",
     };
-    let error = refusal.into_error(&what);
-    Error::new(error.kind(), format!("{error}{advice}"))
+    let kind = match refusal {
+        // Whoever may make it may come later.
+        Refusal::NoStream => ErrorKind::Unavailable,
+        ref other => other.clone().into_error(&what).kind(),
+    };
+    Error::new(kind, format!("{}{advice}", refusal.into_error(&what)))
 }
 
 /// What the server that was reached is, and what follows from what it lacks.
