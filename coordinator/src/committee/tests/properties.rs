@@ -352,8 +352,8 @@ fn without_ballots_or_with_one_candidate_every_method_still_answers() {
         let empty = draws.election(kind).with_ballots(Vec::new());
         let of_none =
             |ballot: &Ballot| Ballot { weight: Weight::new(0, 1).unwrap(), ..ballot.clone() };
-        let drawn = draws.election(kind);
-        let weightless = drawn.with_ballots(drawn.ballots().iter().map(of_none).collect());
+        let weighed = draws.election(kind);
+        let weightless = weighed.with_ballots(weighed.ballots().iter().map(of_none).collect());
         let alone = Election::new("alone", (kind, 1), Vec::new()).unwrap();
         let alone = alone.with_seats(1).unwrap().with_tie_break(vec![0]).unwrap();
         for election in [empty, weightless, alone] {
