@@ -5,6 +5,7 @@ pub mod audit;
 pub mod bench;
 pub mod cli;
 pub mod client;
+pub mod committee;
 pub mod config;
 pub mod context;
 pub mod door;

@@ -46,6 +46,8 @@ mod submit;
 mod up;
 #[path = "cli/usage.rs"]
 mod usage;
+#[path = "cli/voting.rs"]
+mod voting;
 #[path = "cli/waiting.rs"]
 mod waiting;
 

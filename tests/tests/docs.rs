@@ -12,7 +12,7 @@ use std::{
 use orkestra_coordinator::{cli, config::KEYS, output::Exit};
 
 /// The documents, from the root of the project.
-const DOCUMENTS: [&str; 13] = [
+const DOCUMENTS: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -26,6 +26,7 @@ const DOCUMENTS: [&str; 13] = [
     "docs/nats.md",
     "docs/people.md",
     "docs/checks.md",
+    "docs/voting.md",
 ];
 const ORKESTRA: &str = env!("CARGO_BIN_EXE_orkestra-under-test");
 const REVIEW: &str = "examples/release-review.toml";

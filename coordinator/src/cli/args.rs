@@ -2,6 +2,7 @@
 
 mod audit;
 mod cluster;
+mod config;
 mod context;
 mod operations;
 mod submit;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use audit::{AuditArgs, AuditCommand};
 pub(super) use cluster::{NodeArgs, NodeCommand, ShardCommand};
+pub(super) use config::ConfigCommand;
 pub(super) use context::ContextCommand;
 pub(super) use operations::Operation;
 pub(super) use submit::SubmitArgs;
@@ -21,6 +23,7 @@ use crate::{
     cli::{
         change::args::{AgentChange, ControlCommand, TaskChange},
         up::UpArgs,
+        vote::args::VoteCommand,
     },
     output::{Exit, Format},
 };
@@ -110,6 +113,9 @@ Examples:
   orkestra health -o json"
     )]
     Health(HealthArgs),
+    /// Count votes.
+    #[command(subcommand)]
+    Vote(VoteCommand),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -357,18 +363,4 @@ pub(super) enum SupervisionCommand {
     },
     /// Show the supervision tree of the latest start with states and restart counts.
     Tree,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum ConfigCommand {
-    /// Show every key with its value and where that comes from.
-    Show,
-    /// Check the configuration and show all its faults.
-    Check,
-    /// Explain one key.
-    #[command(after_help = "Example:\n  orkestra config explain tasks.lease")]
-    Explain {
-        /// The key.
-        key: String,
-    },
 }

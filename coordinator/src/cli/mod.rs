@@ -25,6 +25,7 @@ mod show;
 mod submit;
 mod supervision;
 mod up;
+mod vote;
 mod when;
 
 use std::sync::Arc;
@@ -90,6 +91,7 @@ fn run(cli: Cli, console: &mut Console) -> Result<Exit, Failure> {
         Command::Completion { shell } => Ok(complete(shell, console)?),
         Command::Scenario(command) => files::scenario(&command, console),
         Command::Config(command) => files::config(&command, &common, console),
+        Command::Vote(command) => vote::serve(&command, console),
         command => {
             let settings = Settings::load_with(&common, flags_of(&command))?;
             settings.begin_log(common.verbose);
