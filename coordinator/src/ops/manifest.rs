@@ -12,10 +12,11 @@ use orkestra_runtime::{
     fabric::{BlobName, Fabric as _, LogName, Logs, Sequence, embedded::Embedded},
     id::{Epoch, Number, ShardId},
     journal::{Journal, READ_BYTES, blobs_named},
+    names,
 };
 use serde::{Deserialize, Serialize};
 
-use super::folder::failed;
+use super::{cluster::blob_in, folder::failed};
 use crate::{
     node::shards_of,
     shard::{
@@ -149,6 +150,9 @@ async fn look_into(fabric: &Embedded, folder: &Path) -> Result<Looked> {
         all.counts.open_tasks += counts.open_tasks;
         all.missing.extend(missing);
     }
+    let hosted = fabric.registers().get(&names::hosted_key()?).await?;
+    let hosted = hosted.and_then(|hosted| blob_in(&hosted.bytes));
+    all.missing.extend(hosted.filter(|name| !folder.join(place_of(name)).exists()));
     Ok(all)
 }
 

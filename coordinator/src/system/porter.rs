@@ -118,11 +118,13 @@ async fn carry(inbox: Inbox, shard: ShardHandle<ShardMachine, TeamHands>) -> Res
             news => hand_over(&shard, news).await,
         };
         // What waits was said to a reign that is over: whoever leads next asks for it again.
-        while !is_led {
-            match inbox.try_recv() {
-                Ok(Word::Said(_)) => {}
-                Ok(Word::End) => return Ok(()),
-                Err(_) => break,
+        if is_led {
+            continue;
+        }
+        while let Ok(word) = inbox.try_recv() {
+            match word {
+                Word::Said(_) => {}
+                Word::End => return Ok(()),
             }
         }
     }

@@ -104,11 +104,9 @@ pub(in crate::cli) async fn run(
             () = interruptions.next() => break Ends::Asked,
             () = &mut orphaned => break Ends::Orphaned,
             () = node.gave_up() => break Ends::GaveUp,
-            changed = connection.changed() => {
-                if changed.is_ok() {
-                    let now: Connection = connection.borrow_and_update().clone();
-                    tells.connection(&now, console)?;
-                }
+            Ok(()) = connection.changed() => {
+                let now: Connection = connection.borrow_and_update().clone();
+                tells.connection(&now, console)?;
             }
             record = news.recv() => tells.record(record, console)?,
             _ = members.changed() => tells.members(&node, console)?,

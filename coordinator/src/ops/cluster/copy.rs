@@ -144,7 +144,8 @@ pub(super) async fn copy_registers(from: &dyn Fabric, into: &dyn Fabric) -> Resu
     for under in [names::pins_key()?, names::nodes_key()?] {
         found.extend(registers.list(&under).await?.into_iter().map(|(key, at)| (key, at.bytes)));
     }
-    for key in [names::hosted_key()?, names::lives_key()?, names::cluster_key()?] {
+    copy_hosted(from, into).await?;
+    for key in [names::lives_key()?, names::cluster_key()?] {
         let value = registers.get(&key).await?;
         found.extend(value.map(|value| (key, value.bytes)));
     }
@@ -152,6 +153,33 @@ pub(super) async fn copy_registers(from: &dyn Fabric, into: &dyn Fabric) -> Resu
         create(into, &key, bytes).await?;
     }
     Ok(())
+}
+
+/// Copies what the register of hosted agents names, and then the register.
+async fn copy_hosted(from: &dyn Fabric, into: &dyn Fabric) -> Result<()> {
+    let key = names::hosted_key()?;
+    for _ in 0..TRIES {
+        let Some(held) = from.registers().get(&key).await? else { return Ok(()) };
+        let is_there = match blob_in(&held.bytes) {
+            Some(name) => copy_blob(from, into, &name).await?,
+            None => true,
+        };
+        if is_there {
+            return create(into, &key, held.bytes).await;
+        }
+    }
+    let message =
+        "the blob that says which agents the cluster hosts is gone: offer them anew first";
+    Err(Error::new(ErrorKind::Corrupt, message))
+}
+
+/// The blob that a register names, if it names one.
+pub(in crate::ops) fn blob_in(register: &[u8]) -> Option<BlobName> {
+    #[derive(serde::Deserialize)]
+    struct Names {
+        blob: BlobName,
+    }
+    serde_json::from_slice(register).ok().map(|Names { blob }| blob)
 }
 
 /// Sets a register that is absent, or holds the same.

@@ -19,6 +19,7 @@ use orkestra_runtime::{
     time::Wall,
 };
 
+pub(super) use copy::blob_in;
 pub use restore::restore_cluster;
 
 use super::{

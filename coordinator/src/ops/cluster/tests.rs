@@ -21,6 +21,7 @@ use super::{back_up_cluster, restore_cluster};
 use crate::{
     node::{Node, NodeSpec},
     ops::restore,
+    scenario::{AgentConfig, AgentKind, RestartConfig},
     system::Member,
 };
 
@@ -49,6 +50,21 @@ async fn node(fabric: &Arc<dyn Fabric>, folder: &tempfile::TempDir) -> Node {
     let id = AgentId::new("ann").unwrap();
     spec.members = vec![Member::new(id, "function", 4, Arc::new(move || Arc::clone(&agent)))];
     Node::start(spec).await.unwrap()
+}
+
+/// An agent that the cluster hosts, and that may do nothing of what is asked here.
+fn noop() -> AgentConfig {
+    AgentConfig {
+        id: AgentId::new("noop").unwrap(),
+        description: String::new(),
+        capacity: 1,
+        capabilities: Vec::new(),
+        specialties: Vec::new(),
+        silence_max: None,
+        restart_on: Vec::new(),
+        restart: RestartConfig::default(),
+        kind: AgentKind::Person,
+    }
 }
 
 fn tasks() -> Vec<TaskSpec> {
@@ -84,6 +100,7 @@ async fn what_was_acknowledged_before_a_backup_is_there_in_a_cluster_that_was_re
     let (folder, from) = (tempfile::tempdir().unwrap(), fabric());
     let into = folder.path().join("backup");
     let before = node(&from, &folder).await;
+    before.offer(&[noop()], false).await.unwrap();
     for (at, namespace) in ["", "x", "y", "z"].into_iter().enumerate() {
         runs_through(&before, namespace, &format!("before-{at}")).await;
     }
@@ -117,6 +134,10 @@ async fn what_was_acknowledged_before_a_backup_is_there_in_a_cluster_that_was_re
     assert_eq!(first(to.as_ref(), "x").await, cluster.shards[&shard_of("x", 4)].first_record);
     let after = node(&to, &folder).await;
     assert!(after.boot() > boot, "no life comes twice");
+    // Of the same configuration it is hosted already.
+    let other = AgentConfig { capacity: 7, ..noop() };
+    let refused = after.offer(&[other], false).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict, "{refused}");
     for (at, namespace) in ["", "x", "y", "z"].into_iter().enumerate() {
         is_all_there(&after, namespace, &format!("before-{at}")).await;
         runs_through(&after, namespace, &format!("after-{at}")).await;
