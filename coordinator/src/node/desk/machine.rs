@@ -60,6 +60,8 @@ struct Seat {
     open: BTreeMap<ShardId, BTreeSet<TaskNo>>,
     /// Shards that want to know what it holds.
     asked_by: BTreeSet<ShardId>,
+    /// Whether it has said what it holds.
+    has_beaten: bool,
     /// Lends its capacity to shards.
     counter: Counter,
 }
@@ -184,8 +186,9 @@ impl DeskMachine {
             Some(_) | None => {
                 let (open, asked_by) = (BTreeMap::new(), BTreeSet::new());
                 let counter = Counter::new(self.credits, &profile, incarnation);
-                let seat = Seat { profile: profile.clone(), incarnation, open, asked_by, counter };
-                self.seats.insert(profile.id, seat);
+                let (id, has_beaten) = (profile.id.clone(), false);
+                let seat = Seat { profile, incarnation, open, asked_by, has_beaten, counter };
+                self.seats.insert(id, seat);
             }
         }
         self.to_all(&word, effects);
@@ -198,9 +201,15 @@ impl DeskMachine {
         effects: &mut Vec<Effect>,
     ) {
         let mut by_shard: BTreeMap<ShardId, Vec<_>> = BTreeMap::new();
+        let all = self.shards();
         if let Some(seat) = self.seats.get_mut(&agent) {
             for shard in std::mem::take(&mut seat.asked_by) {
                 by_shard.entry(shard).or_default();
+            }
+            // What a new life holds is told to all: what the one before it held is lost, and whoever
+            // leads since then may know of that from the journal alone.
+            if !std::mem::replace(&mut seat.has_beaten, true) {
+                by_shard.extend(all.map(|shard| (shard, Vec::new())));
             }
         }
         for (task, attempt) in held {
