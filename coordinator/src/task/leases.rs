@@ -259,7 +259,13 @@ impl TaskMachine {
             None => {}
         }
         if lease.until <= now.moment {
-            return Some(retry::lease_ran_out(term));
+            // One of whose holder nobody has heard in this reign is nobody's fault.
+            let is_known = lease.incarnation.is_some();
+            return Some(if is_known {
+                retry::lease_ran_out(term)
+            } else {
+                retry::lost_with_node()
+            });
         }
         let ms = task.spec.timeout_ms?;
         // Its worker ends it in time; this is for a worker that lives and does not.

@@ -42,6 +42,8 @@ async fn main() -> ExitCode {
     setup.apart = Duration::from_millis(number("--apart-ms").unwrap_or(1_200) as u64);
     // A hundred seconds, and ten more for each that goes wrong.
     setup.limit = Duration::from_secs(100 + 10 * setup.faults);
+    // Machines on which much else goes on stand still for a while.
+    setup.patience = Duration::from_mins(5);
     setup.servers = number("--servers").unwrap_or(1);
     setup.coordinators = number("--coordinators").unwrap_or(3);
     setup.agents = number("--agents").unwrap_or(3);

@@ -1,7 +1,10 @@
 //! What must hold in the end, judged from outside: by the books, the journals, and what the cluster
 //! answers.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    time::Duration,
+};
 
 use orkestra_coordinator::{
     client::Cluster,
@@ -9,6 +12,7 @@ use orkestra_coordinator::{
 };
 use orkestra_runtime::{
     id::{RunId, TaskId},
+    patience::patiently,
     protocol::payload::Payload,
 };
 
@@ -18,6 +22,8 @@ use super::{
     troubles::Killed,
 };
 
+/// How long an answer of the cluster is waited for in the end.
+const ANSWER_WITHIN: Duration = Duration::from_mins(2);
 /// How many findings of one kind are told.
 const TOLD_MAX: usize = 5;
 
@@ -169,8 +175,10 @@ pub(super) async fn answers(
     let mut wrong = Vec::new();
     for (run, (namespace, tasks)) in acknowledged(calls) {
         let id = RunId::new(&run).map_err(|error| error.to_string())?;
-        let query = Query::Tasks { run: id, limit: None };
-        let answer = cluster.tasks_of(&namespace).query(query).await;
+        let query = || Query::Tasks { run: id.clone(), limit: None };
+        let answer = patiently("ask for tasks", || cluster.tasks_of(&namespace).query(query()));
+        let answer = tokio::time::timeout(ANSWER_WITHIN, answer).await;
+        let answer = answer.map_err(|_| format!("nobody says what the tasks of {run} are"))?;
         let answer =
             answer.map_err(|error| format!("the tasks of {run} are asked for: {error}"))?;
         let Answer::Tasks(views) = answer else { return Err("another answer".to_owned()) };

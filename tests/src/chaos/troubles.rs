@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    os::unix::process::ExitStatusExt as _,
     time::Duration,
 };
 
@@ -12,7 +13,7 @@ use super::{
     plan::{Fault, Step},
 };
 use crate::{
-    nats::Servers,
+    nats::{Servers, Signal},
     proxy::{Proxy, Way},
 };
 
@@ -246,6 +247,8 @@ impl Troubles {
         let said = place.last_word(&self.stage.folder);
         match status {
             Some(status) if status.success() => {}
+            // It was told before it had begun to listen to such words.
+            Some(status) if status.signal() == Some(Signal::TERM.as_raw()) => {}
             Some(status) => self.findings.push(format!(
                 "{name} stopped with {status} after {took:?}: {said}; its log ends: {log}"
             )),

@@ -8,10 +8,12 @@ use std::{
 
 use futures::StreamExt as _;
 use orkestra_runtime::{
+    Error, ErrorKind,
     fabric::{Fabric, Sequence},
     id::ShardId,
     journal::Journal,
     names,
+    patience::patiently,
 };
 use serde::Deserialize;
 use tokio::task::JoinSet;
@@ -20,6 +22,8 @@ use super::story::{Told, hash};
 
 /// How long is waited before a reader that failed begins again.
 const AGAIN: Duration = Duration::from_millis(100);
+/// How long one piece of a journal is waited for in the end.
+const READ_WITHIN: Duration = Duration::from_mins(2);
 /// How many bytes are read at once.
 const READ_BYTES: usize = 8 * 1024 * 1024;
 
@@ -103,8 +107,11 @@ impl Witness {
             let known = self.seen().told[usize::from(shard)].sequence;
             let mut from = 1;
             loop {
-                let read = logs.read(journal.log(), Sequence(from), READ_BYTES);
-                let read = read.await.map_err(failed)?;
+                let read =
+                    patiently("read on", || logs.read(journal.log(), Sequence(from), READ_BYTES));
+                let late = |_| Error::new(ErrorKind::Unavailable, "it is waited for no longer");
+                let read = tokio::time::timeout(READ_WITHIN, read).await;
+                let read = read.unwrap_or_else(|error| Err(late(error))).map_err(failed)?;
                 let Some(last) = read.last() else { break };
                 from = last.sequence.0 + 1;
                 let seen = self.seen();

@@ -67,6 +67,8 @@ struct Seat {
     open: BTreeMap<ShardId, BTreeSet<TaskNo>>,
     /// Shards that want to know what it holds.
     asked_by: BTreeSet<ShardId>,
+    /// Whether it has said what it holds.
+    has_beaten: bool,
     /// Lends its capacity to shards.
     counter: Counter,
     /// Whether it said that it is about to go.
@@ -197,8 +199,9 @@ impl DeskMachine {
                 let (open, asked_by) = (BTreeMap::new(), BTreeSet::new());
                 let mut counter = Counter::new(self.credits, &profile, incarnation);
                 counter.close(now, self.is_draining, &mut Vec::new());
-                let (name, is_leaving) = (profile.id.clone(), false);
-                let seat = Seat { profile, incarnation, open, asked_by, counter, is_leaving };
+                let (name, is_leaving, has_beaten) = (profile.id.clone(), false, false);
+                let seat =
+                    Seat { profile, incarnation, open, asked_by, has_beaten, counter, is_leaving };
                 self.seats.insert(name, seat);
             }
         }
@@ -236,9 +239,15 @@ impl DeskMachine {
         effects: &mut Vec<Effect>,
     ) {
         let mut by_shard: BTreeMap<ShardId, Vec<_>> = BTreeMap::new();
+        let all = self.shards();
         if let Some(seat) = self.seats.get_mut(&agent) {
             for shard in std::mem::take(&mut seat.asked_by) {
                 by_shard.entry(shard).or_default();
+            }
+            // What a new life holds is told to all: what the one before it held is lost, and whoever
+            // leads since then may know of that from the journal alone.
+            if !std::mem::replace(&mut seat.has_beaten, true) {
+                by_shard.extend(all.map(|shard| (shard, Vec::new())));
             }
         }
         for (task, attempt) in held {

@@ -94,6 +94,9 @@ fn all_shards_hear_of_a_worker_and_only_those_concerned_of_its_work() {
         [say(0, joined()), say(1, joined()), say(2, joined())]
     );
     assert_eq!(desk.hears(Event::Worker(joined())), [], "it said so already");
+    // What a new life holds concerns all of them.
+    let all = [0, 1, 2].map(|shard| say(shard, beat(vec![])));
+    assert_eq!(desk.hears(Event::Worker(beat(vec![]))), all);
     let both = ended(vec![report(task(1, 5)), report(task(2, 5)), report(task(1, 6))]);
     assert_eq!(
         desk.hears(Event::Worker(both)),
@@ -128,6 +131,7 @@ fn words_of_a_reign_that_is_over_are_refused() {
 fn a_roll_tells_of_the_idle_at_once_and_asks_those_who_hold_something() {
     let mut desk = Desk::of(2);
     desk.hears(Event::Worker(joined()));
+    desk.hears(Event::Worker(beat(vec![])));
     let muster = Said::Muster(desk.0.muster());
     assert_eq!(
         desk.roll(1, 1),

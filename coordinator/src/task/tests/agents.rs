@@ -139,6 +139,18 @@ fn after_a_restart_of_the_coordinator_alone_the_worker_keeps_what_it_holds() {
 }
 
 #[test]
+fn an_attempt_of_whose_holder_a_reign_never_hears_is_given_again_and_nobody_is_blamed() {
+    let names = ["a", "b", "c", "d"];
+    let mut script = Script::default();
+    script.join(profile("ann", 4), 1).graph(&names.map(|name| task(name, &[])));
+    script.restart().advance(Duration::from_secs(31));
+    assert_eq!(script.states(&names), "a:ready b:ready c:ready d:ready");
+    script.join(profile("ann", 4), 2);
+    assert_eq!(script.states(&names), "a:running b:running c:running d:running");
+    assert_eq!(script.view("a").failures, 0);
+}
+
+#[test]
 fn a_task_that_takes_its_node_down_again_and_again_is_set_aside() {
     let settings = crate::task::TaskSettings { losses_max: 3, ..Default::default() };
     let mut script = Script::with(settings);
