@@ -155,16 +155,16 @@ impl Run<'_> {
             ));
         }
         self.doing.now("the last take-over");
-        let is_sound = self.setup.plant == Plant::Nothing;
-        let patience = if is_sound { self.setup.patience } else { Duration::ZERO };
-        let probed = probes.spans(patience).await;
-        report.take_overs = probed.spans;
-        if probed.open > 0 && is_sound {
-            let open = probed.open;
+        let has_no_bug = self.setup.plant == Plant::Nothing;
+        let patience = if has_no_bug { self.setup.patience } else { Duration::ZERO };
+        let took_over = probes.spans(patience).await;
+        report.take_overs = took_over.spans;
+        if took_over.open > 0 && has_no_bug {
+            let open = took_over.open;
             report.findings.push(format!("{open} shards took no command after a leader's death"));
         }
         // Whoever has a bug need not stop in order.
-        if is_sound {
+        if has_no_bug {
             self.doing.now("all nodes to stop");
             troubles.end().await;
         }
@@ -216,7 +216,8 @@ impl Run<'_> {
         if self.witness.seen().told.iter().any(|told| !told.findings.is_empty()) {
             return Ok(true);
         }
-        let executions: Vec<Execution> = books::read(&self.stage.book()).map_err(unread)?;
+        let executions: Vec<Execution> =
+            books::read(&self.stage.book()).map_err(|error| unread(&error))?;
         Ok(check::is_doubled(&executions))
     }
 
@@ -261,7 +262,8 @@ impl Run<'_> {
 
     /// What the client wrote down, and what the journals say of the tasks.
     fn told(&self) -> Result<(Vec<Call>, Vec<Story>), String> {
-        let calls = books::read(&self.stage.folder.join("calls")).map_err(unread)?;
+        let calls =
+            books::read(&self.stage.folder.join("calls")).map_err(|error| unread(&error))?;
         let seen = self.witness.seen();
         Ok((calls, seen.told.iter().flat_map(|told| told.stories().cloned()).collect()))
     }
@@ -273,7 +275,8 @@ impl Run<'_> {
         stories: &[Story],
     ) -> Result<Report, String> {
         self.doing.now("the books to be read");
-        let mut executions: Vec<Execution> = books::read(&self.stage.book()).map_err(unread)?;
+        let mut executions: Vec<Execution> =
+            books::read(&self.stage.book()).map_err(|error| unread(&error))?;
         let (mut findings, stale, reigns) = {
             let seen = self.witness.seen();
             let findings = seen.told.iter().flat_map(|told| told.findings.clone());
@@ -312,6 +315,6 @@ impl Run<'_> {
     }
 }
 
-fn unread(error: std::io::Error) -> String {
+fn unread(error: &std::io::Error) -> String {
     format!("the books cannot be read: {error}")
 }

@@ -81,7 +81,9 @@ async fn kills(site: &Site, node: &Node) -> Result<(Durations, Durations)> {
         let late = |_| Error::new(ErrorKind::Unavailable, "what was lost did not run elsewhere");
         let (down, ended) = tokio::time::timeout(WITHIN, both).await.map_err(late)??;
         noticed.push(down.since(began));
-        ended.into_iter().for_each(|at| ran.push(at.since(began)));
+        for at in ended {
+            ran.push(at.since(began));
+        }
         victim = other;
     }
     victim.stop().await?;

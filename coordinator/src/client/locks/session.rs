@@ -182,7 +182,7 @@ impl Drop for Asking<'_> {
 
 /// Until when a lease is relied on that was asked for at a moment: the leader's began later.
 fn relied_on(asked: Moment, lease: Duration) -> Moment {
-    asked + (lease - lease / DRIFT)
+    asked + lease.saturating_sub(lease / DRIFT)
 }
 
 impl Shared {

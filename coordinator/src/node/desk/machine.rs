@@ -11,13 +11,10 @@
 //!
 //! It does not promise that a word arrives: what needs an answer is said again by who needs it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use orkestra_runtime::{
-    id::{AgentId, Epoch, Incarnation, ShardId, TaskNo},
+    id::{AgentId, Attempt, Epoch, Incarnation, ShardId, TaskNo},
     machine::Machine,
     protocol::{
         agent::{AgentProfile, FromAgent, ToAgent},
@@ -26,6 +23,7 @@ use orkestra_runtime::{
     time::{Moment, Now},
 };
 
+use super::seat::Seat;
 use crate::{
     node::credits::{Counter, CreditSettings, Leader, Said},
     task::PERSON,
@@ -56,23 +54,6 @@ pub(crate) enum Effect {
     Say(ShardId, DeskSaid),
     /// Words of a reign that is over were refused.
     Refused(ShardId, Epoch),
-}
-
-/// One worker, as the desk knows it.
-#[derive(Debug)]
-struct Seat {
-    profile: AgentProfile,
-    incarnation: Incarnation,
-    /// Which attempts of which shard were passed on and not acknowledged: how many.
-    open: BTreeMap<ShardId, BTreeSet<TaskNo>>,
-    /// Shards that want to know what it holds.
-    asked_by: BTreeSet<ShardId>,
-    /// Whether it has said what it holds.
-    has_beaten: bool,
-    /// Lends its capacity to shards.
-    counter: Counter,
-    /// Whether it said that it is about to go.
-    is_leaving: bool,
 }
 
 /// Pure; see the module.
@@ -109,7 +90,7 @@ impl DeskMachine {
     /// How many attempts its workers hold, as far as it knows.
     pub(crate) fn held(&self) -> usize {
         let open = self.seats.values().flat_map(|seat| seat.open.values());
-        open.map(BTreeSet::len).sum()
+        open.map(std::collections::BTreeSet::len).sum()
     }
 
     fn to_all(&self, words: &[FromAgent], effects: &mut Vec<Effect>) {
@@ -196,13 +177,10 @@ impl DeskMachine {
             }
             Some(seat) if seat.incarnation == incarnation => seat.profile = profile,
             Some(_) | None => {
-                let (open, asked_by) = (BTreeMap::new(), BTreeSet::new());
                 let mut counter = Counter::new(self.credits, &profile, incarnation);
                 counter.close(now, self.is_draining, &mut Vec::new());
-                let (name, is_leaving, has_beaten) = (profile.id.clone(), false, false);
-                let seat =
-                    Seat { profile, incarnation, open, asked_by, has_beaten, counter, is_leaving };
-                self.seats.insert(name, seat);
+                let name = profile.id.clone();
+                self.seats.insert(name, Seat::new(profile, incarnation, counter));
             }
         }
         self.to_all(&words, effects);
@@ -235,7 +213,7 @@ impl DeskMachine {
     fn beat(
         &mut self,
         (agent, incarnation): (AgentId, Incarnation),
-        held: Vec<(TaskNo, orkestra_runtime::id::Attempt)>,
+        held: Vec<(TaskNo, Attempt)>,
         effects: &mut Vec<Effect>,
     ) {
         let mut by_shard: BTreeMap<ShardId, Vec<_>> = BTreeMap::new();

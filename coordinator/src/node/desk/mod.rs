@@ -4,6 +4,7 @@
 //! process.
 
 mod machine;
+mod seat;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
