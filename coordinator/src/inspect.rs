@@ -73,6 +73,14 @@ impl Inspection {
         Ok(Self { fabric, journal, machine, position, held_by })
     }
 
+    /// Reads what was added meanwhile. An error of kind `NotFound` says that the beginning of it was
+    /// forgotten already: inspect anew.
+    pub async fn read_on(&mut self) -> Result<()> {
+        let machine = &mut self.machine;
+        let apply = |number, at, event: &Event| machine.apply(number, at, event);
+        self.journal.read_on(&mut self.position, Sequence(u64::MAX), apply).await.map(drop)
+    }
+
     /// The process that runs in the directory now, if one does; what is shown is then what was
     /// durable when it was opened.
     pub const fn held_by(&self) -> Option<u32> {
@@ -129,9 +137,7 @@ impl Inspection {
             Err(error) if error.kind() == ErrorKind::NotFound => error,
             read => return read.map(drop),
         };
-        let marks = self.journal.snapshots().await?;
-        let Some(oldest) = marks.first() else { return Err(trimmed) };
-        let snapshot = self.journal.load(oldest).await?;
+        let Some(snapshot) = self.journal.oldest().await? else { return Err(trimmed) };
         let machine = ShardMachine::restore(&snapshot.bytes)?;
         let (mut auditor, mut position) =
             (Auditor::knowing(shard, machine.tasks()), snapshot.position);

@@ -19,6 +19,7 @@ use orkestra_runtime::{
         Messages, Registers, Revision, Sequence, SetError, Value, Watch, WatchUnder,
     },
 };
+use tokio::sync::watch;
 
 /// The variable that names the bug.
 pub const CROOK_VARIABLE: &str = "UNDER_TEST_CROOK";
@@ -115,6 +116,10 @@ impl fmt::Debug for Crooked {
 impl Fabric for Crooked {
     fn durability(&self) -> Durability {
         self.inner.durability()
+    }
+
+    fn connected(&self) -> watch::Receiver<bool> {
+        self.inner.connected()
     }
 
     fn messages(&self) -> Arc<dyn Messages> {

@@ -15,6 +15,7 @@ use orkestra_runtime::{
         Sequence,
     },
 };
+use tokio::sync::watch;
 
 /// What becomes of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +83,10 @@ impl fmt::Debug for Faulty {
 impl Fabric for Faulty {
     fn durability(&self) -> Durability {
         self.inner.durability()
+    }
+
+    fn connected(&self) -> watch::Receiver<bool> {
+        self.inner.connected()
     }
 
     fn messages(&self) -> Arc<dyn Messages> {

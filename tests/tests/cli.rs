@@ -4,6 +4,8 @@
 
 #[path = "cli/agents.rs"]
 mod agents;
+#[path = "cli/backups.rs"]
+mod backups;
 #[path = "cli/canary.rs"]
 mod canary;
 #[path = "cli/cluster.rs"]
@@ -14,6 +16,8 @@ mod context;
 mod doctor;
 #[path = "cli/examples.rs"]
 mod examples;
+#[path = "cli/guarded.rs"]
+mod guarded;
 #[path = "cli/health.rs"]
 mod health;
 #[path = "cli/kept.rs"]
@@ -36,6 +40,8 @@ mod resume;
 mod review;
 #[path = "cli/standing.rs"]
 mod standing;
+#[path = "cli/submit.rs"]
+mod submit;
 #[path = "cli/up.rs"]
 mod up;
 #[path = "cli/usage.rs"]

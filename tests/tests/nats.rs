@@ -13,8 +13,10 @@ mod nats {
     mod access;
     mod cluster;
     mod credentials;
+    mod drained;
     mod junk;
     mod lost;
+    mod nodes;
     mod proxy;
     mod refused;
     mod roles;

@@ -3,10 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use orkestra_runtime::{
-    id::{AgentId, Attempt, Incarnation, TaskNo},
+    id::{AgentId, Attempt, Incarnation, ShardId, TaskNo},
     machine::Machine as _,
     protocol::{
         agent::{AgentProfile, Assignment, Availability, FromAgent, Progress, Report},
+        desk::tagged,
         payload::Payload,
         task::{Failure, FailureKind, Outcome},
     },
@@ -194,6 +195,17 @@ fn the_shorter_of_the_two_limits_ends_an_attempt_and_its_late_result_changes_not
     let late = failed(FailureKind::TimedOut, "it took longer than it may, 100 ms");
     assert_eq!(worker.at(110, end_of(1, 1, done())), [ended([(1, 1, late, 110)])]);
     assert_eq!(worker.woken_at(500), [Effect::Cancel(key(2, 1))]);
+}
+
+#[test]
+fn why_a_worker_ends_names_the_task_as_people_know_it_without_its_shard() {
+    let terms = Terms { silence_max: Some(Duration::from_millis(100)), ..quiet() };
+    let mut worker = Script::new(1, terms);
+    let task = tagged(ShardId(3), TaskNo(7)).0;
+    worker.at(0, Event::Assigned(vec![of(task, 1)]));
+    assert_eq!(worker.woken_at(100), [Effect::Cancel(key(task, 1))]);
+    let told = "attempt 1 of task 7: hung: it gave no sign of life for 100 ms".to_owned();
+    assert_eq!(worker.woken_at(150).last(), Some(&Effect::Fail(told)));
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 mod audit;
 mod cluster;
+mod context;
 mod operations;
+mod submit;
 
 use std::path::PathBuf;
 
@@ -10,7 +12,9 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use audit::{AuditArgs, AuditCommand};
 pub(super) use cluster::{NodeArgs, NodeCommand, ShardCommand};
+pub(super) use context::ContextCommand;
 pub(super) use operations::Operation;
+pub(super) use submit::SubmitArgs;
 
 use crate::{
     bench::Part,
@@ -18,7 +22,6 @@ use crate::{
         change::args::{AgentChange, ControlCommand, TaskChange},
         up::UpArgs,
     },
-    context::ProjectPhase,
     output::{Exit, Format},
 };
 
@@ -303,6 +306,21 @@ pub(super) enum TaskCommand {
         #[arg(long, requires = "run")]
         all: bool,
     },
+    /// Submit tasks from a file, in JSON or TOML: one, many, or with the run that they are for.
+    #[command(after_help = "Examples:
+  orkestra task submit --file tasks.toml --nats nats://127.0.0.1:4222
+  orkestra task submit --file task.json --key order-17 --wait
+  generate-tasks | orkestra task submit --file - --run sums")]
+    Submit(SubmitArgs),
+    /// Show how far a run is until it ends, and end as it does: with 1 if a task failed.
+    #[command(after_help = "Example:\n  orkestra task watch job-2f2565da25e8e2d06a0dd186")]
+    Watch {
+        /// The run; it is never guessed.
+        run: String,
+        /// End with 3 as soon as nothing is left but what waits for people.
+        #[arg(long)]
+        no_wait: bool,
+    },
     #[command(flatten)]
     Change(TaskChange),
 }
@@ -317,48 +335,6 @@ pub(super) enum AgentCommand {
     Withdraw {
         /// The agent.
         agent: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum ContextCommand {
-    /// Show how the work stands, what agents understand and what happened lately.
-    #[command(
-        after_help = "Examples:\n  orkestra context show\n  orkestra context show --agent synthesis\n  orkestra context show --snapshot 57 -o json"
-    )]
-    Show {
-        /// Only this agent, with its own log.
-        #[arg(long, value_name = "AGENT")]
-        agent: Option<String>,
-        /// As it was at this snapshot.
-        #[arg(long, value_name = "SNAPSHOT")]
-        snapshot: Option<String>,
-        /// How many of the latest events.
-        #[arg(long, value_name = "N", default_value_t = 10)]
-        events: u64,
-    },
-    /// List snapshots, latest first.
-    List,
-    /// Take a snapshot.
-    #[command(after_help = "Example:\n  orkestra context snapshot --reason \"before the release\"")]
-    Snapshot {
-        /// What is said of it.
-        #[arg(long, value_name = "TEXT", default_value = "")]
-        reason: String,
-    },
-    /// Make what was understood at a snapshot, and its phase, the present again; tasks stay.
-    #[command(after_help = "Example:\n  orkestra context restore 57")]
-    Restore {
-        /// The snapshot, by its number.
-        snapshot: String,
-    },
-    /// Tell one who comes back what there is to know.
-    Summary,
-    /// Say in which phase the work is.
-    #[command(after_help = "Example:\n  orkestra context phase testing")]
-    Phase {
-        /// The phase.
-        phase: ProjectPhase,
     },
 }
 

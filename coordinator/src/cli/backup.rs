@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::{
-    ops::{self, Counts, Manifest, Place},
+    ops::{self, ClusterPlaces, Counts, Manifest, Place},
     output::{self, Console, Exit, Format},
 };
 
@@ -25,6 +25,8 @@ struct Told<'a> {
     program: &'a str,
     taken_at: &'a str,
     journal: Place,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<&'a ClusterPlaces>,
     counts: Counts,
     bytes: u64,
     files: usize,
@@ -36,13 +38,23 @@ struct Told<'a> {
 impl<'a> Told<'a> {
     fn of(manifest: &'a Manifest, folder: &Path, took: Duration) -> Self {
         let Manifest {
-            program, taken_at, journal, counts, bytes, files, forgotten, missing, ..
+            program,
+            taken_at,
+            journal,
+            cluster,
+            counts,
+            bytes,
+            files,
+            forgotten,
+            missing,
+            ..
         } = manifest;
         Self {
             folder: folder.display().to_string(),
             program,
             taken_at,
             journal: *journal,
+            cluster: cluster.as_ref(),
             counts: *counts,
             bytes: *bytes,
             files: files.len(),
@@ -53,20 +65,25 @@ impl<'a> Told<'a> {
     }
 
     fn text(&self, verb: &str) -> String {
-        let Self { folder, journal, counts, .. } = self;
+        let Self { folder, journal, cluster, counts, .. } = self;
         let took = output::duration(Duration::from_millis(self.took_ms));
         let mut text = format!("{verb} {folder}: {} in {took}\n", output::size(self.bytes));
         let mut line = |key: &str, value: String| {
             let _ = writeln!(text, "{key:<10} {value}");
         };
         line("taken", format!("{} by version {}", self.taken_at, self.program));
-        line(
-            "journal",
-            format!(
+        let stands = match cluster {
+            None => format!(
                 "up to event {} (records {} to {}, reign {})",
                 journal.last_event, journal.first_record, journal.last_record, journal.epoch
             ),
-        );
+            Some(ClusterPlaces { name, shards }) => {
+                let records: u64 =
+                    shards.values().map(|at| at.last_record + 1 - at.first_record).sum();
+                format!("those of {} shards of cluster {name}, {records} records", shards.len())
+            }
+        };
+        line("journal", stands);
         line(
             "holds",
             format!(
@@ -92,6 +109,16 @@ pub(super) async fn backup(
     });
     let manifest = telling(copying, far, console).await?;
     let took = clock.now().moment.since(began.moment);
+    tell_backup(&manifest, (into, &data_dir.display().to_string()), took, console)
+}
+
+/// Tells what a backup of something holds.
+pub(super) fn tell_backup(
+    manifest: &Manifest,
+    (into, of): (&Path, &str),
+    took: Duration,
+    console: &mut Console,
+) -> Result<Exit> {
     let is_whole = manifest.missing.is_empty();
     if !manifest.forgotten.is_empty() {
         let count = manifest.forgotten.len();
@@ -100,12 +127,21 @@ pub(super) async fn backup(
     }
     for name in &manifest.missing {
         console.warn(format!(
-            "blob {name} is named in the journal and not in {}: lost, or deleted on purpose",
-            data_dir.display()
+            "blob {name} is named in the journal and not in {of}: lost, or deleted on purpose"
         ))?;
     }
-    console.item(&Told::of(&manifest, into, took), |told| told.text("backed up to"))?;
+    console.item(&Told::of(manifest, into, took), |told| told.text("backed up to"))?;
     Ok(if is_whole { Exit::Done } else { Exit::Negative })
+}
+
+/// Tells what was restored.
+pub(super) fn tell_restored(
+    manifest: &Manifest,
+    to: &Path,
+    took: Duration,
+    console: &mut Console,
+) -> Result<()> {
+    console.item(&Told::of(manifest, to, took), |told| told.text("restored"))
 }
 
 /// Makes a data directory of a backup, and tells how to go on.
@@ -122,7 +158,7 @@ pub(super) async fn restore(
     });
     let manifest = telling(copying, far, console).await?;
     let took = clock.now().moment.since(began.moment);
-    console.item(&Told::of(&manifest, data_dir, took), |told| told.text("restored"))?;
+    tell_restored(&manifest, data_dir, took, console)?;
     let flag = format!("--data-dir {}", data_dir.display());
     console.say(format!(
         "`orkestra task list {flag}` shows what it holds; `orkestra run …` with {flag} goes on from there"

@@ -2,7 +2,10 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use orkestra_runtime::time::{Clock as _, SystemClock};
+use orkestra_runtime::{
+    Result,
+    time::{Clock as _, SystemClock},
+};
 
 use crate::{
     cli::{
@@ -42,7 +45,12 @@ pub(super) async fn doctor(
         team: scenario.as_ref().map(|scenario| (scenario.agents.as_slice(), &shared)),
     };
     let diagnosis = examine(&questions, clock.now(), actions).await;
-    console.item(&diagnosis, told)?;
+    Ok(shown(&diagnosis, console)?)
+}
+
+/// Shows what was found; the answer is no when something fails or is critical.
+pub(super) fn shown(diagnosis: &Diagnosis, console: &mut Console) -> Result<Exit> {
+    console.item(diagnosis, told)?;
     Ok(if diagnosis.summary.is_well() { Exit::Done } else { Exit::Negative })
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    id::RunId,
+    id::{NodeId, RunId},
     supervise::log::{Reader, Record},
 };
 use serde::Serialize;
@@ -12,14 +12,19 @@ use serde::Serialize;
 use crate::{
     cli::{
         args::HealthArgs,
+        cluster::Cluster,
         look::{Looking, Place},
         run::SUPERVISION_LOG,
     },
-    health::{AgentHealth, Health, Incident, Report, RunProgress, Standing, SystemHealth},
+    health::{AgentHealth, Health, Incident, Report, RunProgress, Standing, SystemHealth, Tending},
     inspect::Inspection,
+    node::{NodeAsk, NodeRecord},
     output::{self, Exit, Table},
     task::{Answer, Label, Query},
 };
+
+/// How many lines of its supervision log a node is asked for.
+const LINES: usize = 2_000;
 
 /// A run, with where its tasks stand.
 #[derive(Debug, Serialize)]
@@ -47,9 +52,9 @@ struct Shown {
 pub(super) async fn show(args: &HealthArgs, looking: Looking<'_>, data_dir: &Path) -> Result<Exit> {
     let (vitals, mut tending) = match &looking.place {
         Place::Folder(folder) => folder.health(&records(data_dir)?).await?,
-        // Who was restarted where stands in the logs of the nodes, each of which tells of itself.
         Place::Cluster(cluster, way) => {
-            Inspection::over(cluster.fabric(), way.shard).await?.health(&[]).await?
+            let over = Inspection::over(cluster.fabric(), way.shard).await?;
+            (over.health(&[]).await?.0, tending_of(cluster).await?)
         }
     };
     if looking.held_by().is_some() || matches!(looking.place, Place::Cluster(..)) {
@@ -70,6 +75,17 @@ pub(super) async fn show(args: &HealthArgs, looking: Looking<'_>, data_dir: &Pat
     looking.console.item(&shown, text)?;
     let is_well = shown.system.health <= Health::Degraded;
     Ok(if is_well { Exit::Done } else { Exit::Negative })
+}
+
+/// Who was restarted where stands in the logs of the nodes: each that is there tells its latest lines.
+async fn tending_of(cluster: &Cluster) -> Result<Tending> {
+    let told: Vec<Vec<NodeRecord>> = cluster.ask_all(&NodeAsk::Supervision { last: LINES }).await?;
+    let mut nodes: BTreeMap<NodeId, Vec<Record>> = BTreeMap::new();
+    for line in told.into_iter().flatten() {
+        nodes.entry(line.node).or_default().push(line.record);
+    }
+    let lines = nodes.iter_mut().map(|(node, lines)| (node.as_str(), std::mem::take(lines)));
+    Ok(Tending::of_nodes(lines))
 }
 
 /// The supervision log; empty where there is none.
@@ -118,7 +134,7 @@ fn text(shown: &Shown) -> String {
     line("errors", &format!("{:.1} %", system.error_percent));
     line("attempts", &format!("{} completed, {} failed", system.completed, system.failed));
     let uptime = output::duration(std::time::Duration::from_millis(system.uptime_ms));
-    // In a cluster each node knows only its own starts.
+    // No node of a cluster may be there to tell.
     if system.starts > 0 {
         let (starts, restarts) = (system.starts, system.restarts);
         line("uptime", &format!("{uptime} in {starts} starts, {restarts} restarts"));

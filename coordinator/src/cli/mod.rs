@@ -13,6 +13,7 @@ mod context;
 mod doctor;
 mod failure;
 mod files;
+mod follow;
 mod guard;
 mod health;
 mod look;
@@ -21,6 +22,7 @@ mod redact;
 mod run;
 mod settings;
 mod show;
+mod submit;
 mod supervision;
 mod up;
 mod when;
@@ -28,7 +30,10 @@ mod when;
 use std::sync::Arc;
 
 use clap::{CommandFactory as _, Parser as _};
-use orkestra_runtime::time::{Clock as _, Now, SystemClock};
+use orkestra_runtime::{
+    id::RunId,
+    time::{Clock as _, Now, SystemClock},
+};
 
 use crate::{
     cli::{
@@ -148,6 +153,9 @@ async fn serve(
     if is_of_cluster(&command, settings) {
         return on_cluster(command, common, settings, (now, console)).await;
     }
+    if let Command::Task(TaskCommand::Submit(_) | TaskCommand::Watch { .. }) = &command {
+        return begin_or_follow(&command, &Asking { settings, clock }, console).await;
+    }
     let exit = match command {
         Command::Task(TaskCommand::List { run, state, limit }) => {
             let mut looking = Looking::at(settings, (console, now), run.run.as_deref()).await?;
@@ -206,6 +214,27 @@ async fn serve(
     Ok(exit)
 }
 
+/// Submits tasks, or watches a run: the same in a folder and on a cluster.
+async fn begin_or_follow(
+    command: &Command,
+    asking: &Asking<'_>,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    match command {
+        Command::Task(TaskCommand::Submit(args)) => {
+            let run = submit::submit(args, asking, console).await?;
+            if !args.wait {
+                return Ok(Exit::Done);
+            }
+            follow::watch((&run, false), asking.settings, console).await
+        }
+        Command::Task(TaskCommand::Watch { run, no_wait }) => {
+            follow::watch((&RunId::new(run)?, *no_wait), asking.settings, console).await
+        }
+        _ => Ok(Exit::Invalid),
+    }
+}
+
 /// Whether a command is about a cluster as a whole, or is another one there.
 const fn is_of_cluster(command: &Command, settings: &Settings) -> bool {
     match command {
@@ -235,6 +264,9 @@ async fn on_cluster(
         }
         Command::Up(args) => return up::run(&args, (common, settings), console).await,
         Command::Run(args) => return cluster::run::run(&args, settings, console).await,
+        Command::Operate(Operation::Restore { from }) => {
+            return Ok(cluster::kept::restore(&from, settings, console).await?);
+        }
         _ => {}
     }
     if let Some(refused) = not_over_nats(&command) {
@@ -253,6 +285,10 @@ async fn on_cluster(
             nodes::node(&command, &cluster, (now, console)).await?
         }
         Command::Shard(command) => nodes::shard(&command, &cluster, console).await?,
+        Command::Doctor(args) => cluster::doctor::doctor(&args, &cluster, (now, console)).await?,
+        Command::Operate(Operation::Backup { into }) => {
+            cluster::kept::back_up(&into, &cluster, console).await?
+        }
         _ => Exit::Invalid,
     })
 }
@@ -260,16 +296,7 @@ async fn on_cluster(
 /// Why a command is not done over NATS, if it is not.
 fn not_over_nats(command: &Command) -> Option<orkestra_runtime::Error> {
     let (what, instead) = match command {
-        Command::Doctor(_) => (
-            "doctor",
-            "run it where the data is, with --data-dir; `orkestra health` and `orkestra node list` \
-             tell how a cluster does",
-        ),
-        Command::Operate(Operation::Backup { .. } | Operation::Restore { .. }) => (
-            "backup and restore",
-            "back up the streams on the servers with `nats account backup`, or the folders of \
-             nats-server while it is stopped",
-        ),
+        Command::Doctor(args) => return cluster::doctor::refused(args),
         Command::Operate(Operation::Compact { .. }) => (
             "compacting",
             "coordinators trim their journals by themselves; journal.keep_records says how far",

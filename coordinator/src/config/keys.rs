@@ -99,6 +99,18 @@ keys! {
         "whether to speak in the clear to another machine";
     "nats.inbox", nats_inbox: String = "",
         "what stands before the subjects of answers; nothing: _INBOX, and the user where there is one";
+    "nats.store.user", nats_store_user: String = "",
+        "as whom a coordinator logs in where journals, registers and blobs are, if that is another account; the password is in nats.store.password_file, or in NATS_STORE_PASSWORD";
+    "nats.store.password_file", nats_store_password_file: MaybePath = "",
+        "a file that holds that password and nothing else";
+    "nats.store.nkey_file", nats_store_nkey_file: MaybePath = "",
+        "a file that holds the seed of an nkey for there";
+    "nats.store.creds_file", nats_store_creds_file: MaybePath = "",
+        "a file with a JWT and a seed for there";
+    "nats.store.inbox", nats_store_inbox: String = "",
+        "what stands before the subjects of answers there; nothing: _INBOX, and the user where there is one";
+    "nats.store.opened", nats_store_opened: bool = "false",
+        "whether of another account only that is reached which is opened to this one: a node that only hosts agents, or a command";
     "nats.replicas", nats_replicas: Replicas = "1",
         "on how many servers each stream is kept that this node makes";
     "nats.servers_sync", nats_servers_sync: bool = "false",
@@ -191,7 +203,8 @@ pub fn cluster() -> String {
     let head = "# Every key of a node of a cluster (`orkestra node --config FILE`), with its meaning and its\n\
          # default. What is commented out is what holds anyway. Flags and ORKESTRA_ variables come first;\n\
          # the usual variables of NATS count too: NATS_URL, NATS_USER, NATS_PASSWORD, NATS_NKEY,\n\
-         # NATS_CREDS, NATS_CA, NATS_CERT, NATS_KEY. No key holds a secret: files do.\n";
+         # NATS_CREDS, NATS_CA, NATS_CERT, NATS_KEY, and NATS_STORE_PASSWORD. No key holds a secret:\n\
+         # files do.\n";
     written(head, |_| true)
 }
 

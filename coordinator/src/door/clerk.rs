@@ -23,6 +23,7 @@ use crate::{
     client::Tasks,
     context::{ContextChange, Contexts},
     ops,
+    public::Submission,
     safety::heal::heal,
     sensitive::Deleted,
     system::Means,
@@ -147,15 +148,26 @@ impl Clerk {
             Request::ContextPhase { phase } => {
                 self.context(ContextChange::Phase { phase: *phase }, &by).await
             }
-            Request::DoctorHeal {} => {
-                let Identity { folder, name, .. } = &self.identity;
-                let actions = heal(tasks, folder, name).await?;
-                told(&Healed { actions, pid: self.pid() })
-            }
+            Request::TaskSubmit { submission } => self.submit(submission).await,
+            Request::DoctorHeal {} => self.heal().await,
             Request::Compact { keep_records } => {
                 told(&ops::compact(&self.means, *keep_records).await?)
             }
         }
+    }
+
+    async fn submit(&self, submission: &str) -> Result<Value> {
+        let submission: Submission = serde_json::from_str(submission).map_err(|error| {
+            let message = format!("cannot read what is submitted: {error}");
+            Error::new(ErrorKind::Invalid, message)
+        })?;
+        told(&submission.carry_out(&self.tasks, None).await?)
+    }
+
+    async fn heal(&self) -> Result<Value> {
+        let Identity { folder, name, .. } = &self.identity;
+        let actions = heal(&self.tasks, folder, name).await?;
+        told(&Healed { actions, pid: self.pid() })
     }
 
     async fn context(&self, change: ContextChange, by: &str) -> Result<Value> {

@@ -163,6 +163,12 @@ pub enum Request {
         /// The run, which is never guessed.
         run: RunId,
     },
+    /// Submits tasks, as a submission over NATS does; answered by
+    /// [`Submitted`](crate::public::Submitted).
+    TaskSubmit {
+        /// The submission, as JSON text: so its inputs stay as they are.
+        submission: String,
+    },
     /// Shows what is sensitive in a task, and records who asked; answered by
     /// [`Revealed`](crate::sensitive::Revealed).
     TaskReveal {
@@ -184,6 +190,7 @@ impl Request {
     pub(crate) fn target(&self) -> Target<'_> {
         match self {
             Self::Status {}
+            | Self::TaskSubmit { .. }
             | Self::ContextSnapshot { .. }
             | Self::ContextRestore { .. }
             | Self::ContextPhase { .. }

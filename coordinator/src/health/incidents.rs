@@ -147,6 +147,28 @@ impl Incidents {
         Some(incident)
     }
 
+    /// Takes in those of a node of a cluster, under its name.
+    pub(super) fn join(&mut self, node: &str, other: Self) {
+        let named = |mut incident: Incident| {
+            incident.subject = format!("{node}:{}", incident.subject);
+            incident
+        };
+        for incident in other.open.into_values().map(named) {
+            self.open.insert((incident.kind, incident.subject.clone()), incident);
+        }
+        self.over.extend(other.over.into_iter().map(named));
+        self.over.make_contiguous().sort_by_key(|incident| incident.ended);
+        let surplus = self.over.len().saturating_sub(INCIDENTS_KEPT);
+        self.over.drain(..surplus);
+        for (kind, more) in other.tallies {
+            let tally = self.tallies.entry(kind).or_default();
+            tally.recovered += more.recovered;
+            tally.given_up += more.given_up;
+            tally.recovery_total_ms += more.recovery_total_ms;
+            tally.recovery_longest_ms = tally.recovery_longest_ms.max(more.recovery_longest_ms);
+        }
+    }
+
     /// Those that are kept and those that go on, in the order in which they began.
     pub fn list(&self) -> Vec<Incident> {
         let mut all: Vec<Incident> = self.over.iter().chain(self.open.values()).cloned().collect();

@@ -38,9 +38,7 @@ impl Vitals {
             Err(error) if error.kind() == ErrorKind::NotFound => error,
             Err(error) => return Err(error),
         };
-        let marks = journal.snapshots().await?;
-        let Some(oldest) = marks.first() else { return Err(trimmed) };
-        let snapshot = journal.load(oldest).await?;
+        let Some(snapshot) = journal.oldest().await? else { return Err(trimmed) };
         let machine = ShardMachine::restore(&snapshot.bytes)?;
         Ok((Self::knowing(machine.tasks()), snapshot.position))
     }

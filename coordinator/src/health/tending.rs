@@ -33,6 +33,26 @@ pub struct Tending {
 }
 
 impl Tending {
+    /// What the logs of the nodes of a cluster say together: starts, restarts and what went wrong on
+    /// all of them. It was up as long as the one that was up longest.
+    pub fn of_nodes<'a>(lines: impl IntoIterator<Item = (&'a str, Vec<Record>)>) -> Self {
+        let mut all = Self::default();
+        for (node, records) in lines {
+            let mut one = Self::default();
+            for record in &records {
+                one.add(record);
+            }
+            if one.uptime() >= all.uptime() {
+                all.spans.clone_from(&one.spans);
+            }
+            all.life += one.life;
+            all.restarts += one.restarts;
+            all.parked.append(&mut one.parked);
+            all.incidents.join(node, one.incidents);
+        }
+        all
+    }
+
     /// Folds the next line in; answers an incident that is over with it.
     pub fn add(&mut self, record: &Record) -> Option<Incident> {
         let mut over = None;

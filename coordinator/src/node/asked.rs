@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::{
-    NodeSpec, Reached,
+    NodeSpec, Reached, drained,
     hosting::Offers,
     telling::{NodeRecord, Telling},
     tree,
@@ -123,8 +123,8 @@ impl Asked {
         match ask {
             NodeAsk::Status {} => told(&self.status().await?),
             NodeAsk::Supervision { last } => told(&self.lines(last).await?),
-            NodeAsk::Drain {} => Ok(self.drain(true)),
-            NodeAsk::Undrain {} => Ok(self.drain(false)),
+            NodeAsk::Drain {} => self.drain(true).await,
+            NodeAsk::Undrain {} => self.drain(false).await,
             NodeAsk::Move { shard, to } => {
                 self.check_coordinator()?;
                 told(&self.pin(shard, to.as_ref()).await?)
@@ -149,9 +149,12 @@ impl Asked {
         Err(Error::new(ErrorKind::Invalid, message))
     }
 
-    fn drain(&self, is_draining: bool) -> Value {
+    /// Whatever of it was so before, both are set: one of them may have failed the last time.
+    async fn drain(&self, is_draining: bool) -> Result<Value> {
+        let registers = self.fabric.registers();
+        let is_news = drained::remember(registers.as_ref(), &self.node, is_draining).await?;
         let was = self.parts.draining.send_replace(is_draining);
-        Value::Bool(was != is_draining)
+        Ok(Value::Bool(is_news || was != is_draining))
     }
 
     async fn status(&self) -> Result<NodeView> {

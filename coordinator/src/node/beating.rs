@@ -9,7 +9,7 @@ use orkestra_runtime::{
 };
 use tokio::sync::watch;
 
-use super::{NodeSpec, Reached};
+use super::{NodeSpec, Reached, host::Capacities};
 
 /// How often loads are looked at: they are told with the next beat anyway.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -36,7 +36,7 @@ pub(super) fn first_beat(spec: &NodeSpec, boot: Incarnation) -> NodeBeat {
 pub(super) struct Beating {
     pub(super) says: watch::Sender<NodeBeat>,
     pub(super) running: watch::Receiver<u32>,
-    pub(super) capacity: watch::Receiver<u32>,
+    pub(super) capacities: watch::Receiver<Capacities>,
     pub(super) draining: watch::Receiver<bool>,
     pub(super) shards: Arc<Vec<Reached>>,
 }
@@ -47,7 +47,7 @@ impl Beating {
         loop {
             let led = self.shards.iter().filter(|shard| shard.is_led_here()).count();
             let running = *self.running.borrow_and_update();
-            let capacity = *self.capacity.borrow_and_update();
+            let capacity = total(&self.capacities.borrow_and_update());
             let is_draining = *self.draining.borrow_and_update();
             self.says.send_modify(|beat| {
                 beat.led = u16::try_from(led).unwrap_or(u16::MAX);
@@ -61,6 +61,11 @@ impl Beating {
             }
         }
     }
+}
+
+/// How many attempts all agents together can hold.
+fn total(capacities: &Capacities) -> u32 {
+    capacities.values().copied().fold(0, u32::saturating_add)
 }
 
 impl Drop for Beating {

@@ -1,6 +1,6 @@
 //! Hosts agents on this node while it runs, beside those that it began with.
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use orkestra_agents::worker::Sink;
 use orkestra_runtime::{
@@ -13,6 +13,9 @@ use orkestra_runtime::{
 use tokio::sync::watch;
 
 use crate::system::{Common, Member, Workers, member_child, next_life};
+
+/// How many attempts each agent of a node can hold.
+pub(crate) type Capacities = BTreeMap<AgentId, u32>;
 
 /// Hosts agents on a node. Cheap to clone.
 #[derive(Clone)]
@@ -27,7 +30,7 @@ struct Inner {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
     drain_within: Duration,
-    capacity: watch::Sender<u32>,
+    capacities: watch::Sender<Capacities>,
 }
 
 /// What a host is made of.
@@ -41,14 +44,14 @@ pub(crate) struct HostParts {
     pub(crate) folder: PathBuf,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) drain_within: Duration,
-    /// How many attempts the agents of this node can hold: what is hosted is added.
-    pub(crate) capacity: watch::Sender<u32>,
+    /// What the agents of this node can hold: who is hosted is added, and goes when dismissed.
+    pub(crate) capacities: watch::Sender<Capacities>,
 }
 
 impl Host {
     pub(crate) fn new(parts: HostParts) -> Self {
         let HostParts { agents, registers, blobs, sink, workers, .. } = parts;
-        let HostParts { folder, clock, drain_within, capacity, .. } = parts;
+        let HostParts { folder, clock, drain_within, capacities, .. } = parts;
         Self(Arc::new(Inner {
             agents,
             registers,
@@ -58,7 +61,7 @@ impl Host {
             folder,
             clock,
             drain_within,
-            capacity,
+            capacities,
         }))
     }
 
@@ -78,9 +81,11 @@ impl Host {
             boot,
             drain_within: inner.drain_within,
         });
-        let capacity = member.profile.capacity;
+        let (agent, capacity) = (member.profile.id.clone(), member.profile.capacity);
         agents.start_child(member_child(member, &common)).await?;
-        inner.capacity.send_modify(|all| *all = all.saturating_add(capacity));
+        inner.capacities.send_modify(|all| {
+            all.insert(agent, capacity);
+        });
         Ok(())
     }
 
@@ -93,6 +98,9 @@ impl Host {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         }
+        self.0.capacities.send_modify(|all| {
+            all.remove(agent);
+        });
         match agents.delete_child(agent.as_str()).await {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),

@@ -32,6 +32,7 @@ mod asked;
 mod beating;
 pub mod credits;
 mod desk;
+mod drained;
 mod ear;
 mod host;
 mod hosting;
@@ -148,7 +149,9 @@ impl Node {
         let boot = Incarnation(life.await?);
         leftovers_swept(&spec.folder, boot.0).await;
         let refused = Refused::default();
-        let draining = Arc::new(watch::channel(false).0);
+        let is_drained = || drained::is_drained(registers.as_ref(), &spec.name);
+        let is_drained = patiently("look whether this node is drained", is_drained).await?;
+        let draining = Arc::new(watch::channel(is_drained).0);
         let (held, running) = watch::channel(0);
         let (says, hears) = watch::channel(first_beat(&spec, boot));
         let beat_said = hears.clone();
@@ -157,7 +160,7 @@ impl Node {
             subject_of: names::heartbeat,
             all: names::heartbeats()?,
             says: hears,
-            connected: spec.connected.clone(),
+            connected: spec.fabric.connected(),
             clock: Arc::clone(&spec.clock),
             settings: spec.presence,
         });
@@ -171,7 +174,8 @@ impl Node {
             workers: Arc::clone(&workers),
             ears: Arc::clone(&ears),
             messages: spec.fabric.messages(),
-            connected: spec.connected.clone(),
+            connected: spec.fabric.connected(),
+            draining: draining.subscribe(),
             clock: Arc::clone(&spec.clock),
             refused: refused.clone(),
             held,
@@ -197,16 +201,16 @@ impl Node {
         let placing = placing_of(&spec, &shards, (&presence, draining.subscribe()));
         let reading = reading_of(&shards, &presence);
         let (told, agents_of) = watch::channel(None);
-        let own = spec.members.iter().map(|member| member.profile.capacity);
-        let capacity = watch::Sender::new(own.fold(0, u32::saturating_add));
+        let own = spec.members.iter().map(|it| (it.profile.id.clone(), it.profile.capacity));
+        let capacities = watch::Sender::new(own.collect());
         let beat = Beating {
             says,
             running,
-            capacity: capacity.subscribe(),
+            capacities: capacities.subscribe(),
             draining: draining.subscribe(),
             shards: Arc::clone(&shards),
         };
-        let host = host_of(&spec, (&desk, &workers), agents_of, capacity);
+        let host = host_of(&spec, (&desk, &workers), agents_of, capacities);
         let hosting = hosting_of(&spec, &host, (&presence, &desk));
         let mut doors = asked::doors(
             &spec,
@@ -218,7 +222,7 @@ impl Node {
                 refused: refused.clone(),
             },
         );
-        doors.extend(public::of_node(&spec, &shards, &presence, &host)?);
+        doors.extend(public::of_node(&spec, &shards, &presence, (&host, draining.subscribe()))?);
         let parts = tree::Parts {
             presence: tree::once("presence", watchman.run(), &spec.clock),
             beat: tree::once("beat", beat.run(), &spec.clock),
@@ -322,7 +326,8 @@ impl Node {
         &self.presence
     }
 
-    /// Leads nothing more and takes no more work, or does again.
+    /// Leads nothing more and takes no more work while this life of it lasts, or does again. What its
+    /// agents hold they finish.
     pub fn drain(&self, is_draining: bool) {
         self.draining.send_replace(is_draining);
     }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::{
     NodeSpec, Reached,
     desk::Desk,
-    host::{Host, HostParts},
+    host::{Capacities, Host, HostParts},
     hosting::{Hosting, Offers},
     placing::Placing,
     reading::Reading,
@@ -59,7 +59,7 @@ pub(super) fn host_of(
     spec: &NodeSpec,
     (desk, workers): (&Desk, &Workers),
     agents: watch::Receiver<Option<SupervisorHandle>>,
-    capacity: watch::Sender<u32>,
+    capacities: watch::Sender<Capacities>,
 ) -> Host {
     let desk = desk.clone();
     Host::new(HostParts {
@@ -71,7 +71,7 @@ pub(super) fn host_of(
         folder: spec.folder.clone(),
         clock: Arc::clone(&spec.clock),
         drain_within: spec.drain_within,
-        capacity,
+        capacities,
     })
 }
 

@@ -13,7 +13,6 @@ use orkestra_runtime::{
     supervise::SupervisionLog,
     time::{Clock, SystemClock},
 };
-use tokio::sync::watch;
 
 use crate::{
     shard::{
@@ -44,8 +43,6 @@ pub struct NodeSpec {
     pub fabric: Arc<dyn Fabric>,
     /// Whether the fabric is closed with the node; otherwise whoever brought it closes it.
     pub owns_fabric: bool,
-    /// Whether the fabric can be spoken with now, if it can tell.
-    pub connected: watch::Receiver<bool>,
     /// The folder below which attempts get theirs, and where the supervision log is.
     pub folder: PathBuf,
     /// How agents of others are treated that this node hosts.
@@ -82,14 +79,12 @@ impl NodeSpec {
     pub fn new(name: NodeId, fabric: Arc<dyn Fabric>, folder: PathBuf) -> Result<Self> {
         let clock = SystemClock::start();
         let seed = clock.now().wall.as_ms();
-        let (_, connected) = watch::channel(true);
         Ok(Self {
             name,
             roles: Roles { coordinator: true, agents: true, hosts: Hosts::Functions },
             shards: SHARDS,
             fabric,
             owns_fabric: false,
-            connected,
             folder,
             team: team::Shared::default(),
             members: Vec::new(),

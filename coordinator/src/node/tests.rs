@@ -21,6 +21,7 @@ use crate::{
     client::Tasks,
     scenario::{AgentConfig, AgentKind, RestartConfig},
     system::Member,
+    task::{Answer, Query},
 };
 
 const SOON: Duration = Duration::from_secs(20);
@@ -120,6 +121,27 @@ async fn a_run_goes_through_a_coordinator_and_agents_on_other_nodes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_fits_no_message_comes_whole() {
+    let stage = Stage::new();
+    let workers = stage.agents("w1", vec![echoing("ann", 4)]).await;
+    let a = stage.coordinator("a").await;
+    let text = |at: usize| at.to_string().repeat(40_000 / at.to_string().len());
+    let long =
+        (0..60).map(|at| TaskSpec::named(format!("t{at}")).unwrap().given(&text(at)).unwrap());
+    workers.tasks_of("x").begin(&run("long"), long.collect()).await.unwrap();
+    workers.tasks_of("x").wait(&run("long")).await.unwrap();
+    let all = Query::Tasks { run: run("long"), limit: None };
+    let Answer::Tasks(views) = workers.tasks_of("x").query(all).await.unwrap() else {
+        panic!("something else was answered")
+    };
+    let inputs: Vec<_> = views.iter().map(|view| view.input.to_string()).collect();
+    let given: Vec<_> = (0..60).map(|at| format!("{:?}", text(at))).collect();
+    assert_eq!(inputs, given);
+    workers.stop().await.unwrap();
+    a.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shards_spread_over_coordinators_and_move_when_one_comes_or_goes() {
     let stage = Stage::new();
     let workers = stage.agents("w1", vec![echoing("ann", 4)]).await;
@@ -174,6 +196,8 @@ async fn an_agent_that_the_cluster_hosts_is_moved_when_its_node_goes() {
     goes.stop().await.unwrap();
     until("the other one hosts it", || capacity(&stays) == 2).await;
     runs_through(a.tasks_of("x"), "second", 5).await;
+    assert!(a.withdraw(&AgentId::new("echo").unwrap()).await.unwrap());
+    until("nobody hosts it", || capacity(&stays) == 0).await;
     stays.stop().await.unwrap();
     a.stop().await.unwrap();
 }

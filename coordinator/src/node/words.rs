@@ -27,7 +27,8 @@ pub enum NodeAsk {
         /// How many; it answers with fewer where they are too many for one answer.
         last: usize,
     },
-    /// To lead nothing more, and take no more work. It holds until the node ends.
+    /// To lead nothing more, and take no more work. It holds in its next lives as well, until it is
+    /// asked to work again.
     Drain {},
     /// To lead and work again.
     Undrain {},

@@ -1,19 +1,26 @@
 //! Taking a backup.
 
 use std::{
-    collections::BTreeMap, fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _,
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::embedded::{self, BackedUp, CopiedFile, Copying},
+    fabric::{
+        BlobName,
+        embedded::{self, BackedUp, CopiedFile, Copying},
+    },
     time::Wall,
 };
+use sha2::{Digest as _, Sha256};
 
 use super::{
     folder::{Part, failed, must_be_free},
-    manifest::{FileEntry, MANIFEST, MANIFEST_VERSION, Manifest, look},
+    manifest::{FOLDER_VERSION, FileEntry, MANIFEST, Manifest, look},
 };
 
 /// Files beside the store and the blobs that are copied if they are there.
@@ -54,10 +61,11 @@ pub async fn back_up(
     let entry = |CopiedFile { path, bytes, sha256 }| (path, FileEntry { bytes, sha256 });
     let files: BTreeMap<String, FileEntry> = files.into_iter().map(entry).collect();
     let manifest = Manifest {
-        v: MANIFEST_VERSION,
+        v: FOLDER_VERSION,
         program: env!("CARGO_PKG_VERSION").to_owned(),
         taken_at: now.to_string(),
         journal: looked.place,
+        cluster: None,
         counts,
         bytes: files.values().map(|file| file.bytes).sum(),
         missing: looked.missing.difference(&forgotten).cloned().collect(),
@@ -83,7 +91,53 @@ fn copy(from: &Path, into: &Path, told: &mut dyn FnMut(Copying)) -> Result<Backe
     Ok(copied)
 }
 
-fn write(manifest: &Manifest, path: &Path) -> Result<()> {
+/// The paths of the files of a folder that belong to a backup: the store, and the blobs.
+pub(super) fn paths_in(folder: &Path) -> Result<Vec<String>> {
+    let read = |path: &Path| {
+        let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        match entries {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            entries => entries.map_err(|error| failed("read", path, error)),
+        }
+    };
+    let mut paths = vec!["store.db".to_owned()];
+    for shelf in read(&folder.join("blobs"))? {
+        let shelf_name = shelf.file_name().to_string_lossy().into_owned();
+        if !shelf.path().is_dir() {
+            continue;
+        }
+        for blob in read(&shelf.path())? {
+            let name = blob.file_name().to_string_lossy().into_owned();
+            if name.parse::<BlobName>().is_ok() {
+                paths.push(format!("blobs/{shelf_name}/{name}"));
+            }
+        }
+    }
+    Ok(paths)
+}
+
+/// The files of a copy, as they are listed.
+pub(super) fn listed(folder: &Path) -> Result<BTreeMap<String, FileEntry>> {
+    let entry = |path: String| {
+        let whole = folder.join(&path);
+        let (bytes, sha256) = digest(&whole).map_err(|error| failed("read", &whole, error))?;
+        Ok((path, FileEntry { bytes, sha256 }))
+    };
+    paths_in(folder)?.into_iter().map(entry).collect()
+}
+
+fn digest(path: &Path) -> io::Result<(u64, String)> {
+    let mut hash = Sha256::new();
+    let bytes = io::copy(&mut File::open(path)?, &mut hash)?;
+    let hex = hash.finalize().iter().fold(String::new(), |mut text, byte| {
+        // Writing to text cannot fail.
+        let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
+        text
+    });
+    Ok((bytes, hex))
+}
+
+pub(super) fn write(manifest: &Manifest, path: &Path) -> Result<()> {
     let text = serde_json::to_vec_pretty(manifest).map_err(|error| {
         Error::new(ErrorKind::Fault, "cannot write what the backup holds").because(error)
     })?;

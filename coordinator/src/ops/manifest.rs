@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::failed;
 use crate::{
+    node::shards_of,
     shard::{
         Mind as _,
         fold::Fold,
@@ -27,8 +28,10 @@ use crate::{
 
 /// The file of a backup that says what it holds.
 pub const MANIFEST: &str = "manifest.json";
-/// The version of that file which this program writes, and the latest that it reads.
-pub const MANIFEST_VERSION: u32 = 1;
+/// The latest version of that file which this program reads; it writes it for clusters.
+pub const MANIFEST_VERSION: u32 = 2;
+/// The version that it writes for folders, which earlier programs read too.
+pub(super) const FOLDER_VERSION: u32 = 1;
 
 /// What a backup holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,8 +42,11 @@ pub struct Manifest {
     pub program: String,
     /// When it was taken, in RFC 3339 and UTC.
     pub taken_at: String,
-    /// Where the journal stood.
+    /// Where the journal stood; of a cluster nothing, since each shard has its own.
     pub journal: Place,
+    /// Of which cluster it is, and where its journals stood; none where it is of a folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterPlaces>,
     /// How much of everything it holds.
     pub counts: Counts,
     /// The size of all files.
@@ -55,8 +61,17 @@ pub struct Manifest {
     pub files: BTreeMap<String, FileEntry>,
 }
 
+/// A cluster, and where its journals stand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterPlaces {
+    /// What it is called.
+    pub name: String,
+    /// Where the journal of each shard stands.
+    pub shards: BTreeMap<ShardId, Place>,
+}
+
 /// Where a journal stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The first record that is kept.
     pub first_record: u64,
@@ -69,7 +84,7 @@ pub struct Place {
 }
 
 /// How much of everything there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Runs that are not forgotten.
     pub runs: u64,
@@ -94,6 +109,8 @@ pub struct FileEntry {
 #[derive(Debug)]
 pub(super) struct Looked {
     pub(super) place: Place,
+    /// Where each journal stands, if it is of a cluster.
+    pub(super) shards: BTreeMap<ShardId, Place>,
     pub(super) counts: Counts,
     pub(super) missing: BTreeSet<BlobName>,
 }
@@ -117,7 +134,31 @@ pub(super) async fn look(folder: &Path) -> Result<Looked> {
 }
 
 async fn look_into(fabric: &Embedded, folder: &Path) -> Result<Looked> {
-    let journal = Journal::of(fabric, ShardId(0))?;
+    let Some(shards) = shards_of(fabric).await? else {
+        let (place, counts, missing) = look_at(fabric, folder, ShardId(0)).await?;
+        return Ok(Looked { place, shards: BTreeMap::new(), counts, missing });
+    };
+    let (place, shards) = (Place::default(), (0..shards).map(ShardId));
+    let (counts, missing) = (Counts::default(), BTreeSet::new());
+    let mut all = Looked { place, shards: BTreeMap::new(), counts, missing };
+    for shard in shards {
+        let (place, counts, missing) = look_at(fabric, folder, shard).await?;
+        all.shards.insert(shard, place);
+        all.counts.runs += counts.runs;
+        all.counts.tasks += counts.tasks;
+        all.counts.open_tasks += counts.open_tasks;
+        all.missing.extend(missing);
+    }
+    Ok(all)
+}
+
+/// Where a shard stands, what it holds, and what it names that is not there.
+async fn look_at(
+    fabric: &Embedded,
+    folder: &Path,
+    shard: ShardId,
+) -> Result<(Place, Counts, BTreeSet<BlobName>)> {
+    let journal = Journal::of(fabric, shard)?;
     journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
     let (first, last) = (journal.first().await?, journal.end().await?);
     let mut named = named_between(fabric.logs().as_ref(), journal.log(), first, last).await?;
@@ -142,21 +183,21 @@ async fn look_into(fabric: &Embedded, folder: &Path) -> Result<Looked> {
     // What was deleted on purpose is not missed.
     let deleted = machine.tasks().blobs_redacted();
     named.retain(|name| !deleted.contains(name) && !folder.join(place_of(name)).exists());
-    Ok(Looked {
-        place: Place {
-            first_record: first.0,
-            last_record: last.0,
-            last_event: position.number,
-            epoch: position.epoch,
-        },
-        counts: Counts {
-            runs: runs.len() as u64,
-            tasks,
-            open_tasks: tasks.saturating_sub(ended),
-            blobs: 0,
-        },
-        missing: named,
-    })
+    let place = Place {
+        first_record: first.0,
+        last_record: last.0,
+        last_event: position.number,
+        epoch: position.epoch,
+    };
+    let (runs, open_tasks) = (runs.len() as u64, tasks.saturating_sub(ended));
+    Ok((place, Counts { runs, tasks, open_tasks, blobs: 0 }, named))
+}
+
+/// The names of the blobs that lie in a folder.
+pub(super) fn blobs_in(folder: &Path) -> Result<BTreeSet<BlobName>> {
+    let paths = super::backup::paths_in(folder)?;
+    let names = paths.iter().filter_map(|path| path.strip_prefix("blobs/")?.get(3..)?.parse().ok());
+    Ok(names.collect())
 }
 
 /// The blobs that the records of a log name, from the first to the last.

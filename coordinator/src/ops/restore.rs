@@ -41,6 +41,12 @@ pub async fn restore(
     })
     .await?;
     let looked = look(part.path()).await?;
+    let shards = manifest.cluster.as_ref().map(|cluster| cluster.shards.clone());
+    if looked.shards != shards.unwrap_or_default() {
+        let message =
+            "the backup is damaged: its journals end elsewhere than it says; use another one";
+        return Err(Error::new(ErrorKind::Corrupt, message));
+    }
     if looked.place != manifest.journal {
         let (found, said) = (looked.place, manifest.journal);
         let message = format!(

@@ -273,7 +273,7 @@ async fn a_backup_that_is_damaged_is_refused_by_name_and_nothing_is_restored() {
     spoil(MANIFEST, &remove, ErrorKind::NotFound, MANIFEST).await;
     let cut = |path: &Path| fs::write(path, "{\"v\":1,").unwrap();
     spoil(MANIFEST, &cut, ErrorKind::Corrupt, "manifest.json is damaged").await;
-    let newer = |path: &Path| fs::write(path, "{\"v\":2}").unwrap();
+    let newer = |path: &Path| fs::write(path, "{\"v\":3}").unwrap();
     spoil(MANIFEST, &newer, ErrorKind::TooNew, "a newer program made this backup").await;
     let out = |path: &Path| {
         let text = fs::read_to_string(path).unwrap().replace("\"store.db\"", "\"../store.db\"");

@@ -16,7 +16,7 @@ pub const SERVICE_ERROR_CODE: &str = "Nats-Service-Error-Code";
 
 /// Why nothing came of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Trouble {
+pub(crate) struct Trouble {
     pub(super) code: Code,
     pub(super) message: String,
     pub(super) advice: String,
@@ -51,8 +51,15 @@ impl From<Error> for Trouble {
     }
 }
 
+impl From<Trouble> for Error {
+    fn from(Trouble { code, message, advice }: Trouble) -> Self {
+        let told = if advice.is_empty() { message } else { format!("{message}; {advice}") };
+        Self::new(code.kind(), told)
+    }
+}
+
 /// What could have been meant, where a name was not known.
-fn help_of(message: &str) -> Option<String> {
+pub(crate) fn help_of(message: &str) -> Option<String> {
     let rest = message.strip_prefix("unknown field `").or_else(|| {
         let (_, rest) = message.split_once("unknown variant `")?;
         Some(rest)

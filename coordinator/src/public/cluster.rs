@@ -14,6 +14,8 @@ use orkestra_runtime::{
     supervise::ChildSpec,
 };
 
+use tokio::sync::watch;
+
 use super::{Hosts, NodeRow, Parts, PublicShard, Shards};
 use crate::{
     node::{Host, NodeSpec, Reached},
@@ -46,7 +48,7 @@ pub(crate) fn of_node(
     spec: &NodeSpec,
     shards: &Arc<Vec<Reached>>,
     presence: &Presence,
-    host: &Host,
+    (host, draining): (&Host, watch::Receiver<bool>),
 ) -> Result<Vec<ChildSpec>> {
     let fabric = spec.fabric.as_ref();
     let cluster = Cluster::new(fabric, Arc::clone(shards), presence.clone())?;
@@ -58,6 +60,7 @@ pub(crate) fn of_node(
         shards: Arc::new(cluster),
         answers: spec.roles.coordinator,
         hosts: spec.roles.agents.then(|| Arc::new(host.clone()) as Arc<dyn Hosts>),
+        draining,
         pace: Pace::default(),
         clock: Arc::clone(&spec.clock),
     };

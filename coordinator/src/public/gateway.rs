@@ -3,6 +3,9 @@
 //! Whoever of the nodes hears a join first asks whether somebody hosts that agent already, and hands
 //! the word on if so; otherwise it hosts the agent itself. Two nodes that host the same agent for a
 //! moment do no harm: the later life of its worker counts, and the other is silent soon.
+//!
+//! While its node drains, the door is shut: other nodes hear joins, and each agent that is hosted here
+//! is let go once it has finished what it holds. Nobody answers its beats then, so it joins again.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use futures::StreamExt as _;
+use futures::{StreamExt as _, future::join_all};
 use orkestra_agents::{
     DynAgent,
     kinds::remote::{Code, Join, Line, RemoteAgent, Subjects, Trouble, answered, terms},
@@ -24,7 +27,10 @@ use orkestra_runtime::{
     supervise::{ChildSpec, Started, Starting},
 };
 use serde_json::json;
-use tokio::task::JoinSet;
+use tokio::{
+    sync::watch,
+    task::{AbortHandle, JoinError, JoinSet},
+};
 
 use super::{Hosts, Parts, QUEUE};
 use crate::{
@@ -44,6 +50,8 @@ const HOST_WITHIN: Duration = Duration::from_secs(2);
 struct Hosted {
     join: Join,
     line: Line,
+    /// Ends what listens to it.
+    ear: AbortHandle,
 }
 
 /// What outlives the door's own lives: who is hosted here.
@@ -77,28 +85,56 @@ impl Gateway {
     async fn run(self: Arc<Self>) -> Result<()> {
         let messages = Arc::clone(&self.parts.messages);
         let joins = names::agents("join")?;
-        let mut joins = listen(&messages, &joins, Some(QUEUE), WAITING_MAX).await?;
+        let mut draining = self.parts.draining.clone();
         let mut serving = JoinSet::new();
         // An earlier life of this door may have left agents that nobody listens to now.
         let left: Vec<(AgentId, Hosted)> =
             self.hosted().iter().map(|(id, hosted)| (id.clone(), hosted.clone())).collect();
         for (agent, hosted) in left {
-            self.serve(&agent, &hosted.line, &mut serving).await?;
+            let ear = self.serve(&agent, &hosted.line, &mut serving).await?;
+            self.hosted().insert(agent, Hosted { ear, ..hosted });
         }
         loop {
-            tokio::select! {
-                message = joins.next() => match message {
-                    Some(Ok(message)) => {
-                        let answer = self.join(&message, &mut serving).await;
-                        answered(message, answer);
-                    }
-                    Some(Err(error)) if error.kind() == ErrorKind::Full => {}
-                    Some(Err(error)) => return Err(error),
-                    None => return Err(Error::new(ErrorKind::Unavailable, "the fabric is closed")),
-                },
-                Some(ended) = serving.join_next() => self.ended(ended).await?,
+            if *draining.borrow_and_update() {
+                self.let_go().await;
+                changed(&mut draining).await;
+                continue;
+            }
+            let mut joins = listen(&messages, &joins, Some(QUEUE), WAITING_MAX).await?;
+            loop {
+                tokio::select! {
+                    message = joins.next() => match message {
+                        Some(Ok(message)) => {
+                            let answer = self.join(&message, &mut serving).await;
+                            answered(message, answer);
+                        }
+                        Some(Err(error)) if error.kind() == ErrorKind::Full => {}
+                        Some(Err(error)) => return Err(error),
+                        None => {
+                            let message = "the fabric is closed";
+                            return Err(Error::new(ErrorKind::Unavailable, message));
+                        }
+                    },
+                    Some(ended) = serving.join_next() => self.ended(ended).await?,
+                    () = changed(&mut draining) => break,
+                }
             }
         }
+    }
+
+    /// Lets all agents go that are hosted here, each once it has finished or handed back what it
+    /// holds.
+    async fn let_go(&self) {
+        let all: Vec<(AgentId, AbortHandle)> =
+            self.hosted().iter().map(|(id, hosted)| (id.clone(), hosted.ear.clone())).collect();
+        let released = all.into_iter().map(|(agent, ear)| async move {
+            if let Err(error) = self.hosts.release(agent.clone()).await {
+                tracing::warn!(%agent, %error, "an agent from elsewhere cannot be let go");
+            }
+            ear.abort();
+            self.hosted().remove(&agent);
+        });
+        join_all(released).await;
     }
 
     fn hosted(&self) -> MutexGuard<'_, BTreeMap<AgentId, Hosted>> {
@@ -141,7 +177,7 @@ impl Gateway {
         known.line.join(join)?;
         if !known.join.is_like(join) {
             self.hosts.host(member(join, &known.line)).await?;
-            let hosted = Hosted { join: join.clone(), line: known.line };
+            let hosted = Hosted { join: join.clone(), ..known };
             self.hosted().insert(join.name.clone(), hosted);
         }
         self.welcome(join)
@@ -161,10 +197,10 @@ impl Gateway {
         line.join(&join)?;
         self.hosts.host(member(&join, &line)).await?;
         let agent = join.name.clone();
-        self.serve(&agent, &line, serving).await.map_err(Trouble::unavailable)?;
+        let ear = self.serve(&agent, &line, serving).await.map_err(Trouble::unavailable)?;
         let answer = self.welcome(&join)?;
         tracing::info!(%agent, session = join.session, "an agent from elsewhere has joined");
-        self.hosted().insert(agent, Hosted { join, line });
+        self.hosted().insert(agent, Hosted { join, line, ear });
         Ok(answer)
     }
 
@@ -189,13 +225,12 @@ impl Gateway {
         agent: &AgentId,
         line: &Line,
         serving: &mut JoinSet<Ended>,
-    ) -> Result<()> {
+    ) -> Result<AbortHandle> {
         let messages: Arc<dyn Messages> = Arc::clone(&self.parts.messages);
         let listening = line.listen(agent, messages).await?;
         let (gateway, agent) = (Arc::clone(self), agent.clone());
         let rejoin = Arc::new(move |body: &[u8]| gateway.rejoin(body));
-        serving.spawn(async move { (agent, listening.serve(rejoin).await) });
-        Ok(())
+        Ok(serving.spawn(async move { (agent, listening.serve(rejoin).await) }))
     }
 
     /// Answers a join that another node heard, of an agent that is hosted here. Its abilities stay
@@ -231,7 +266,10 @@ impl Gateway {
 
     /// A line has ended: the agent was away for so long that it is forgotten, or nobody could
     /// listen any more.
-    async fn ended(self: &Arc<Self>, ended: Result<Ended, tokio::task::JoinError>) -> Result<()> {
+    async fn ended(self: &Arc<Self>, ended: Result<Ended, JoinError>) -> Result<()> {
+        if ended.as_ref().is_err_and(JoinError::is_cancelled) {
+            return Ok(());
+        }
         let (agent, ended) = ended.map_err(|error| {
             Error::new(ErrorKind::Fault, "whoever served an agent from elsewhere ended")
                 .because(error)
@@ -241,6 +279,13 @@ impl Gateway {
         self.hosted().remove(&agent);
         tracing::info!(%agent, "an agent from elsewhere is forgotten");
         self.hosts.release(agent).await
+    }
+}
+
+/// Waits until something else is said; for ever, where nobody can say it any more.
+async fn changed(said: &mut watch::Receiver<bool>) {
+    if said.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -37,10 +37,13 @@ use orkestra_runtime::{
     time::Clock,
 };
 use serde::Serialize;
+use tokio::sync::watch;
 
+pub(crate) use answer::help_of;
 pub use answer::{SERVICE_ERROR, SERVICE_ERROR_CODE};
 pub(crate) use cluster::of_node;
 pub use request::{Ask, SUBJECTS, WORD_BYTES_MAX};
+pub use submit::{Submission, Submitted, TaskWord};
 
 use crate::{client::Tasks, system::Member};
 
@@ -119,6 +122,8 @@ pub struct Parts {
     pub answers: bool,
     /// Who takes agents in; none for a node that hosts none.
     pub hosts: Option<Arc<dyn Hosts>>,
+    /// Whether this node takes no agents in, and lets those go that it has.
+    pub draining: watch::Receiver<bool>,
     /// How agents elsewhere are waited for.
     pub pace: Pace,
     /// Where time comes from.

@@ -10,7 +10,7 @@ use orkestra_runtime::{
         task::{Dependency, DependencyKind, Priority, RetryPolicy, Sensitive, TaskSpec},
     },
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
@@ -36,9 +36,11 @@ pub(super) const ONLY_TASK: &str = "task";
 /// With a `run`, they go into that run, which is opened where it is not there, takes tasks until it
 /// is sealed, and begins each as it comes. Without one they are a run of their own, which is sealed
 /// at once; its name follows from `key`, so that the same key is the same run.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Submission {
+///
+/// `I` is how an input is written: JSON as it stands, unless the submission is read from elsewhere.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "I: Deserialize<'de>"))]
+pub struct Submission<I = Box<RawValue>> {
     /// Whose.
     pub namespace: Option<String>,
     /// Into which run.
@@ -46,19 +48,19 @@ pub struct Submission {
     /// Under which key it is submitted once, however often it is sent.
     pub key: Option<String>,
     /// One task.
-    pub task: Option<TaskWord>,
+    pub task: Option<TaskWord<I>>,
     /// Or many.
     #[serde(default)]
-    pub tasks: Vec<TaskWord>,
+    pub tasks: Vec<TaskWord<I>>,
     /// Whether the run gets no more tasks after these.
     #[serde(default)]
     pub seal: bool,
 }
 
 /// One task.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TaskWord {
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "I: Deserialize<'de>"))]
+pub struct TaskWord<I = Box<RawValue>> {
     /// Its name, unique within its run; `task` if it has none.
     pub id: Option<TaskId>,
     /// One line for people.
@@ -83,7 +85,7 @@ pub struct TaskWord {
     #[serde(default)]
     pub needs: Vec<TaskId>,
     /// What the agent is given: any JSON.
-    pub input: Option<Box<RawValue>>,
+    pub input: Option<I>,
     /// How often it is tried again after a failure.
     pub retries: Option<u32>,
     /// How long one attempt may take, in milliseconds.
@@ -96,19 +98,23 @@ pub struct TaskWord {
 }
 
 /// What became of a submission.
-#[derive(Clone, Debug, serde::Serialize)]
-pub(super) struct Submitted {
-    pub(super) namespace: String,
-    pub(super) run: RunId,
-    pub(super) tasks: Vec<TaskId>,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Submitted {
+    /// Whose.
+    pub namespace: String,
+    /// The run.
+    pub run: RunId,
+    /// The tasks, in the order in which they were submitted.
+    pub tasks: Vec<TaskId>,
     /// Whether the run was there before.
-    pub(super) existed: bool,
-    pub(super) sealed: bool,
+    pub existed: bool,
+    /// Whether it gets no more tasks.
+    pub sealed: bool,
 }
 
 impl Submission {
     /// Takes everything that was submitted, or says what is wrong with it.
-    pub(super) async fn carry_out(
+    pub(crate) async fn carry_out(
         self,
         tasks: &Tasks,
         header: Option<&str>,
@@ -154,6 +160,44 @@ impl Submission {
         }
         let namespace = super::told_namespace(&namespace).to_owned();
         Ok(Submitted { namespace, run, tasks: names, existed, sealed })
+    }
+}
+
+impl<I> Submission<I> {
+    /// The same with its inputs written otherwise.
+    pub(crate) fn with_inputs<J, E>(
+        self,
+        write: impl Fn(I) -> Result<J, E>,
+    ) -> Result<Submission<J>, E> {
+        let Self { namespace, run, key, task, tasks, seal } = self;
+        let task = task.map(|task| task.with_input(&write)).transpose()?;
+        let tasks = tasks.into_iter().map(|task| task.with_input(&write));
+        let tasks = tasks.collect::<Result<_, E>>()?;
+        Ok(Submission { namespace, run, key, task, tasks, seal })
+    }
+}
+
+impl<I> TaskWord<I> {
+    fn with_input<J, E>(self, write: impl Fn(I) -> Result<J, E>) -> Result<TaskWord<J>, E> {
+        let Self { id, title, instructions, category, priority, requires, agents, needs, .. } =
+            self;
+        let Self { input, retries, timeout_ms, deadline_ms, sensitive, .. } = self;
+        let input = input.map(write).transpose()?;
+        Ok(TaskWord {
+            id,
+            title,
+            instructions,
+            category,
+            priority,
+            requires,
+            agents,
+            needs,
+            input,
+            retries,
+            timeout_ms,
+            deadline_ms,
+            sensitive,
+        })
     }
 }
 

@@ -60,6 +60,8 @@ pub(super) enum Asked {
     Next(u64),
     /// Remember no more under a token.
     Unfollow(u64),
+    /// What an answer that is kept under a token has from this byte on.
+    Part(u64, u64),
 }
 
 /// What is answered.
@@ -76,8 +78,17 @@ pub(super) enum Told {
     Ended(RunSummary),
     /// These tasks have ended; none that nothing did meanwhile.
     Endings(Vec<Ended>),
-    /// Nothing is remembered under this token: follow anew.
+    /// Nothing is remembered under this token: follow, or ask, anew.
     Unknown,
+    /// The answer does not fit a frame: it is kept for whoever asked.
+    Kept {
+        /// Under which token.
+        token: u64,
+        /// How many bytes it has.
+        bytes: u64,
+    },
+    /// A part of an answer that is kept.
+    Part(#[serde(with = "serde_bytes")] Vec<u8>),
 }
 
 /// What comes back: an answer, or why there is none.
@@ -109,6 +120,7 @@ mod tests {
             ("follow", Asked::Follow(run(), 7)),
             ("next", Asked::Next(7)),
             ("unfollow", Asked::Unfollow(7)),
+            ("part", Asked::Part(7, 300)),
         ]
     }
 
@@ -117,6 +129,8 @@ mod tests {
         vec![
             ("taken", Ok(Told::Taken)),
             ("unknown", Ok(Told::Unknown)),
+            ("kept", Ok(Told::Kept { token: 7, bytes: 70_000 })),
+            ("part", Ok(Told::Part(vec![1, 2, 3]))),
             ("no_one", Err(ShardError::NoOne)),
             ("full", refused(StepFault::Full)),
             ("too_large", refused(StepFault::TooLarge { bytes: 9, bytes_max: 8 })),

@@ -14,10 +14,12 @@
 //! of a run asks again and again.
 //!
 //! Frames are bincode around MessagePack: what is asked and answered has named fields, so that two
-//! versions of the program that differ in a field still understand each other.
+//! versions of the program that differ in a field still understand each other. An answer that does not
+//! fit a frame is fetched in parts.
 
 mod follow;
 mod message;
+mod parts;
 mod serve;
 mod shard;
 mod there;

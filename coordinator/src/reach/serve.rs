@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use orkestra_runtime::{
     Error, ErrorKind, Result,
@@ -19,6 +18,7 @@ use orkestra_runtime::{
 use super::{
     TRIP,
     message::{Asked, Back, ShardAnswer, ShardAsk, Told},
+    parts::{ANSWER_BYTES_MAX, Parts},
     shard::Here,
 };
 use crate::{
@@ -49,6 +49,7 @@ pub(crate) struct Server {
     tasks: Tasks,
     messages: Arc<dyn Messages>,
     following: Mutex<HashMap<u64, Kept>>,
+    parts: Parts,
     junk: Refused,
 }
 
@@ -67,7 +68,15 @@ impl Server {
         messages: Arc<dyn Messages>,
         junk: Refused,
     ) -> Self {
-        Self { shard, here, tasks, messages, following: Mutex::default(), junk }
+        Self {
+            shard,
+            here,
+            tasks,
+            messages,
+            following: Mutex::default(),
+            parts: Parts::default(),
+            junk,
+        }
     }
 
     /// Answers while this node leads, and listens to nobody while it does not: then whoever asks is
@@ -88,6 +97,7 @@ impl Server {
                 () = Arc::clone(&self).answer(questions) => false,
             };
             self.kept().clear();
+            self.parts.clear();
             if is_closed {
                 return Ok(());
             }
@@ -104,7 +114,7 @@ impl Server {
                     Some(Ok(message)) if under_way.len() < ASKED_MAX => {
                         under_way.push(Arc::clone(&self).one(message));
                     }
-                    Some(Ok(message)) => reply(message, &Err(ShardError::Full)),
+                    Some(Ok(message)) => self.reply(message, &Err(ShardError::Full)),
                     // Some were lost: their askers see no answer.
                     Some(Err(error)) => {
                         tracing::warn!(shard = self.shard.0, %error, "questions were lost");
@@ -125,7 +135,7 @@ impl Server {
             }
         };
         let back = tokio::time::timeout(within, self.carry_out(asked)).await;
-        reply(message, &back.unwrap_or(Err(ShardError::NoAnswer)));
+        self.reply(message, &back.unwrap_or(Err(ShardError::NoAnswer)));
     }
 
     async fn carry_out(&self, asked: Asked) -> Back {
@@ -151,7 +161,34 @@ impl Server {
                 }
                 Ok(Told::Taken)
             }
+            Asked::Part(token, from) => {
+                let part = self.parts.fetch(token, from, super::now());
+                Ok(part.map_or(Told::Unknown, Told::Part))
+            }
         }
+    }
+
+    fn reply(&self, message: Message, back: &Back) {
+        let Some(port) = message.reply else { return };
+        let answer = ShardAnswer { body: written(back) };
+        port.answer(wire::encode(&answer).unwrap_or_else(|_| {
+            let body = written(&self.kept_for(back, answer.body));
+            wire::encode(&ShardAnswer { body }).unwrap_or_default()
+        }));
+    }
+
+    /// What is answered in the place of an answer that does not fit a frame.
+    fn kept_for(&self, back: &Back, body: Vec<u8>) -> Back {
+        let bytes = body.len();
+        if matches!(back, Ok(Told::Answer(..))) && bytes <= ANSWER_BYTES_MAX {
+            let token = super::nobodys_token().map_err(|_| ShardError::NoAnswer)?;
+            self.parts.keep(token, body, super::now());
+            return Ok(Told::Kept { token, bytes: bytes as u64 });
+        }
+        let why =
+            format!("the answer has {bytes} bytes and is too long: ask for less, with a limit");
+        let fault = crate::shard::StepFault::Fault(why);
+        Err(ShardError::Refused(crate::shard::sequencer::Refusal::Step(fault)))
     }
 
     async fn follow(&self, run: &RunId, token: u64) -> Back {
@@ -228,19 +265,9 @@ fn read(frame: &[u8]) -> Result<(Asked, Duration)> {
     Ok((asked, Duration::from_millis(u64::from(within_ms)).min(TRIP)))
 }
 
-fn reply(message: Message, back: &Back) {
-    let Some(port) = message.reply else { return };
-    port.answer(written(back).unwrap_or_else(|| {
-        let why = "the answer does not fit a message: ask for less, with a limit".to_owned();
-        let fault = crate::shard::StepFault::Fault(why);
-        let refused = ShardError::Refused(crate::shard::sequencer::Refusal::Step(fault));
-        written(&Err(refused)).unwrap_or_default()
-    }));
-}
-
-fn written(back: &Back) -> Option<Bytes> {
-    let body = rmp_serde::to_vec_named(back).ok()?;
-    wire::encode(&ShardAnswer { body }).ok()
+/// What is answered, as it is written; nothing when it cannot be, which nobody can read.
+fn written(back: &Back) -> Vec<u8> {
+    rmp_serde::to_vec_named(back).unwrap_or_default()
 }
 
 impl fmt::Debug for Server {

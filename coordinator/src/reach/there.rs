@@ -20,6 +20,7 @@ use orkestra_runtime::{
 use super::{
     AGAIN, FIRST_TRIP, TRIP,
     message::{Asked, Back, ShardAnswer, ShardAsk, Told},
+    parts::ANSWER_BYTES_MAX,
 };
 use crate::{
     shard::{
@@ -139,10 +140,33 @@ impl There {
         query: Query,
         within: Duration,
     ) -> Result<Read<Answer>, ShardError> {
-        match self.ask(&Asked::Query(query), within).await? {
+        let told = match self.ask(&Asked::Query(query), within).await? {
+            Told::Kept { token, bytes } => self.fetched(token, bytes).await?,
+            told => told,
+        };
+        match told {
             Told::Answer(answer, settled) => Ok(Read { answer, settled }),
             told => Err(odd(&told)),
         }
+    }
+
+    /// An answer that did not fit a frame, part after part. Each has a trip of its own: whoever
+    /// fetches is being answered.
+    async fn fetched(&self, token: u64, bytes: u64) -> Result<Told, ShardError> {
+        let bytes = usize::try_from(bytes).ok().filter(|bytes| *bytes <= ANSWER_BYTES_MAX);
+        let bytes = bytes.ok_or(ShardError::NoAnswer)?;
+        let mut body: Vec<u8> = Vec::new();
+        while body.len() < bytes {
+            match self.ask(&Asked::Part(token, body.len() as u64), FIRST_TRIP).await? {
+                Told::Part(part) if !part.is_empty() && part.len() <= bytes - body.len() => {
+                    body.extend_from_slice(&part);
+                }
+                Told::Unknown => return Err(ShardError::NoAnswer),
+                told => return Err(odd(&told)),
+            }
+        }
+        let back: Back = rmp_serde::from_slice(&body).map_err(|_| ShardError::NoAnswer)?;
+        back
     }
 
     pub(super) async fn ended(&self, run: &RunId) -> Result<RunSummary, ShardError> {

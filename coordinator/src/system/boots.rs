@@ -27,6 +27,17 @@ fn counted(value: Option<&Value>) -> u64 {
     value.and_then(|value| std::str::from_utf8(&value.bytes).ok()?.parse().ok()).unwrap_or(0)
 }
 
+/// Refuses a folder that holds what a cluster kept: a node that is alone would lead one of its shards
+/// and none of the others.
+pub(super) async fn no_cluster_in(registers: &dyn Registers) -> Result<()> {
+    if registers.get(&names::cluster_key()?).await?.is_none() {
+        return Ok(());
+    }
+    let message = "here are the journals of a cluster: restore its backup into a cluster \
+                   (`orkestra restore` with --nats), or name another folder";
+    Err(Error::new(ErrorKind::Invalid, message))
+}
+
 /// Counts the starts of a node, so that the lives of its workers rise across them.
 pub(super) async fn next_boot(registers: &dyn Registers, node: &NodeId) -> Result<u64> {
     next(registers, &boots_key(node)?).await

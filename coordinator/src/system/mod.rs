@@ -162,6 +162,7 @@ impl System {
     /// Starts a node; it leads, and its agents are up, when this returns.
     pub async fn start(spec: SystemSpec) -> Result<Self> {
         member::check(&spec.members)?;
+        boots::no_cluster_in(spec.fabric.registers().as_ref()).await?;
         let journal = Journal::of(spec.fabric.as_ref(), ShardId(0))?;
         journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
         // From before anything works here: whatever is put from now on is still to be named.

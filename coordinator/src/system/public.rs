@@ -9,6 +9,8 @@ use orkestra_runtime::{
     time::Clock,
 };
 
+use tokio::sync::watch;
+
 use super::System;
 use crate::public::{self, Hosts, NodeRow, PublicShard, Shards};
 
@@ -65,6 +67,8 @@ impl System {
             shards: Arc::new(Alone { shard, row }),
             answers: true,
             hosts: Some(Arc::new(self.hosting.clone()) as Arc<dyn Hosts>),
+            // There is no other node that could take its agents.
+            draining: watch::channel(false).1,
             pace,
             clock,
         }

@@ -30,10 +30,11 @@ impl TaskMachine {
                 let Some(no) = self.durable.roster.no(&profile.id) else { return };
                 let known = self.live.joined.get(&no).copied();
                 if known.is_none_or(|known| known < *incarnation) {
-                    self.live.leaving.remove(&no);
                     self.drop_credit(no);
                 }
                 if known.is_none_or(|known| known <= *incarnation) {
+                    // Whoever is about to go says so again after this.
+                    self.live.leaving.remove(&no);
                     self.live.joined.insert(no, *incarnation);
                     self.live.settled = false;
                     let is_old = |lease: &Lease, is_of_boot: bool| {

@@ -261,7 +261,11 @@ impl TaskMachine {
         if lease.until <= now.moment {
             // One of whose holder nobody has heard in this reign is nobody's fault.
             let is_known = lease.incarnation.is_some();
-            return Some(if is_known { retry::lease_ran_out(term) } else { retry::lost_with_node() });
+            return Some(if is_known {
+                retry::lease_ran_out(term)
+            } else {
+                retry::lost_with_node()
+            });
         }
         let ms = task.spec.timeout_ms?;
         // Its worker ends it in time; this is for a worker that lives and does not.

@@ -20,4 +20,5 @@ pub use findings::Findings;
 pub use nearest::{did_you_mean, nearest};
 pub use path::{Path, Step};
 pub use source::Source;
+pub(crate) use source::fault_at;
 pub use units::{parse_bytes, parse_duration, show_bytes, show_duration};

@@ -143,7 +143,8 @@ fn to_json(
     }
 }
 
-fn fault_at(text: &str, span: Range<usize>, key: &str, message: String) -> Fault {
+/// A fault of what stands in a part of a text.
+pub(crate) fn fault_at(text: &str, span: Range<usize>, key: &str, message: String) -> Fault {
     let start = text.floor_char_boundary(span.start.min(text.len()));
     let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
     let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);

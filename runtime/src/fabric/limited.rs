@@ -84,6 +84,10 @@ impl Logs for Limited<dyn Logs> {
         self.inner.follow(log, from)
     }
 
+    fn begin(&self, log: &LogName, first: Sequence) -> BoxFuture<'static, Result<()>> {
+        self.limit(self.inner.begin(log, first), unavailable)
+    }
+
     fn trim(&self, log: &LogName, first: Sequence) -> BoxFuture<'static, Result<()>> {
         self.limit(self.inner.trim(log, first), unavailable)
     }

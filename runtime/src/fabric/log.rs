@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use bytes::Bytes;
-use futures::{future::BoxFuture, stream::BoxStream};
+use futures::{FutureExt as _, future::BoxFuture, stream::BoxStream};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -132,6 +132,27 @@ pub trait Logs: Send + Sync + fmt::Debug + 'static {
     /// Reads records from `from` on and goes on with new ones as they are appended.
     fn follow(&self, log: &LogName, from: Sequence) -> Follow;
 
+    /// Begins a log that never had a record at `first`, as if all before were trimmed: what was kept
+    /// of another log, whose beginning is forgotten, goes on here under its own positions. An error
+    /// of kind `Conflict` says that the log ends elsewhere; one that ends right before `first`
+    /// already stays as it is.
+    fn begin(&self, log: &LogName, first: Sequence) -> BoxFuture<'static, Result<()>> {
+        let message = format!("log {log} cannot begin at {} here", first.0);
+        std::future::ready(Err(Error::new(ErrorKind::Invalid, message))).boxed()
+    }
+
     /// Forgets all records below `first`. The end does not move.
     fn trim(&self, log: &LogName, first: Sequence) -> BoxFuture<'static, Result<()>>;
+}
+
+/// Whether a log that ends at `end` has to be begun at `first`.
+pub(super) fn must_begin(log: &LogName, end: Sequence, first: Sequence) -> Result<bool> {
+    if end.0 + 1 == first.0.max(1) {
+        return Ok(false);
+    }
+    if end.0 == 0 {
+        return Ok(true);
+    }
+    let message = format!("log {log} cannot begin at {}: it ends at {}", first.0, end.0);
+    Err(Error::new(ErrorKind::Conflict, message))
 }

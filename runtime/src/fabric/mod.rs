@@ -26,6 +26,7 @@ mod told;
 use std::{fmt, sync::Arc};
 
 use futures::future::BoxFuture;
+use tokio::sync::watch;
 
 pub use blob::{BlobName, Blobs};
 pub use header::{HEADERS_BYTES_MAX, HEADERS_MAX, Headers};
@@ -79,6 +80,10 @@ impl fmt::Display for Durability {
 pub trait Fabric: Send + Sync + fmt::Debug + 'static {
     /// What survives which failure.
     fn durability(&self) -> Durability;
+    /// Whether it can be spoken with, now and after each change; whoever is told that it can again
+    /// says again what may have been lost. Where that never changes, the watch ends at once: see
+    /// [`always_connected`].
+    fn connected(&self) -> watch::Receiver<bool>;
     /// Messages between nodes.
     fn messages(&self) -> Arc<dyn Messages>;
     /// The same bus without the cluster's prefix, for what others speak there too: subjects and
@@ -104,4 +109,9 @@ pub trait Fabric: Send + Sync + fmt::Debug + 'static {
     }
     /// Stops in order: what was acknowledged is kept, what is open is told so.
     fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+/// What [`Fabric::connected`] tells where there is no connection that could be lost.
+pub fn always_connected() -> watch::Receiver<bool> {
+    watch::channel(true).1
 }

@@ -119,6 +119,22 @@ impl Journal {
         fault.map_or(Ok(None), Err)
     }
 
+    /// The oldest snapshot that is kept: where to begin when the beginning of the log was trimmed.
+    ///
+    /// A leader may forget it while it is read; then the one that is the oldest by now is read.
+    pub async fn oldest(&self) -> Result<Option<Snapshot>> {
+        let mut tried: Option<SnapshotMark> = None;
+        loop {
+            let Some(mark) = self.marks().await?.1.snapshots.into_iter().next() else {
+                return Ok(None);
+            };
+            match self.load(&mark).await {
+                Err(_) if tried.as_ref() != Some(&mark) => tried = Some(mark),
+                read => return read.map(Some),
+            }
+        }
+    }
+
     /// Reads a snapshot and checks that its bytes are those of its names.
     pub async fn load(&self, mark: &SnapshotMark) -> Result<Snapshot> {
         let SnapshotMark { position, version, suffix, .. } = *mark;

@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 
 use super::*;
@@ -136,6 +138,37 @@ async fn what_was_trimmed_is_missed_and_named() {
     script.journal.trim(Sequence(1)).await.unwrap();
     let why = "cannot read the journal of shard 0: records 1 to 1 were trimmed";
     assert_eq!(told(script.read().await), (ErrorKind::NotFound, why.to_owned()));
+}
+
+/// A leader keeps and forgets on a thread of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_oldest_snapshot_is_read_while_a_leader_forgets_it() {
+    let script = Script::new();
+    let mut position = Position::default();
+    script.promote(1, &mut position).await.unwrap();
+    let keep = |position, n: u32| {
+        let bytes = Bytes::from(n.to_string().repeat(1000));
+        script.journal.keep(Snapshot { position, bytes, version: 1 })
+    };
+    keep(position, 0).await.unwrap();
+    let (runtime, ended) = (tokio::runtime::Handle::current(), AtomicBool::new(false));
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            for n in 1..500 {
+                runtime.block_on(script.write(&mut position, "word")).unwrap();
+                runtime.block_on(keep(position, n)).unwrap();
+            }
+            ended.store(true, Ordering::Release);
+        });
+        let (mut last, mut reads) = (0, 0);
+        while !ended.load(Ordering::Acquire) {
+            let read = tokio::task::block_in_place(|| runtime.block_on(script.journal.oldest()));
+            let snapshot = read.unwrap().unwrap();
+            assert!(snapshot.position.number.0 >= last, "an older one than before");
+            (last, reads) = (snapshot.position.number.0, reads + 1);
+        }
+        assert!(reads > 0, "nothing was read: this test is blind");
+    });
 }
 
 #[tokio::test]

@@ -83,7 +83,8 @@ impl Seat {
         self.role.clone()
     }
 
-    /// Who holds the register, as far as is known here.
+    /// Who holds the register, as far as is known here. The number of a reign follows its beginning
+    /// by a renewal.
     pub fn holder(&self) -> watch::Receiver<Option<Held>> {
         self.holder.clone()
     }

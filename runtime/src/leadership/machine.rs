@@ -133,7 +133,7 @@ impl LeaseMachine {
         if !self.is_news(seen.as_ref()) {
             return;
         }
-        let before = self.holder().map(|held| (held.node.clone(), held.boot));
+        let before = self.holder().map(|held| (held.node.clone(), held.boot, held.epoch));
         let (revision, standing) = match seen {
             Some(Seen { revision, standing }) => (Some(revision), standing),
             None => (None, Standing::Vacant { heir: None }),
@@ -144,7 +144,12 @@ impl LeaseMachine {
                 self.hold(revision, held.turn, effects);
             }
             (_, Standing::Held(_) | Standing::Vacant { .. } | Standing::Unreadable) => {
-                match self.tenure.take().map(|tenure| tenure.handing) {
+                let over = self.tenure.take();
+                if over.is_some() {
+                    // The number of that reign says nothing of the next.
+                    self.epoch = Epoch(0);
+                }
+                match over.map(|tenure| tenure.handing) {
                     None => {}
                     Some(Handing::Closed { .. }) => {
                         self.stands_back = now + self.settings.lease;
@@ -155,7 +160,7 @@ impl LeaseMachine {
             }
         }
         let holder = self.holder();
-        if before != holder.map(|held| (held.node.clone(), held.boot)) {
+        if before != holder.map(|held| (held.node.clone(), held.boot, held.epoch)) {
             effects.push(Effect::Holder(holder.cloned()));
         }
     }

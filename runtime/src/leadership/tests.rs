@@ -97,6 +97,23 @@ fn an_absent_register_is_taken_and_the_term_counts_from_before_the_write_was_sen
 }
 
 #[test]
+fn the_number_of_a_reign_stands_in_the_register_with_the_next_renewal_and_goes_with_it() {
+    let numbered = |turn, epoch| match held("a", 1, turn) {
+        Standing::Held(held) => Standing::Held(Held { epoch: Epoch(epoch), ..held }),
+        other => other,
+    };
+    let mut a = Script::new("a", 1, 0).leads(0);
+    assert_eq!(a.at(20, Event::Reign(Epoch(7))), []);
+    assert_eq!(a.tick(250), [set(Some(1), numbered(2, 7))]);
+    let renewed = Effect::Renewed { until: until(1_250) };
+    let done = a.at(260, Event::SetDone(Ok(Revision(2))));
+    assert_eq!(done, [renewed, holder(&numbered(2, 7))], "whoever looks is told");
+    // Another one led meanwhile: how the next reign is numbered is not known when it is claimed.
+    a.at(300, seen(Some((3, held("b", 1, 1)))));
+    assert_eq!(a.tick(1_350), [set(Some(3), numbered(3, 0))]);
+}
+
+#[test]
 fn a_holder_is_followed_only_after_a_whole_lease_of_stillness_and_a_margin() {
     let mut b = Script::new("b", 1, 0);
     assert_eq!(b.at(10, seen(Some((4, held("a", 1, 1))))), [holder(&held("a", 1, 1))]);

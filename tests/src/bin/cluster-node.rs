@@ -28,7 +28,7 @@ use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{
         Fabric,
-        nats::{Connection, Nats, NatsSettings},
+        nats::{Nats, NatsSettings},
     },
     id::{AgentId, NodeId},
     patience::patiently,
@@ -46,11 +46,7 @@ use orkestra_tests::{
     },
     crooked::{CROOK_VARIABLE, crooked},
 };
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-    task::JoinSet,
-};
+use tokio::signal::unix::{SignalKind, signal};
 
 struct Arguments(Vec<String>);
 
@@ -89,7 +85,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> Result<()> {
     let mut term = signal(SignalKind::terminate())
         .map_err(|error| invalid("signals are heard").because(error))?;
-    let (node, _following) = tokio::select! {
+    let node = tokio::select! {
         started = start(arguments) => started?,
         _ = term.recv() => return Ok(()),
     };
@@ -103,7 +99,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// Waits for servers that are away or silent, as every node does.
-async fn start(arguments: &Arguments) -> Result<(Node, JoinSet<()>)> {
+async fn start(arguments: &Arguments) -> Result<Node> {
     let name = NodeId::new(arguments.one("--name")?)?;
     let number = |name: &str| -> Result<u16> {
         arguments.one(name)?.parse().map_err(|_| invalid(&format!("{name} is a number")))
@@ -114,7 +110,6 @@ async fn start(arguments: &Arguments) -> Result<(Node, JoinSet<()>)> {
     settings.replicas = number("--replicas")?.into();
     settings.connect_within = Duration::from_secs(5);
     let nats = patiently("connect to NATS", || Nats::connect(settings.clone())).await?;
-    let (connected, following) = told(nats.connection());
     let mut fabric: Arc<dyn Fabric> = Arc::new(nats);
     if std::env::var_os(CROOK_VARIABLE).is_some() {
         fabric = crooked(fabric);
@@ -125,7 +120,6 @@ async fn start(arguments: &Arguments) -> Result<(Node, JoinSet<()>)> {
     let folder = PathBuf::from(arguments.one("--folder")?);
     let mut spec = NodeSpec::new(name.clone(), fabric, folder)?;
     spec.owns_fabric = true;
-    spec.connected = connected;
     spec.shards = number("--shards")?;
     let roles = arguments.one("--roles")?;
     spec.roles = Roles {
@@ -147,20 +141,7 @@ async fn start(arguments: &Arguments) -> Result<(Node, JoinSet<()>)> {
     for agent in arguments.all("--agent") {
         spec.members.push(member(agent, &name, &book)?);
     }
-    Ok((Node::start(spec).await?, following))
-}
-
-/// Whether there is a connection, as it changes.
-fn told(mut connection: watch::Receiver<Connection>) -> (watch::Receiver<bool>, JoinSet<()>) {
-    let is_up = |connection: &Connection| matches!(connection, Connection::Connected { .. });
-    let (tell, connected) = watch::channel(is_up(&connection.borrow()));
-    let mut following = JoinSet::new();
-    following.spawn(async move {
-        while connection.changed().await.is_ok() {
-            tell.send_replace(is_up(&connection.borrow_and_update()));
-        }
-    });
-    (connected, following)
+    Node::start(spec).await
 }
 
 fn member(spoken: &str, node: &NodeId, book: &Arc<Book>) -> Result<Member> {

@@ -50,8 +50,8 @@ pub use troubles::Hits;
 use crate::nats::{Servers, Wishes};
 use books::{Call, Execution};
 use client::Client;
-use nodes::{Place, Stage};
 use doing::Doing;
+use nodes::{Place, Stage};
 use plan::{Fault, draw};
 use plant::Plant;
 use probe::Probes;
@@ -188,7 +188,8 @@ impl Run<'_> {
         let mut done = 0;
         while done < all {
             let step = draw(&mut chance, &self.setup.kinds, self.setup.apart);
-            self.doing.now(format!("fault {done} of {all}, {:?}, after {:?}", step.fault, step.after));
+            self.doing
+                .now(format!("fault {done} of {all}, {:?}, after {:?}", step.fault, step.after));
             for part in 1..=PARTS {
                 troubles.pass(step.after / PARTS).await;
                 let tasks = self.setup.tasks as u64;

@@ -19,6 +19,7 @@ use orkestra_runtime::{
         Registers, Revision, Sequence, SetError, Value, Watch, WatchUnder,
     },
 };
+use tokio::sync::watch;
 
 /// The variable that makes a node overwrite who leads, and append wherever the log ends.
 pub const UNFENCED_VARIABLE: &str = "CLUSTER_NODE_UNFENCED";
@@ -102,6 +103,10 @@ impl fmt::Debug for Unfenced {
 impl Fabric for Unfenced {
     fn durability(&self) -> Durability {
         self.inner.durability()
+    }
+
+    fn connected(&self) -> watch::Receiver<bool> {
+        self.inner.connected()
     }
 
     fn messages(&self) -> Arc<dyn Messages> {

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use bytes::Bytes;
 use futures::{FutureExt as _, future::join_all};
 use orkestra_runtime::{
+    ErrorKind,
     fabric::{AppendError, Entry, Fabric, LogName, Logs, Sequence},
     limits::RECORD_BYTES_MAX,
 };
@@ -26,6 +27,7 @@ promises! {
     a_follower_may_wait_for_a_log_that_is_not_there_yet,
     trimming_forgets_what_is_below_and_never_moves_the_end,
     trimming_everything_leaves_the_end_where_it_was,
+    a_log_that_never_was_can_begin_where_another_one_was_trimmed,
 }
 
 fn log(name: &str) -> LogName {
@@ -233,4 +235,22 @@ async fn trimming_everything_leaves_the_end_where_it_was(fabric: Arc<dyn Fabric>
     assert_eq!(logs.append(&log, Sequence(3), record("record 4")).await, Ok(Sequence(4)));
     let entries = logs.read(&log, Sequence(1), 1_000).await.unwrap();
     assert_eq!(named(&entries), expected([4]));
+}
+
+async fn a_log_that_never_was_can_begin_where_another_one_was_trimmed(fabric: Arc<dyn Fabric>) {
+    let (logs, log) = (fabric.logs(), log("journal"));
+    logs.begin(&log, Sequence(1)).await.unwrap();
+    assert_eq!(logs.end(&log).await.unwrap(), Sequence(0));
+    logs.begin(&log, Sequence(7)).await.unwrap();
+    logs.begin(&log, Sequence(7)).await.unwrap();
+    assert_eq!(logs.end(&log).await.unwrap(), Sequence(6));
+    assert_eq!(logs.read(&log, Sequence(1), 1_000).await.unwrap(), []);
+    let conflict = Err(AppendError::Conflict(Sequence(6)));
+    assert_eq!(logs.append(&log, Sequence(0), record("no")).await, conflict);
+    assert_eq!(logs.append(&log, Sequence(6), record("record 7")).await, Ok(Sequence(7)));
+    let entries = logs.read(&log, Sequence(1), 1_000).await.unwrap();
+    assert_eq!(named(&entries), expected([7]));
+    let refused = logs.begin(&log, Sequence(20)).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict, "{refused}");
+    logs.begin(&log, Sequence(8)).await.unwrap();
 }

@@ -21,15 +21,15 @@ use crate::{SLOW, desk};
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A server, and a desk whose commands find it.
-struct Stage {
-    desk: Desk,
-    servers: Servers,
+pub(crate) struct Stage {
+    pub(crate) desk: Desk,
+    pub(crate) servers: Servers,
     // After the servers, which it drives.
     _runtime: Runtime,
 }
 
 impl Stage {
-    fn with(wishes: Wishes) -> Self {
+    pub(crate) fn with(wishes: Wishes) -> Self {
         let runtime = Runtime::new().unwrap();
         let servers = runtime.block_on(Servers::wished(wishes));
         let desk = desk();
@@ -37,26 +37,26 @@ impl Stage {
         Self { desk, servers, _runtime: runtime }
     }
 
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Wishes::default())
     }
 
     /// A command with the address of the server.
-    fn at<'a>(url: &'a str, args: &[&'a str]) -> Vec<&'a str> {
+    pub(crate) fn at<'a>(url: &'a str, args: &[&'a str]) -> Vec<&'a str> {
         [args, &["--nats", url]].concat()
     }
 
-    fn run(&self, args: &[&str]) -> orkestra_tests::command::Said {
+    pub(crate) fn run(&self, args: &[&str]) -> orkestra_tests::command::Said {
         let url = self.servers.url();
         self.desk.run(&Self::at(&url, args))
     }
 
-    fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         let said = self.run(&[args, &["-o", "json"]].concat());
         serde_json::from_str(&said.out).unwrap_or_default()
     }
 
-    fn node(&self, name: &str) -> Running {
+    pub(crate) fn node(&self, name: &str) -> Running {
         let url = self.servers.url();
         self.desk.write(
             &format!("{name}.toml"),
@@ -69,7 +69,7 @@ impl Stage {
 
     /// Waits until what a command shows is as it should be.
     #[track_caller]
-    fn await_that(&self, args: &[&str], wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn await_that(&self, args: &[&str], wanted: impl Fn(&Value) -> bool) -> Value {
         let clock = SystemClock::start();
         loop {
             let seen = self.json(args);
@@ -83,7 +83,7 @@ impl Stage {
         }
     }
 
-    fn leader_of(&self, shard: ShardId) -> String {
+    pub(crate) fn leader_of(&self, shard: ShardId) -> String {
         let shards = self.await_that(&["shard", "list"], all_led);
         shards[usize::from(shard.0)]["leader"].as_str().unwrap().to_owned()
     }
@@ -135,6 +135,10 @@ fn a_run_over_two_nodes_goes_on_when_the_one_that_leads_it_is_killed() {
     stage.run(&["status"]).expect(0).shows(&["1 of 2 nodes are up, 16 of 16 shards are led"]);
     stage.run(&["audit", "list", "--limit", "3"]).expect(0).shows(&["nap-0"]);
     stage.run(&["context", "show"]).expect(0).shows(&["30 of 30 tasks completed"]);
+    let alone = format!("{other} alone is up");
+    let doctor = stage.run(&["doctor", "--heal"]).expect(0);
+    doctor.shows(&[&alone, &format!("not heard of any more: {leader}"), "16 of 16 shards: "]);
+    stage.run(&["health"]).expect(0).shows(&["1 of 1 active", "in 1 starts,"]);
     let log = stage.run(&["supervision", "log", "--child", "shard-0"]).expect(0);
     log.shows(&[other, "started"]);
     stage.run(&["task", "retry", "nap-99"]).expect(2).says(&["has no task \"nap-99\""]);
@@ -165,7 +169,10 @@ fn a_node_is_drained_and_comes_back_and_a_shard_is_moved_by_hand() {
     let from = stage.leader_of(ShardId(3));
     let to = if from == "node-1" { "node-2" } else { "node-1" };
     stage.run(&["shard", "move", "3", "--to", to]).expect(0).says(&["shard 3 goes to node"]);
-    stage.await_that(&["shard", "list"], |shards| shards[3]["leader"] == to);
+    let moved = stage.await_that(&["shard", "list"], |shards| {
+        shards[3]["leader"] == to && shards[3]["epoch"].as_u64() > Some(0)
+    });
+    assert!(moved[3]["epoch"].as_u64().is_some_and(|reign| reign >= 2), "{moved}");
     stage.run(&["shard", "move", "3", "--anywhere"]).expect(0);
     stage.await_that(&["shard", "list"], |shards| shards[3]["leader"] == from.as_str());
     stage.run(&["shard", "move", "99", "--to", to]).expect(2).says(&["there is no shard 99"]);
@@ -185,8 +192,8 @@ fn what_is_wrong_with_an_address_or_a_role_is_told_before_anything_is_begun() {
     boss.says(&["there is no role \"boss\"", "coordinator, agents, or both"]);
     let nobody = desk.run(&["node", "list", "--nats", "nats://127.0.0.1:1"]).expect(4);
     nobody.says(&["cannot connect to NATS at 127.0.0.1:1", "is the server running"]);
-    let doctor = desk.run(&["doctor", "--nats", "nats://127.0.0.1:1"]).expect(2);
-    doctor.says(&["is not done over NATS", "orkestra health"]);
+    let doctor = desk.run(&["doctor", "--deep", "--nats", "nats://127.0.0.1:1"]).expect(2);
+    doctor.says(&["reading every blob is not done over NATS", "name a folder"]);
     let word = "open".to_owned() + "-sesame";
     let url = format!("nats://ada:{word}@127.0.0.1:1");
     let shown = desk.run(&["config", "show", "--nats", &url]).expect(0).shows(&["nats://***@127"]);
@@ -284,8 +291,8 @@ fn a_cluster_for_trying_things_runs_an_example_and_leaves_nothing() {
 }
 
 #[test]
-fn nodes_end_when_whoever_started_them_is_killed() {
-    let (_desk, mut up) = up();
+fn nodes_end_when_whoever_started_them_is_killed_and_the_next_start_removes_what_was_left() {
+    let (desk, mut up) = up();
     let (pids, _) = await_ready(&mut up);
     up.kill();
     let clock = SystemClock::start();
@@ -296,4 +303,11 @@ fn nodes_end_when_whoever_started_them_is_killed() {
         );
         std::thread::yield_now();
     }
+    assert_eq!(left_in(&desk.path("tmp")), 1, "its folder is left");
+    let mut next = desk.start(&["up", "--nodes", "1", "-o", "ndjson"]);
+    await_ready(&mut next);
+    assert_eq!(left_in(&desk.path("tmp")), 1, "only the folder of this one is there");
+    next.signal(Signal::INT);
+    next.end().expect(0);
+    assert_eq!(left_in(&desk.path("tmp")), 0);
 }

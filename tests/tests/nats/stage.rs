@@ -57,6 +57,8 @@ pub(crate) async fn next<T>(stream: &mut (impl Stream<Item = T> + Unpin)) -> T {
 pub(crate) async fn until_connected(fabric: &Nats, connected: bool) {
     let mut connection = fabric.connection();
     within(connection.wait_for(|found| found.is_connected() == connected)).await.unwrap();
+    // Nodes are told the same.
+    within(fabric.connected().wait_for(|found| *found == connected)).await.unwrap();
 }
 
 /// The n-th record, which can be told from all others.

@@ -88,3 +88,33 @@ async fn whichever_node_is_asked_tasks_of_every_namespace_are_done_by_an_agent_e
         node.stop().await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_from_elsewhere_is_let_go_by_a_node_that_drains_and_joins_another_one() {
+    let fabric: Arc<dyn Fabric> = Arc::new(Embedded::strict());
+    let folder = tempfile::tempdir().unwrap();
+    let nodes = [node("n1", &fabric, &folder).await, node("n2", &fabric, &folder).await];
+    let messages = fabric.messages();
+    let word = json!({ "name": "ann", "session": "s1", "capacity": 4 });
+    let joined = ask(&messages, "agent.ann.join", word.clone()).await;
+    let [host, other] = if joined["host"] == json!("n1") { [0, 1] } else { [1, 0] };
+    nodes[host].drain(true);
+    let moves = async {
+        while ask(&messages, "agent.ann.join", word.clone()).await["host"] == joined["host"] {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(WITHIN, moves).await.unwrap();
+    // The first one takes agents in again once it does not drain.
+    nodes[host].drain(false);
+    nodes[other].drain(true);
+    let back = async {
+        while ask(&messages, "agent.ann.join", word.clone()).await["host"] != joined["host"] {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(WITHIN, back).await.unwrap();
+    for node in nodes {
+        node.stop().await.unwrap();
+    }
+}

@@ -6,6 +6,7 @@ use orkestra_runtime::{
     id::Attempt,
     protocol::{
         agent::{Availability, Report},
+        desk::untagged,
         task::{Failure, FailureKind, Outcome},
     },
     time::Moment,
@@ -92,7 +93,9 @@ impl WorkerMachine {
     ) {
         let fatal = reports.iter().find_map(|report| match &report.outcome {
             Outcome::Failed(failure) if self.terms.restart_on.contains(&failure.kind) => {
-                Some(format!("attempt {} of task {}: {failure}", report.attempt, report.task))
+                // As people know it: which shard it is of is for leaders.
+                let task = untagged(report.task).1;
+                Some(format!("attempt {} of task {task}: {failure}", report.attempt))
             }
             Outcome::Failed(_) | Outcome::Completed(_) | Outcome::Cancelled => None,
         });

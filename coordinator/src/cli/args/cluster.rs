@@ -19,13 +19,15 @@ pub(in crate::cli) enum NodeCommand {
     /// List the nodes of a cluster: who is there, what each leads and works on.
     #[command(after_help = "Example:\n  orkestra node list --nats nats://127.0.0.1:4222")]
     List,
-    /// Have a node lead nothing more and take no more work, before its machine goes away.
+    /// Have a node lead nothing more and take no more work, before its machine goes away; it stays so
+    /// when it is started again.
     #[command(after_help = "Example:\n  orkestra node drain node-2 --nats nats://127.0.0.1:4222")]
     Drain {
         /// The node.
         node: String,
     },
     /// Have a drained node lead and work again.
+    #[command(visible_alias = "undrain")]
     Resume {
         /// The node.
         node: String,

@@ -6,19 +6,20 @@ use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Operation {
-    /// Copy the data directory, also while a run goes on in it.
-    #[command(
-        after_help = "Examples:\n  orkestra backup --into backups/monday\n  orkestra backup --into /mnt/other/orkestra -o json"
-    )]
+    /// Copy the data directory, also while a run goes on in it; with --nats what a cluster keeps.
+    #[command(after_help = "Examples:
+  orkestra backup --into backups/monday
+  orkestra backup --into /mnt/other/orkestra -o json
+  orkestra backup --into backups/cluster --nats nats://127.0.0.1:4222")]
     Backup {
         /// The new folder; it must not exist, or be empty.
         #[arg(long, value_name = "DIR")]
         into: PathBuf,
     },
-    /// Make a data directory of a backup.
-    #[command(
-        after_help = "Example:\n  orkestra restore --from backups/monday --data-dir restored"
-    )]
+    /// Make a data directory of a backup; with --nats a cluster, on servers that have none of its name.
+    #[command(after_help = "Examples:
+  orkestra restore --from backups/monday --data-dir restored
+  orkestra restore --from backups/cluster --nats nats://127.0.0.1:4222")]
     Restore {
         /// The backup; what becomes of it is the data directory, which must not exist, or be empty.
         #[arg(long, value_name = "DIR")]

@@ -10,12 +10,14 @@ use orkestra_runtime::{
     journal::Journal,
     time::SystemClock,
 };
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Cluster, Way, not_here};
 use crate::{
     cli::settings::Settings,
     door::{Asker, Clerk, Identity, Request},
+    public::kept_namespace,
     system::{Means, Standing},
 };
 
@@ -36,6 +38,10 @@ pub(in crate::cli) async fn ask(
         Request::AgentDrain { .. } | Request::AgentResume { .. } => {
             everywhere(&cluster, carry_out).await
         }
+        Request::TaskSubmit { submission } => match home_of(submission, &cluster) {
+            Ok(way) => carry_out(way).await,
+            Err(error) => Err(error),
+        },
         _ => match cluster.meant(run_of(request)).await {
             Ok(way) => carry_out(way).await,
             Err(error) => Err(error),
@@ -43,6 +49,18 @@ pub(in crate::cli) async fn ask(
     };
     cluster.close().await;
     answer
+}
+
+/// The shard in which what is submitted lives.
+fn home_of(submission: &str, cluster: &Cluster) -> Result<Way> {
+    #[derive(Deserialize)]
+    struct Whose {
+        namespace: Option<String>,
+    }
+    let whose: Whose = serde_json::from_str(submission).map_err(|error| {
+        Error::new(ErrorKind::Invalid, "cannot read what is submitted").because(error)
+    })?;
+    cluster.way_of(kept_namespace(whose.namespace.as_deref()))
 }
 
 /// An agent works for all shards: each that knows it is asked.

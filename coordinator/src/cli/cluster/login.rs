@@ -4,13 +4,14 @@ use std::{fs, path::Path, time::Duration};
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    fabric::nats::{NatsAuth, NatsSettings, NatsTls},
+    fabric::nats::{NatsAuth, NatsSettings, NatsStore, NatsTls},
 };
 
-use crate::{cli::settings::Settings, config::MaybePath};
+use crate::{
+    cli::settings::Settings,
+    config::{Config, MaybePath},
+};
 
-/// The variable that holds a password. It is no part of the configuration, which can be shown.
-const PASSWORD: &str = "NATS_PASSWORD";
 /// How long a command tries to find a server.
 const COMMAND_WITHIN: Duration = Duration::from_secs(5);
 /// How long a node does before it says that it waits.
@@ -23,6 +24,8 @@ const SECRET_BYTES_MAX: u64 = 4 * 1024;
 pub(in crate::cli) enum For {
     /// For one command.
     Command,
+    /// For one that makes what a cluster keeps.
+    Making,
     /// For a node; it may make streams if it is a coordinator.
     Node {
         /// Whether it is.
@@ -41,7 +44,9 @@ pub(in crate::cli) fn of(settings: &Settings, what: For) -> Result<NatsSettings>
         return Err(Error::new(ErrorKind::Invalid, message));
     }
     nats.cluster.clone_from(&config.cluster_name.0);
-    nats.auth = auth(settings)?;
+    let login = Login::of_messages(config);
+    nats.auth = login.auth()?;
+    nats.store = store(config)?;
     nats.tls = NatsTls {
         required: config.nats_tls_required,
         ca: file(&config.nats_tls_ca_file)?,
@@ -51,19 +56,17 @@ pub(in crate::cli) fn of(settings: &Settings, what: For) -> Result<NatsSettings>
     nats.insecure = config.nats_insecure;
     nats.replicas = config.nats_replicas.0;
     nats.servers_sync = config.nats_servers_sync;
-    nats.inbox_prefix = match (&config.nats_inbox, &config.nats_user) {
-        (inbox, _) if !inbox.is_empty() => inbox.clone(),
-        (_, user) if is_token(user) => format!("_INBOX.{user}"),
-        _ => "_INBOX".to_owned(),
-    };
+    nats.inbox_prefix = login.inbox();
     match what {
-        For::Command => {
+        For::Command | For::Making => {
             "orkestra".clone_into(&mut nats.name);
-            (nats.may_create, nats.connect_within) = (false, COMMAND_WITHIN);
+            (nats.may_create, nats.connect_within) = (what == For::Making, COMMAND_WITHIN);
         }
         For::Node { is_coordinator } => {
             nats.name = format!("orkestra node {}", config.node_name);
-            (nats.may_create, nats.connect_within) = (is_coordinator, NODE_WITHIN);
+            // What is only opened can be used and not made.
+            let makes = is_coordinator && nats.store != NatsStore::Opened;
+            (nats.may_create, nats.connect_within) = (makes, NODE_WITHIN);
         }
     }
     Ok(nats)
@@ -78,42 +81,106 @@ fn is_token(user: &str) -> bool {
     !user.is_empty() && user.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
 }
 
-fn auth(settings: &Settings) -> Result<NatsAuth> {
-    let config = &settings.config;
-    let named = [
-        ("nats.user", !config.nats_user.is_empty()),
-        ("nats.nkey_file", config.nats_nkey_file.0.is_some()),
-        ("nats.creds_file", config.nats_creds_file.0.is_some()),
-    ];
-    let named: Vec<&str> = named.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
-    if named.len() > 1 {
-        let message = format!(
-            "{} are set, and one login is enough: `orkestra config show` says where each comes from",
-            named.join(" and ")
-        );
-        return Err(Error::new(ErrorKind::Invalid, message));
+/// A login as it is configured: the one among the messages, or the one where things are kept.
+struct Login<'a> {
+    /// What its keys begin with.
+    keys: &'static str,
+    user: &'a str,
+    password_file: &'a MaybePath,
+    /// The variable that holds the password where no file does. It is no part of the configuration,
+    /// which can be shown.
+    password: &'static str,
+    nkey_file: &'a MaybePath,
+    creds_file: &'a MaybePath,
+    inbox: &'a str,
+}
+
+impl<'a> Login<'a> {
+    const fn of_messages(config: &'a Config) -> Self {
+        Self {
+            keys: "nats.",
+            user: config.nats_user.as_str(),
+            password_file: &config.nats_password_file,
+            password: "NATS_PASSWORD",
+            nkey_file: &config.nats_nkey_file,
+            creds_file: &config.nats_creds_file,
+            inbox: config.nats_inbox.as_str(),
+        }
     }
-    if let Some(path) = file(&config.nats_creds_file)? {
-        return Ok(NatsAuth::CredentialsFile { path });
+
+    const fn of_store(config: &'a Config) -> Self {
+        Self {
+            keys: "nats.store.",
+            user: config.nats_store_user.as_str(),
+            password_file: &config.nats_store_password_file,
+            password: "NATS_STORE_PASSWORD",
+            nkey_file: &config.nats_store_nkey_file,
+            creds_file: &config.nats_store_creds_file,
+            inbox: config.nats_store_inbox.as_str(),
+        }
     }
-    if let Some(path) = &config.nats_nkey_file.0 {
-        return Ok(NatsAuth::Nkey { seed: secret("the nkey", path)? });
+
+    fn inbox(&self) -> String {
+        match (self.inbox, self.user) {
+            (inbox, _) if !inbox.is_empty() => inbox.to_owned(),
+            (_, user) if is_token(user) => format!("_INBOX.{user}"),
+            _ => "_INBOX".to_owned(),
+        }
     }
-    if config.nats_user.is_empty() {
-        return Ok(NatsAuth::None);
+
+    fn auth(&self) -> Result<NatsAuth> {
+        let named = [
+            ("user", !self.user.is_empty()),
+            ("nkey_file", self.nkey_file.0.is_some()),
+            ("creds_file", self.creds_file.0.is_some()),
+        ];
+        let named = named.iter().filter(|(_, is)| *is);
+        let named: Vec<String> = named.map(|(name, _)| format!("{}{name}", self.keys)).collect();
+        if named.len() > 1 {
+            return Err(one_is_enough(&named.join(" and ")));
+        }
+        if let Some(path) = file(self.creds_file)? {
+            return Ok(NatsAuth::CredentialsFile { path });
+        }
+        if let Some(path) = &self.nkey_file.0 {
+            return Ok(NatsAuth::Nkey { seed: secret("the nkey", path)? });
+        }
+        if self.user.is_empty() {
+            return Ok(NatsAuth::None);
+        }
+        let password = match &self.password_file.0 {
+            Some(path) => secret("the password", path)?,
+            None => std::env::var(self.password).map_err(|_| {
+                let message = format!(
+                    "there is no password for the user {}: name a file with {}password_file, or \
+                     set {}",
+                    self.user, self.keys, self.password
+                );
+                Error::new(ErrorKind::Invalid, message)
+            })?,
+        };
+        Ok(NatsAuth::Password { user: self.user.to_owned(), password })
     }
-    let password = match &config.nats_password_file.0 {
-        Some(path) => secret("the password", path)?,
-        None => std::env::var(PASSWORD).map_err(|_| {
-            let message = format!(
-                "there is no password for the user {}: name a file with nats.password_file, or set \
-                 {PASSWORD}",
-                config.nats_user
-            );
-            Error::new(ErrorKind::Invalid, message)
-        })?,
-    };
-    Ok(NatsAuth::Password { user: config.nats_user.clone(), password })
+}
+
+/// How one comes to where things are kept.
+fn store(config: &Config) -> Result<NatsStore> {
+    let login = Login::of_store(config);
+    match login.auth()? {
+        NatsAuth::None if config.nats_store_opened => Ok(NatsStore::Opened),
+        NatsAuth::None => Ok(NatsStore::Here),
+        _ if config.nats_store_opened => {
+            Err(one_is_enough("nats.store.opened and a login of nats.store"))
+        }
+        auth => Ok(NatsStore::Login { auth, inbox_prefix: login.inbox() }),
+    }
+}
+
+fn one_is_enough(set: &str) -> Error {
+    let message = format!(
+        "{set} are set, and one of them is enough: `orkestra config show` says where each comes from"
+    );
+    Error::new(ErrorKind::Invalid, message)
 }
 
 /// What a file holds that is secret, without the line's end.

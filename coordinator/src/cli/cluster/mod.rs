@@ -1,6 +1,8 @@
 //! Commands that speak with a cluster: how it is found, and the ways to its shards and nodes.
 
 pub(super) mod asking;
+pub(super) mod doctor;
+pub(super) mod kept;
 pub(super) mod lines;
 pub(super) mod login;
 pub(super) mod node;
@@ -37,6 +39,8 @@ const NODE_WITHIN: Duration = Duration::from_secs(5);
 const NODES_WITHIN: Duration = Duration::from_millis(700);
 /// How long a command waits until shards are led: longer than it takes to replace a leader.
 const LED_WITHIN: Duration = Duration::from_secs(10);
+/// How often all nodes are asked for one that is a coordinator.
+const COORDINATOR_TRIES: u32 = 5;
 /// The most nodes that answer at once.
 const NODES_MAX: usize = 1_024;
 
@@ -201,15 +205,18 @@ impl Cluster {
 
     /// A coordinator that is there.
     pub(super) async fn coordinator(&self) -> Result<NodeId> {
-        let nodes = self.nodes().await?;
         let leads = |view: &&NodeView| !view.shards.is_empty();
-        nodes.iter().find(leads).map(|view| view.me.node.clone()).ok_or_else(|| {
-            let message = format!(
-                "no coordinator of cluster {:?} is there: start one with `orkestra node`",
-                self.name
-            );
-            Error::new(ErrorKind::Unavailable, message)
-        })
+        // On a busy machine one that is there may take longer to say so.
+        for _ in 0..COORDINATOR_TRIES {
+            if let Some(view) = self.nodes().await?.iter().find(leads) {
+                return Ok(view.me.node.clone());
+            }
+        }
+        let message = format!(
+            "no coordinator of cluster {:?} is there: start one with `orkestra node`",
+            self.name
+        );
+        Err(Error::new(ErrorKind::Unavailable, message))
     }
 
     pub(super) async fn close(self) {

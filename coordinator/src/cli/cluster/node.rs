@@ -17,7 +17,6 @@ use orkestra_runtime::{
     supervise::SupervisionLog,
     time::{Clock as _, SystemClock},
 };
-use tokio::sync::watch;
 
 use self::{identity::Identity, tells::Tells};
 use super::login;
@@ -73,10 +72,9 @@ pub(in crate::cli) async fn run(
         () = &mut orphaned => return Ok(Exit::Interrupted),
     };
     tell_server(&nats, console)?;
-    let (told, connected) = watch::channel(true);
     let log = SupervisionLog::open(data_dir.join(SUPERVISION_LOG))?;
     let clock = SystemClock::start();
-    let spec = spec(settings, &identity, (&nats, connected), (log.clone(), Arc::clone(&clock)));
+    let spec = spec(settings, &identity, &nats, (log.clone(), Arc::clone(&clock)));
     let mut news = log.watch();
     let node = match spec {
         Ok(spec) => tokio::select! {
@@ -109,7 +107,6 @@ pub(in crate::cli) async fn run(
             changed = connection.changed() => {
                 if changed.is_ok() {
                     let now: Connection = connection.borrow_and_update().clone();
-                    told.send_replace(now.is_connected());
                     tells.connection(&now, console)?;
                 }
             }
@@ -189,7 +186,7 @@ async fn orphaned(is_leashed: bool) {
 fn spec(
     settings: &Settings,
     identity: &Identity,
-    (nats, connected): (&Arc<Nats>, watch::Receiver<bool>),
+    nats: &Arc<Nats>,
     (log, clock): (SupervisionLog, Arc<SystemClock>),
 ) -> Result<NodeSpec, Failure> {
     let config = &settings.config;
@@ -199,7 +196,6 @@ fn spec(
     spec.roles = config.node_roles.with(config.agents_host);
     spec.shards = config.cluster_shards.0;
     spec.owns_fabric = true;
-    spec.connected = connected;
     spec.team = shared(settings);
     if let Some(file) = &config.node_agents.0 {
         let prepared = prepare_aside(Path::new(file), &[])?;

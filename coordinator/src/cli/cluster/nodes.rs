@@ -44,7 +44,7 @@ pub(in crate::cli) async fn node(
             let told = if changed {
                 format!(
                     "node {node} is drained: it leads nothing more and takes no more work\n\
-                     `orkestra node resume {node}` lets it work again, and so does its next start"
+                     it stays so when it is started again, until `orkestra node resume {node}`"
                 )
             } else {
                 format!("node {node} was drained before: nothing was changed")
@@ -179,11 +179,12 @@ fn members_table(members: &[MemberView], now: Now) -> Table {
 }
 
 fn shards_table(shards: &[ShardView]) -> Table {
-    let mut table = Table::new(["SHARD", "LEADER", "MOVED TO"]);
+    let mut table = Table::new(["SHARD", "LEADER", "REIGN", "MOVED TO"]);
     for shard in shards {
         table.row([
             shard.shard.to_string(),
             shard.leader.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string),
+            shard.epoch.map(|epoch| epoch.to_string()).unwrap_or_default(),
             shard.pinned_to.as_ref().map(ToString::to_string).unwrap_or_default(),
         ]);
     }

@@ -92,7 +92,7 @@ async fn on_cluster(
     Ok(ending::tell(prepared, args, came, console).await?)
 }
 
-fn told_next(run: &RunId) -> String {
+pub(in crate::cli) fn told_next(run: &RunId) -> String {
     format!(
         "`orkestra task list --run {run}` shows what became of each task, `orkestra supervision log` \
          who was restarted and why"
@@ -146,7 +146,7 @@ async fn unhosted(prepared: &Prepared, way: &Way, console: &mut Console) -> Resu
     }
 }
 
-async fn stage<'a>(
+pub(in crate::cli) async fn stage<'a>(
     cluster: &'a Cluster,
     way: &'a Way,
     clock: &'a SystemClock,

@@ -32,7 +32,7 @@ pub(in crate::cli) async fn tell(
     came: Came<'_>,
     console: &mut Console,
 ) -> Result<Exit> {
-    let Came { tasks, summary, restarts, journal } = came;
+    let (tasks, summary) = (came.tasks, came.summary);
     let verdict = match &prepared.verdict {
         Some(place) => found(tasks, summary, place).await?,
         None => None,
@@ -40,13 +40,28 @@ pub(in crate::cli) async fn tell(
     if let Some(path) = &args.report {
         write_report(prepared, (tasks, summary, path), console).await?;
     }
+    let exit = tell_plainly(came, verdict.as_ref(), console).await?;
+    if console.format() == Format::Table
+        && let Some(verdict) = &verdict
+    {
+        let word = if verdict == &Value::Bool(true) { "yes" } else { "no" };
+        console.text(&format!("{}: {word}", question(prepared)))?;
+    }
+    if prepared.verdict.is_none() {
+        return Ok(exit);
+    }
+    Ok(exit_of(verdict == Some(Value::Bool(true))))
+}
+
+/// Tells what became of the tasks of a run; yes means that all were completed or left out.
+pub(in crate::cli) async fn tell_plainly(
+    came: Came<'_>,
+    verdict: Option<&Value>,
+    console: &mut Console,
+) -> Result<Exit> {
+    let Came { tasks, summary, restarts, journal } = came;
     let took = summary.ended.map_or_else(Default::default, |ended| ended.since(summary.opened));
     let counts = summary.counts;
-    let exit = if prepared.verdict.is_some() {
-        exit_of(verdict == Some(Value::Bool(true)))
-    } else {
-        exit_of(summary.counts.failed == 0 && !is_called_off(tasks, summary).await?)
-    };
     if console.format() == Format::Table {
         tell_failures(tasks, summary, console).await?;
         console.say(format!(
@@ -61,10 +76,6 @@ pub(in crate::cli) async fn tell(
             output::duration(took),
         ))?;
         console.say(journal)?;
-        if let Some(verdict) = &verdict {
-            let word = if verdict == &Value::Bool(true) { "yes" } else { "no" };
-            console.text(&format!("{}: {word}", question(prepared)))?;
-        }
     } else {
         console.line(&serde_json::json!({
             "event": "run_ended",
@@ -76,7 +87,7 @@ pub(in crate::cli) async fn tell(
             "verdict": verdict,
         }))?;
     }
-    Ok(exit)
+    Ok(exit_of(counts.failed == 0 && !is_called_off(tasks, summary).await?))
 }
 
 /// Where the journal of a folder is, and what can be read there.

@@ -230,7 +230,8 @@ async fn look(run: &RunId, tasks: &Tasks) -> Result<Option<RunView>> {
     }
 }
 
-fn snapshot(view: &RunView, clock: &dyn Clock) -> Snapshot {
+/// How far a run is, as it is shown.
+pub(in crate::cli) fn snapshot(view: &RunView, clock: &dyn Clock) -> Snapshot {
     let now = clock.now().wall;
     let counts = view.summary.counts;
     let running = view.running.iter().map(|running| Running {

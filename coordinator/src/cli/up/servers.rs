@@ -16,7 +16,7 @@ use crate::{
 
 /// The variables that say where servers are and as whom to log in: what they say is written in the
 /// configuration of nodes, where it is meant.
-const OF_SERVERS: [&str; 8] = [
+const OF_SERVERS: [&str; 9] = [
     "NATS_URL",
     "NATS_USER",
     "NATS_NKEY",
@@ -25,9 +25,10 @@ const OF_SERVERS: [&str; 8] = [
     "NATS_CERT",
     "NATS_KEY",
     "NATS_PASSWORD",
+    "NATS_STORE_PASSWORD",
 ];
-/// The only one that is written nowhere.
-const PASSWORD: &str = "NATS_PASSWORD";
+/// Those of them that are written nowhere.
+const PASSWORDS: [&str; 2] = ["NATS_PASSWORD", "NATS_STORE_PASSWORD"];
 /// What the variables begin with that set keys, and those of them that set none.
 const OF_KEYS: &str = "ORKESTRA_";
 const NO_KEYS: [&str; 1] = ["ORKESTRA_EFFECT_KEY"];
@@ -113,7 +114,9 @@ impl Servers {
         let is_left_out = |name: &String| match self {
             _ if name.starts_with(OF_KEYS) => !NO_KEYS.contains(&name.as_str()),
             Self::Own(_) => OF_SERVERS.contains(&name.as_str()),
-            Self::Named => OF_SERVERS.contains(&name.as_str()) && name != PASSWORD,
+            Self::Named => {
+                OF_SERVERS.contains(&name.as_str()) && !PASSWORDS.contains(&name.as_str())
+            }
         };
         names.filter(is_left_out).collect()
     }

@@ -158,3 +158,30 @@ fn the_kinds_of_ends_are_few() {
     let kinds = [Some("normal"), Some("killed"), Some("attempt 1 of task 8: panicked"), None];
     assert_eq!(kinds.map(reason_of), ["normal", "killed", "failed", "failed"]);
 }
+
+#[test]
+fn what_the_nodes_of_a_cluster_tell_is_counted_together_and_each_incident_has_its_node() {
+    let root = |second, life| record(second, "node", What::Started, None, life);
+    let ann = "node/house/agents/ann";
+    let one = vec![
+        root(1, 1),
+        record(2, ann, What::Started, None, 1),
+        record(5, ann, What::Ended, Some("boom"), 1),
+        record(7, ann, What::Restarted, Some("boom"), 2),
+        record(40, ann, What::Started, None, 2),
+    ];
+    let other = vec![
+        root(3, 1),
+        record(4, ann, What::Ended, Some("no more"), 1),
+        record(6, ann, What::Parked, Some("no more"), 1),
+    ];
+    let all = Tending::of_nodes([("w1", one), ("w2", other)]);
+    assert_eq!((all.starts(), all.restarts(), all.uptime()), (2, 1, Duration::from_secs(39)));
+    assert_eq!(
+        told(all.incidents()),
+        ["agent_ended w2:ann true None", "agent_ended w1:ann true Some(2)"]
+    );
+    let tally = all.incidents().tallies()[&IncidentKind::AgentEnded];
+    assert_eq!((tally.recovered, tally.given_up, tally.open), (1, 1, 0));
+    assert_eq!(all.parked("ann"), Some("no more"));
+}

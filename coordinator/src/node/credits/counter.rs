@@ -29,13 +29,18 @@ pub struct Counter {
     agent: AgentId,
     incarnation: Incarnation,
     machine: CreditMachine,
+    /// How many attempts the worker says that it can hold.
+    offered: u32,
+    /// Whether nothing of it is lent for now.
+    is_closed: bool,
 }
 
 impl Counter {
     /// For a worker that has just begun this life.
     pub fn new(settings: CreditSettings, profile: &AgentProfile, incarnation: Incarnation) -> Self {
-        let machine = CreditMachine::new(settings, capacity_of(profile));
-        Self { agent: profile.id.clone(), incarnation, machine }
+        let offered = capacity_of(profile);
+        let machine = CreditMachine::new(settings, offered);
+        Self { agent: profile.id.clone(), incarnation, machine, offered, is_closed: false }
     }
 
     /// Takes what a leader says to the worker; answers what of it goes on to the worker, if anything
@@ -76,8 +81,14 @@ impl Counter {
     /// Sees what the worker says.
     pub fn worker_said(&mut self, now: Now, word: &FromAgent, said: &mut Said) {
         let event = match word {
-            FromAgent::Joined { profile, .. } => Event::Capacity(capacity_of(profile)),
-            FromAgent::Leaving { .. } | FromAgent::Left { .. } => Event::Capacity(0),
+            FromAgent::Joined { profile, .. } => {
+                self.offered = capacity_of(profile);
+                Event::Capacity(self.lendable())
+            }
+            FromAgent::Leaving { .. } | FromAgent::Left { .. } => {
+                self.offered = 0;
+                Event::Capacity(0)
+            }
             FromAgent::Beat { held, .. } => Event::Holds(held.clone()),
             FromAgent::Ended { reports, .. } => {
                 Event::Ended(reports.iter().map(|report| (report.task, report.attempt)).collect())
@@ -88,6 +99,17 @@ impl Counter {
             | FromAgent::Granted { .. } => return,
         };
         self.tell(now, event, said);
+    }
+
+    /// Lends nothing more whatever the worker offers, or lends again; what was lent is used up or
+    /// runs out.
+    pub fn close(&mut self, now: Now, is_closed: bool, said: &mut Said) {
+        self.is_closed = is_closed;
+        self.tell(now, Event::Capacity(self.lendable()), said);
+    }
+
+    const fn lendable(&self) -> u32 {
+        if self.is_closed { 0 } else { self.offered }
     }
 
     /// A shard is led by another one from now on.

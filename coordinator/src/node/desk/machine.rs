@@ -5,7 +5,9 @@
 //! - what workers say goes to the shards that it concerns, and to no other;
 //! - a leader that asks for the roll learns of every worker, of what each holds of its shard, and of
 //!   outcomes that were not acknowledged;
-//! - now and then each shard is told in short who is there, so that a word that was lost is missed.
+//! - now and then each shard is told in short who is there, so that a word that was lost is missed;
+//! - while the node drains, its workers are lent to nobody, and every shard knows that they are about
+//!   to go; what they hold they finish.
 //!
 //! It does not promise that a word arrives: what needs an answer is said again by who needs it.
 
@@ -24,7 +26,11 @@ use orkestra_runtime::{
     time::{Moment, Now},
 };
 
-use crate::node::credits::{Counter, CreditSettings, Leader, Said};
+use super::seat::Seat;
+use crate::{
+    node::credits::{Counter, CreditSettings, Leader, Said},
+    task::PERSON,
+};
 
 /// How often each shard is told in short who is there.
 const MUSTER_EVERY: Duration = Duration::from_secs(2);
@@ -38,6 +44,8 @@ pub(crate) enum Event {
     Leader(ToDesk),
     /// What was said lately may have been lost: the connection was.
     Reconnected,
+    /// The node takes no more work, or does again.
+    Draining(bool),
 }
 
 /// What a desk asks of the world.
@@ -51,21 +59,6 @@ pub(crate) enum Effect {
     Refused(ShardId, Epoch),
 }
 
-/// One worker, as the desk knows it.
-#[derive(Debug)]
-struct Seat {
-    profile: AgentProfile,
-    incarnation: Incarnation,
-    /// Which attempts of which shard were passed on and not acknowledged: how many.
-    open: BTreeMap<ShardId, BTreeSet<TaskNo>>,
-    /// Shards that want to know what it holds.
-    asked_by: BTreeSet<ShardId>,
-    /// Whether it has said what it holds.
-    has_beaten: bool,
-    /// Lends its capacity to shards.
-    counter: Counter,
-}
-
 /// Pure; see the module.
 #[derive(Debug)]
 pub(crate) struct DeskMachine {
@@ -74,13 +67,14 @@ pub(crate) struct DeskMachine {
     reigns: BTreeMap<ShardId, Epoch>,
     credits: CreditSettings,
     muster_at: Moment,
+    is_draining: bool,
 }
 
 impl DeskMachine {
     /// The desk of a node in a cluster of so many shards.
     pub(crate) fn new(shards: u16, credits: CreditSettings) -> Self {
         let (seats, reigns) = (BTreeMap::new(), BTreeMap::new());
-        Self { shards, seats, reigns, credits, muster_at: Moment::START }
+        Self { shards, seats, reigns, credits, muster_at: Moment::START, is_draining: false }
     }
 
     fn shards(&self) -> impl Iterator<Item = ShardId> + use<> {
@@ -102,9 +96,9 @@ impl DeskMachine {
         open.map(BTreeSet::len).sum()
     }
 
-    fn to_all(&self, word: &FromAgent, effects: &mut Vec<Effect>) {
-        for shard in self.shards() {
-            effects.push(say(shard, word.clone()));
+    fn to_all(&self, words: &[FromAgent], effects: &mut Vec<Effect>) {
+        for word in words {
+            effects.extend(self.shards().map(|shard| say(shard, word.clone())));
         }
     }
 
@@ -123,15 +117,16 @@ impl DeskMachine {
         let mut said = Vec::new();
         if let Some(seat) = self.seats.get_mut(agent) {
             seat.counter.worker_said(now, &word, &mut said);
+            seat.is_leaving |= matches!(word, FromAgent::Leaving { .. });
         }
-        self.route(word, effects);
+        self.route(now, word, effects);
         grant(said, effects);
     }
 
-    fn route(&mut self, word: FromAgent, effects: &mut Vec<Effect>) {
+    fn route(&mut self, now: Now, word: FromAgent, effects: &mut Vec<Effect>) {
         match word {
             FromAgent::Joined { profile, incarnation } => {
-                self.joined(profile, incarnation, effects);
+                self.joined(now, (profile, incarnation), effects);
             }
             FromAgent::Beat { agent, incarnation, held } => {
                 self.beat((agent, incarnation), held, effects);
@@ -150,12 +145,12 @@ impl DeskMachine {
                 }
             }
             FromAgent::Left { ref agent, incarnation } => {
-                self.to_all(&word, effects);
+                self.to_all(std::slice::from_ref(&word), effects);
                 if self.seats.get(agent).is_some_and(|seat| seat.incarnation <= incarnation) {
                     self.seats.remove(agent);
                 }
             }
-            FromAgent::Leaving { .. } => self.to_all(&word, effects),
+            FromAgent::Leaving { .. } => self.to_all(std::slice::from_ref(&word), effects),
             // Credit is given at this desk, and no worker speaks of it.
             FromAgent::Granted { .. } => {}
             FromAgent::Understood { ref agent, .. } => {
@@ -169,29 +164,54 @@ impl DeskMachine {
 
     fn joined(
         &mut self,
-        profile: AgentProfile,
-        incarnation: Incarnation,
+        now: Now,
+        (profile, incarnation): (AgentProfile, Incarnation),
         effects: &mut Vec<Effect>,
     ) {
-        let word = FromAgent::Joined { profile: profile.clone(), incarnation };
+        let mut words = vec![FromAgent::Joined { profile: profile.clone(), incarnation }];
+        words.extend(self.going(&profile, incarnation));
         match self.seats.get_mut(&profile.id) {
             Some(seat) if seat.incarnation == incarnation && seat.profile == profile => {
                 // Said because it was asked: only those who asked need to hear it.
                 for shard in seat.asked_by.clone() {
-                    effects.push(say(shard, word.clone()));
+                    effects.extend(words.iter().map(|word| say(shard, word.clone())));
                 }
                 return;
             }
             Some(seat) if seat.incarnation == incarnation => seat.profile = profile,
             Some(_) | None => {
-                let (open, asked_by) = (BTreeMap::new(), BTreeSet::new());
-                let counter = Counter::new(self.credits, &profile, incarnation);
-                let (id, has_beaten) = (profile.id.clone(), false);
-                let seat = Seat { profile, incarnation, open, asked_by, has_beaten, counter };
-                self.seats.insert(id, seat);
+                let mut counter = Counter::new(self.credits, &profile, incarnation);
+                counter.close(now, self.is_draining, &mut Vec::new());
+                let name = profile.id.clone();
+                let seat = Seat::new(profile, incarnation, counter);
+                self.seats.insert(name, seat);
             }
         }
-        self.to_all(&word, effects);
+        self.to_all(&words, effects);
+    }
+
+    /// What is said of a worker after `Joined` while the node drains. People have no worker.
+    fn going(&self, profile: &AgentProfile, incarnation: Incarnation) -> Option<FromAgent> {
+        let is_going = self.is_draining && profile.kind != PERSON;
+        is_going.then(|| FromAgent::Leaving { agent: profile.id.clone(), incarnation })
+    }
+
+    /// Lends no worker any more and says that all are about to go, or that all are there again.
+    fn drain(&mut self, now: Now, is_draining: bool, effects: &mut Vec<Effect>) {
+        if std::mem::replace(&mut self.is_draining, is_draining) == is_draining {
+            return;
+        }
+        let (mut said, mut words) = (Vec::new(), Vec::new());
+        for seat in self.seats.values_mut() {
+            seat.counter.close(now, is_draining, &mut said);
+        }
+        for seat in self.seats.values().filter(|seat| !seat.is_leaving) {
+            let Seat { profile, incarnation, .. } = seat;
+            let back = || FromAgent::Joined { profile: profile.clone(), incarnation: *incarnation };
+            words.push(self.going(profile, *incarnation).unwrap_or_else(back));
+        }
+        self.to_all(&words, effects);
+        grant(said, effects);
     }
 
     fn beat(
@@ -200,18 +220,11 @@ impl DeskMachine {
         held: Vec<(TaskNo, orkestra_runtime::id::Attempt)>,
         effects: &mut Vec<Effect>,
     ) {
-        let mut by_shard: BTreeMap<ShardId, Vec<_>> = BTreeMap::new();
         let all = self.shards();
-        if let Some(seat) = self.seats.get_mut(&agent) {
-            for shard in std::mem::take(&mut seat.asked_by) {
-                by_shard.entry(shard).or_default();
-            }
-            // What a new life holds is told to all: what the one before it held is lost, and whoever
-            // leads since then may know of that from the journal alone.
-            if !std::mem::replace(&mut seat.has_beaten, true) {
-                by_shard.extend(all.map(|shard| (shard, Vec::new())));
-            }
-        }
+        let heard_by = self.seats.get_mut(&agent).map(|seat| seat.beat_heard_by(all));
+        let heard_by = heard_by.unwrap_or_default().into_iter();
+        let mut by_shard: BTreeMap<ShardId, Vec<_>> =
+            heard_by.map(|shard| (shard, Vec::new())).collect();
         for (task, attempt) in held {
             by_shard.entry(untagged(task).0).or_default().push((task, attempt));
         }
@@ -293,6 +306,7 @@ impl DeskMachine {
     }
 
     fn call_roll(&mut self, shard: ShardId, effects: &mut Vec<Effect>) {
+        let mut idle = Vec::new();
         for (agent, seat) in &mut self.seats {
             let holds = seat.open.get(&shard).is_some_and(|open| !open.is_empty());
             if holds {
@@ -301,10 +315,14 @@ impl DeskMachine {
                 effects.push(Effect::Tell(agent.clone(), ToAgent::WhoIsThere));
                 continue;
             }
-            let (profile, incarnation) = (seat.profile.clone(), seat.incarnation);
+            idle.push((seat.profile.clone(), seat.incarnation));
+        }
+        for (profile, incarnation) in idle {
+            let going = self.going(&profile, incarnation);
+            let (agent, held) = (profile.id.clone(), Vec::new());
             effects.push(say(shard, FromAgent::Joined { profile, incarnation }));
-            let (agent, held) = (agent.clone(), Vec::new());
             effects.push(say(shard, FromAgent::Beat { agent, incarnation, held }));
+            effects.extend(going.map(|word| say(shard, word)));
         }
         effects.push(Effect::Say(shard, DeskSaid::Muster(self.muster())));
     }
@@ -335,6 +353,7 @@ impl Machine for DeskMachine {
             Event::Worker(word) => self.worker(now, word, effects),
             Event::Leader(said) => self.leader(now, said, effects),
             Event::Reconnected => self.say_again(effects),
+            Event::Draining(is_draining) => self.drain(now, is_draining, effects),
         }
     }
 

@@ -4,6 +4,7 @@
 //! process.
 
 mod machine;
+mod seat;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -68,6 +69,8 @@ pub(crate) struct DeskParts {
     pub(crate) ears: Arc<Ears>,
     pub(crate) messages: Arc<dyn Messages>,
     pub(crate) connected: watch::Receiver<bool>,
+    /// Whether the node takes no more work.
+    pub(crate) draining: watch::Receiver<bool>,
     pub(crate) clock: Arc<dyn Clock>,
     /// How many frames could not be read, and how many words came from reigns that are over.
     pub(crate) refused: Refused,
@@ -99,7 +102,10 @@ impl DeskRunner {
         let rolls = listen(&parts.messages, &roll, None, FRAMES_MAX).await?;
         let mut heard: Subscription = futures::stream::select(heard, rolls).boxed();
         let mut connected = parts.connected.clone();
+        let mut draining = parts.draining.clone();
         let mut effects = Vec::new();
+        let is_draining = Event::Draining(*draining.borrow_and_update());
+        machine.step(parts.clock.now(), is_draining, &mut effects);
         // Workers that are there already say so again: this may be a second life of the desk.
         for name in parts.workers.names() {
             effects
@@ -112,6 +118,9 @@ impl DeskRunner {
             let mut events = Vec::new();
             tokio::select! {
                 biased;
+                Ok(()) = draining.changed() => {
+                    events.push(Event::Draining(*draining.borrow_and_update()));
+                }
                 _ = inbox.recv_many(&mut round, ROUND_MAX) => events.append(&mut round),
                 message = heard.next() => match message {
                     Some(message) => self.read(message, &mut events),

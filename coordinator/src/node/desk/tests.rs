@@ -165,3 +165,44 @@ fn every_two_seconds_each_shard_is_told_in_short_who_is_there() {
     assert_eq!(effects.len(), 2);
     assert_eq!(desk.0.wakeup(), Some(Moment::from_ms(10) + Duration::from_secs(2)));
 }
+
+#[test]
+fn while_the_node_drains_every_shard_knows_that_its_workers_go_and_when_they_are_there_again() {
+    let mut desk = Desk::of(2);
+    desk.hears(Event::Worker(joined()));
+    let leaving = || FromAgent::Leaving { agent: ann(), incarnation: LIFE };
+    assert_eq!(desk.hears(Event::Draining(false)), [], "it did not");
+    assert_eq!(desk.hears(Event::Draining(true)), [say(0, leaving()), say(1, leaving())]);
+    assert_eq!(desk.hears(Event::Draining(true)), [], "it did before");
+    // A leader that comes later learns of it with the roll.
+    let muster = Effect::Say(ShardId(1), Said::Muster(desk.0.muster()));
+    let told = [say(1, joined()), say(1, beat(vec![])), say(1, leaving()), muster];
+    assert_eq!(desk.roll(1, 1), told);
+    let back = [say(0, joined()), say(1, joined())];
+    assert_eq!(desk.hears(Event::Draining(false)), back);
+    // Of one that goes by itself nobody says that it is there again.
+    desk.hears(Event::Worker(leaving()));
+    desk.hears(Event::Draining(true));
+    assert_eq!(desk.hears(Event::Draining(false)), []);
+}
+
+#[test]
+fn a_worker_that_begins_while_the_node_drains_is_lent_to_nobody_until_it_does_not() {
+    let mut desk = Desk::of(1);
+    desk.hears(Event::Draining(true));
+    let leaving = FromAgent::Leaving { agent: ann(), incarnation: LIFE };
+    assert_eq!(desk.hears(Event::Worker(joined())), [say(0, joined()), say(0, leaving)]);
+    let credits = |effects: &[Effect]| {
+        effects.iter().rev().find_map(|effect| match effect {
+            Effect::Say(_, Said::Words(words)) => match &words[0] {
+                FromAgent::Granted { credits, .. } => Some(*credits),
+                _ => None,
+            },
+            _ => None,
+        })
+    };
+    let want = ToAgent::Want { incarnation: LIFE, number: 1, count: 2, held: 0, heard: 0 };
+    assert_eq!(credits(&desk.leader(0, 1, want)), Some(0));
+    assert_eq!(credits(&desk.hears(Event::Draining(false))), Some(2));
+    assert_eq!(credits(&desk.hears(Event::Draining(true))), Some(0), "and no more");
+}

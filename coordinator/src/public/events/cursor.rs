@@ -79,12 +79,10 @@ impl Cursor {
         if cursor.journal.first().await? <= Sequence(1) {
             return Ok(cursor);
         }
-        let marks = cursor.journal.snapshots().await?;
-        let Some(oldest) = marks.first() else {
+        let Some(snapshot) = cursor.journal.oldest().await? else {
             let why = "the beginning of the journal was trimmed, and there is no snapshot";
             return Err(Error::new(ErrorKind::Corrupt, why));
         };
-        let snapshot = cursor.journal.load(oldest).await?;
         let machine = ShardMachine::restore(&snapshot.bytes)?;
         cursor.auditor = Auditor::knowing(shard, machine.tasks());
         let now = Now { wall: snapshot.position.at, ..Now::default() };

@@ -1,4 +1,5 @@
-//! `orkestra doctor`: looks at a folder, alive or dead, at the machine and at the team, and advises.
+//! `orkestra doctor`: looks at a folder, alive or dead, at the machine and at the team, or at a
+//! cluster, and advises.
 //!
 //! Promises: nothing is changed; one finding for each thing that was looked at, also when it could
 //! not be (then a warning, "cannot check"); no value of a secret is read into a finding. It does not
@@ -10,7 +11,9 @@
 //! | `tasks.rs` | the record: references, cycles, counts, what is stuck or worn out |
 //! | `host.rs` | the machine: disk, inodes, clock, limits, memory |
 //! | `team.rs` | agents: who cannot work and why; for a scenario its programs and keys |
+//! | `cluster.rs` | a cluster: its servers, its nodes, who leads, and the record of each shard |
 
+mod cluster;
 mod host;
 mod parse;
 mod store;
@@ -26,6 +29,8 @@ use orkestra_runtime::{
     time::Now,
 };
 use serde::Serialize;
+
+pub use cluster::{SeenCluster, examine_cluster};
 
 use super::{
     heal::Action,
@@ -49,7 +54,7 @@ pub struct Questions<'a> {
 /// What was found about one thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Which part it belongs to: `store`, `tasks`, `host`, `team`.
+    /// Which part it belongs to: `store`, `tasks`, `host`, `team`, `cluster`.
     pub section: &'static str,
     /// What was looked at.
     pub name: String,
@@ -157,17 +162,28 @@ pub async fn examine(questions: &Questions<'_>, now: Now, actions: Vec<Action>) 
     if let Some((agents, shared)) = questions.team {
         team::wanted(agents, shared, &mut findings).await;
     }
-    let mut summary = Summary::default();
-    for finding in &findings {
-        match finding.level {
-            Level::Pass => summary.pass += 1,
-            Level::Warning => summary.warning += 1,
-            Level::Fail => summary.fail += 1,
-            Level::Critical => summary.critical += 1,
+    Diagnosis::new(durability, actions, findings, remedies)
+}
+
+impl Diagnosis {
+    fn new(
+        durability: Option<&'static str>,
+        actions: Vec<Action>,
+        findings: Vec<Finding>,
+        remedies: Vec<Remedy>,
+    ) -> Self {
+        let mut summary = Summary::default();
+        for finding in &findings {
+            match finding.level {
+                Level::Pass => summary.pass += 1,
+                Level::Warning => summary.warning += 1,
+                Level::Fail => summary.fail += 1,
+                Level::Critical => summary.critical += 1,
+            }
         }
+        let version = env!("CARGO_PKG_VERSION");
+        Self { version, durability, actions, findings, remedies, summary }
     }
-    let version = env!("CARGO_PKG_VERSION");
-    Diagnosis { version, durability, actions, findings, remedies, summary }
 }
 
 async fn remedies_of(inspection: &Inspection, findings: &mut Vec<Finding>) -> Vec<Remedy> {

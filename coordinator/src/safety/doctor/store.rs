@@ -177,7 +177,7 @@ pub(super) async fn record(dir: &Path, inspection: &Inspection, findings: &mut V
     findings.push(blobs(dir, inspection).await);
 }
 
-fn durability(class: Durability) -> Finding {
+pub(super) fn durability(class: Durability) -> Finding {
     let means = match class {
         Durability::Memory => "nothing outlives the process",
         Durability::Lazy => {
@@ -192,7 +192,7 @@ fn durability(class: Durability) -> Finding {
     finding("Durability", level, format!("{class}: {means}"))
 }
 
-async fn snapshots(inspection: &Inspection) -> Finding {
+pub(super) async fn snapshots(inspection: &Inspection) -> Finding {
     let (name, category) = ("Snapshots", Category::DataIntegrity);
     let named = |level, message| Finding::new(("store", category), name, level, message);
     let (sound, faults) = match inspection.verify_snapshots().await {

@@ -80,7 +80,7 @@ fn hindrance(
         return gone("its worker is not there");
     }
     if machine.live.leaving.contains(&no) {
-        return gone("its worker is stopping");
+        return gone("its worker is stopping, or its node is drained");
     }
     let (outstanding, capacity) =
         (record.outstanding, record.breaker.room(record.profile.capacity, now.wall));

@@ -14,6 +14,7 @@ use crate::{
     fabric::{
         AppendError, BlobName, Blobs, Entry, Follow, Key, LogName, Logs, REGISTER_BYTES_MAX,
         Registers, Revision, Sequence, SetError, Value, Watch, WatchUnder, is_sealed,
+        log::must_begin,
     },
     limits::{BLOB_BYTES_MAX, RECORD_BYTES_MAX},
 };
@@ -119,6 +120,15 @@ impl Memory {
         Ok(entries)
     }
 
+    fn begin(&self, log: &LogName, first: Sequence) -> Result<()> {
+        let mut kept = self.open()?;
+        let end = Sequence(kept.logs.get(log).map_or(0, MemoryLog::end));
+        if must_begin(log, end, first)? {
+            kept.logs.entry(log.clone()).or_default().trimmed = first.0 - 1;
+        }
+        Ok(())
+    }
+
     fn trim(&self, log: &LogName, first: Sequence) -> Result<()> {
         let mut kept = self.open()?;
         if let Some(found) = kept.logs.get_mut(log) {
@@ -188,6 +198,11 @@ impl Logs for Memory {
     fn follow(&self, log: &LogName, from: Sequence) -> Follow {
         let ear = Ear { signal: self.0.logs.listen(log.as_str()), poll: None };
         signals::follow(Arc::new(self.clone()), log.clone(), from, ear)
+    }
+
+    fn begin(&self, log: &LogName, first: Sequence) -> BoxFuture<'static, Result<()>> {
+        let (this, log) = (self.clone(), log.clone());
+        async move { Self::begin(&this, &log, first) }.boxed()
     }
 
     fn trim(&self, log: &LogName, first: Sequence) -> BoxFuture<'static, Result<()>> {

@@ -28,6 +28,7 @@ mod sqlite;
 use std::{path::Path, sync::Arc};
 
 use futures::{FutureExt as _, future::BoxFuture};
+use tokio::sync::watch;
 
 pub use bus::{SUBSCRIPTION_CAPACITY_MAX, SUBSCRIPTIONS_MAX};
 pub use sqlite::{
@@ -111,6 +112,10 @@ impl Fabric for Embedded {
             Kept::InMemory(_) => Durability::Memory,
             Kept::InDirectory(..) => Durability::Fsync,
         }
+    }
+
+    fn connected(&self) -> watch::Receiver<bool> {
+        super::always_connected()
     }
 
     fn messages(&self) -> Arc<dyn Messages> {

@@ -2,13 +2,16 @@
 //! often and how long to try.
 
 use std::{
+    error::Error as _,
     fmt::Write as _,
+    io,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff as _};
+use rustls::CertificateError;
 
 use super::{
     faults::Refusal,
@@ -68,7 +71,7 @@ pub(super) async fn connect(settings: &NatsSettings) -> Result<Arc<Wire>> {
             }
             Err(error) => error,
         };
-        let (helps, advice) = judge(error.kind());
+        let (helps, advice) = hidden(&error).unwrap_or_else(|| judge(error.kind()));
         let pause = if helps { patience.next_backoff() } else { None };
         let Some(pause) = pause else {
             let tried: Vec<_> = servers.iter().map(shown).collect();
@@ -96,6 +99,29 @@ const fn judge(kind: ConnectErrorKind) -> (bool, &'static str) {
         ConnectErrorKind::AuthorizationViolation => (false, "the server refused the credentials"),
         ConnectErrorKind::ServerParse => (false, "an address cannot be read"),
     }
+}
+
+/// The same where hiding the connection failed, which the client tells as a fault of the network.
+/// Nobody's certificate becomes another by asking again.
+fn hidden(error: &ConnectError) -> Option<(bool, &'static str)> {
+    let source = error.source()?.downcast_ref::<io::Error>()?;
+    let advice = match source.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the server's certificate is of a CA that is not trusted here; name the file of its CA"
+        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "the server's certificate is for other names than this address",
+        rustls::Error::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        ) => "the server's certificate has expired, or the clock here is wrong",
+        rustls::Error::AlertReceived(_) => {
+            "the server refused TLS; see that it trusts the CA of this side's certificate, and that \
+             the key belongs to that"
+        }
+        _ => judge(ConnectErrorKind::Tls).1,
+    };
+    Some((false, advice))
 }
 
 fn unique() -> String {

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    fabric::{AppendError, AskError, Entry, Follow, LogName, Logs, Sequence},
+    fabric::{AppendError, AskError, Entry, Follow, LogName, Logs, Sequence, log::must_begin},
     limits::RECORD_BYTES_MAX,
 };
 
@@ -188,6 +188,25 @@ impl NatsLogs {
         Ok(!read.entries.is_empty() && read.bytes >= read.bytes_max)
     }
 
+    async fn begin(&self, log: &LogName, first: Sequence) -> Result<()> {
+        let (stream, subject) = (self.names.journal(log), self.names.journal_subject(log));
+        let what = format!("begin log {log}");
+        let made = self.streams.find_or_make(Kind::Journal, &stream, &subject).await;
+        let info = made.map_err(|refusal| refusal.into_error(&what))?;
+        if !must_begin(log, Sequence(info.last()), first)? {
+            return Ok(());
+        }
+        // A stream that is told to forget beyond its end moves its end.
+        let purged = self.streams.purge(&stream, json!({ "seq": first.0 })).await;
+        purged.map_err(|refusal| refusal.into_error(&what))?;
+        let end = self.end(log).await?;
+        if end.0 + 1 == first.0 {
+            return Ok(());
+        }
+        let message = format!("cannot {what}: it ends at {} all the same", end.0);
+        Err(Error::new(ErrorKind::Conflict, message))
+    }
+
     async fn trim(&self, log: &LogName, first: Sequence) -> Result<()> {
         let stream = self.names.journal(log);
         let what = format!("trim log {log}");
@@ -267,6 +286,11 @@ impl Logs for NatsLogs {
 
     fn follow(&self, log: &LogName, from: Sequence) -> Follow {
         following::follow(self.clone(), log.clone(), from).boxed()
+    }
+
+    fn begin(&self, log: &LogName, first: Sequence) -> BoxFuture<'static, Result<()>> {
+        let (this, log) = (self.clone(), log.clone());
+        async move { Self::begin(&this, &log, first).await }.boxed()
     }
 
     fn trim(&self, log: &LogName, first: Sequence) -> BoxFuture<'static, Result<()>> {

@@ -130,6 +130,12 @@ impl Fabric for Nats {
         self.streams.durability()
     }
 
+    /// The connection of the messages: what is kept elsewhere says by itself when it cannot be
+    /// reached.
+    fn connected(&self) -> watch::Receiver<bool> {
+        self.wire.status.is_up()
+    }
+
     fn messages(&self) -> Arc<dyn Messages> {
         let (wire, prefix) = (Arc::clone(&self.wire), Arc::clone(&self.names.prefix));
         Arc::new(NatsMessages { wire, prefix })

@@ -79,6 +79,7 @@ pub(super) fn count(counter: &AtomicU64) {
 pub(super) struct Status {
     clock: Arc<dyn Clock>,
     connection: watch::Sender<Connection>,
+    is_up: watch::Sender<bool>,
     connects: AtomicU64,
     pub(super) counts: Counts,
     features: Mutex<NatsFeatures>,
@@ -91,6 +92,7 @@ impl Status {
         Self {
             clock,
             connection,
+            is_up: watch::Sender::new(false),
             connects: AtomicU64::new(0),
             counts: Counts::default(),
             features: Mutex::default(),
@@ -99,6 +101,11 @@ impl Status {
 
     pub(super) fn watch(&self) -> watch::Receiver<Connection> {
         self.connection.subscribe()
+    }
+
+    /// The same in a word.
+    pub(super) fn is_up(&self) -> watch::Receiver<bool> {
+        self.is_up.subscribe()
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -113,6 +120,7 @@ impl Status {
             if is_news {
                 let before = self.connects.fetch_add(1, Ordering::Relaxed);
                 *connection = Connection::Connected { since, reconnects: before };
+                self.is_up.send_replace(true);
             }
             is_news
         });
@@ -124,6 +132,7 @@ impl Status {
             let was = connection.is_connected();
             if was {
                 *connection = Connection::Disconnected { since };
+                self.is_up.send_replace(false);
             }
             was
         });

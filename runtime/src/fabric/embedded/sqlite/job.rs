@@ -18,6 +18,12 @@ pub(super) enum WriteJob {
         record: Bytes,
         reply: oneshot::Sender<Result<Sequence, AppendError>>,
     },
+    /// For a log that is not there; nothing happens to one that is.
+    Begin {
+        log: LogName,
+        first: Sequence,
+        reply: oneshot::Sender<Result<()>>,
+    },
     Trim {
         log: LogName,
         first: Sequence,
@@ -45,7 +51,7 @@ impl WriteJob {
         match self {
             Self::Append { record, .. } => record.len(),
             Self::Set { bytes, .. } => bytes.as_ref().map_or(0, Bytes::len),
-            Self::Trim { .. } | Self::Shrink { .. } | Self::Close { .. } => 0,
+            Self::Begin { .. } | Self::Trim { .. } | Self::Shrink { .. } | Self::Close { .. } => 0,
         }
     }
 }
@@ -79,7 +85,7 @@ pub(super) fn fail(job: WriteJob, failure: &Failure) {
         } else {
             SetError::Unknown(why)
         }))),
-        WriteJob::Trim { reply, .. } => {
+        WriteJob::Begin { reply, .. } | WriteJob::Trim { reply, .. } => {
             let kind = if failure.full { ErrorKind::Full } else { failure.error.kind() };
             drop(reply.send(Err(Error::new(kind, why))));
         }

@@ -55,7 +55,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     fabric::{
         AppendError, Entry, Follow, Keeper, Key, LogName, Logs, REGISTER_BYTES_MAX, Registers,
-        Revision, Sequence, SetError, Value, Watch, WatchUnder,
+        Revision, Sequence, SetError, Value, Watch, WatchUnder, log::must_begin,
     },
     limits::RECORD_BYTES_MAX,
 };
@@ -212,6 +212,25 @@ impl Logs for Store {
     fn follow(&self, log: &LogName, from: Sequence) -> Follow {
         let ear = self.ear(self.0.logs.listen(log.as_str()));
         signals::follow(Arc::new(self.clone()), log.clone(), from, ear)
+    }
+
+    fn begin(&self, log: &LogName, first: Sequence) -> BoxFuture<'static, Result<()>> {
+        let (this, log) = (self.clone(), log.clone());
+        async move {
+            let end = this.ask(|reply| ReadJob::End { log: log.clone(), reply }).await?;
+            if !must_begin(&log, end, first)? {
+                return Ok(());
+            }
+            this.write(|reply| WriteJob::Begin { log: log.clone(), first, reply })
+                .await
+                .unwrap_or_else(|why| {
+                    Err(Error::new(
+                        ErrorKind::Unavailable,
+                        format!("cannot begin log {log}: {why}"),
+                    ))
+                })
+        }
+        .boxed()
     }
 
     fn trim(&self, log: &LogName, first: Sequence) -> BoxFuture<'static, Result<()>> {

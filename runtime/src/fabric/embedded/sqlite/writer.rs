@@ -184,6 +184,9 @@ impl Writer {
             WriteJob::Append { log, end, record, .. } => {
                 self.append(log, *end, record).map(Verdict::Appended)
             }
+            WriteJob::Begin { log, first, .. } => {
+                self.begin(log, *first).map(|()| Verdict::Trimmed)
+            }
             WriteJob::Trim { log, first, .. } => self.trim(log, *first).map(|()| Verdict::Trimmed),
             WriteJob::Set { key, expected, bytes, .. } => {
                 self.set(key, *expected, bytes.as_ref()).map(Verdict::Set)
@@ -225,13 +228,11 @@ impl Writer {
         if next >= LOG_STRIDE.cast_unsigned() {
             return Ok(Err(AppendError::Full));
         }
-        let row = if let Some(row) = known {
-            LogRow { ends: next, ..row }
-        } else {
-            self.meta.logs += 1;
-            self.meta.save(&self.db).map_err(|error| self.failed("begin a log", error))?;
-            LogRow { number: self.meta.logs.cast_signed(), trimmed: 0, ends: next }
+        let row = match known {
+            Some(row) => row,
+            None => self.next_log(0)?,
         };
+        let row = LogRow { ends: next, ..row };
         let written = self
             .db
             .prepare_cached("INSERT INTO record (place, checksum, bytes) VALUES (?, ?, ?)")
@@ -243,6 +244,23 @@ impl Writer {
         written.map_err(|error| self.failed("append a record", error))?;
         self.rows.insert(log.clone(), row);
         Ok(Ok(Sequence(next)))
+    }
+
+    /// A log that is not there yet, and ends after so many records that are forgotten.
+    fn next_log(&mut self, trimmed: u64) -> Result<LogRow, Failure> {
+        self.meta.logs += 1;
+        self.meta.save(&self.db).map_err(|error| self.failed("begin a log", error))?;
+        Ok(LogRow { number: self.meta.logs.cast_signed(), trimmed, ends: trimmed })
+    }
+
+    fn begin(&mut self, log: &LogName, first: Sequence) -> Result<(), Failure> {
+        if self.row(log)?.is_some() {
+            return Ok(());
+        }
+        let row = self.next_log(first.0.saturating_sub(1))?;
+        row.save(&self.db, log).map_err(|error| self.failed("begin a log", error))?;
+        self.rows.insert(log.clone(), row);
+        Ok(())
     }
 
     fn trim(&mut self, log: &LogName, first: Sequence) -> Result<(), Failure> {
@@ -336,7 +354,9 @@ impl Writer {
                 }
                 let _ = reply.send(verdict);
             }
-            (WriteJob::Trim { reply, .. }, Verdict::Trimmed) => drop(reply.send(Ok(()))),
+            (WriteJob::Begin { reply, .. } | WriteJob::Trim { reply, .. }, Verdict::Trimmed) => {
+                drop(reply.send(Ok(())));
+            }
             // A verdict of another kind cannot be; a dropped reply says that nothing is known.
             (_, _) => {}
         }
