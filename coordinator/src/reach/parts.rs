@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     fn answer(bytes: usize) -> Vec<u8> {
-        (0..bytes).map(|place| (place % 251) as u8).collect()
+        (0..bytes).map(|place| u8::try_from(place % 251).unwrap()).collect()
     }
 
     fn fetched(parts: &Parts, token: u64) -> Vec<u8> {

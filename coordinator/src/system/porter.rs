@@ -117,16 +117,23 @@ async fn carry(inbox: Inbox, shard: ShardHandle<ShardMachine, TeamHands>) -> Res
             }
             news => hand_over(&shard, news).await,
         };
-        // What waits was said to a reign that is over: whoever leads next asks for it again.
-        while !is_led {
-            match inbox.try_recv() {
-                Ok(Word::Said(_)) => {}
-                Ok(Word::End) => return Ok(()),
-                Err(_) => break,
-            }
+        if !is_led && forgotten(&mut inbox) {
+            return Ok(());
         }
     }
     Ok(())
+}
+
+/// Forgets what waits: it was said to a reign that is over, and whoever leads next asks for it again.
+/// Says whether the last word was among it.
+fn forgotten(inbox: &mut mpsc::UnboundedReceiver<Word>) -> bool {
+    loop {
+        match inbox.try_recv() {
+            Ok(Word::Said(_)) => {}
+            Ok(Word::End) => return true,
+            Err(_) => return false,
+        }
+    }
 }
 
 /// Hands over, again and again while nobody leads: a word lost here would cost a lease. False where

@@ -54,7 +54,7 @@ use doing::Doing;
 use nodes::{Place, Stage};
 use plan::{Fault, draw};
 use plant::Plant;
-use probe::Probes;
+use probe::{Probed, Probes};
 use story::Story;
 use troubles::Troubles;
 use witness::Witness;
@@ -141,11 +141,11 @@ impl Run<'_> {
         self.doing.now("everything to be made good");
         troubles.heal().await;
         let healed = self.clock.now().moment;
-        let rested = is_found || self.rest(&mut troubles, &mut clients).await;
+        let is_at_rest = is_found || self.rest(&mut troubles, &mut clients).await;
         let rest = self.clock.now().moment.since(healed);
         let (calls, stories) = self.told()?;
         let mut report = self.judge(&troubles, &calls, &stories).await?;
-        if !rested {
+        if !is_at_rest {
             self.doing.now("the cluster to say why there is no rest");
             let why = check::why_not(self.client.cluster(), &calls, &stories).await;
             report.findings.push(format!(
@@ -155,16 +155,15 @@ impl Run<'_> {
             ));
         }
         self.doing.now("the last take-over");
-        let is_sound = self.setup.plant == Plant::Nothing;
-        let patience = if is_sound { self.setup.patience } else { Duration::ZERO };
-        let probed = probes.spans(patience).await;
-        report.take_overs = probed.spans;
-        if probed.open > 0 && is_sound {
-            let open = probed.open;
+        let has_no_bug = self.setup.plant == Plant::Nothing;
+        let patience = if has_no_bug { self.setup.patience } else { Duration::ZERO };
+        let Probed { spans, open } = probes.spans(patience).await;
+        report.take_overs = spans;
+        if open > 0 && has_no_bug {
             report.findings.push(format!("{open} shards took no command after a leader's death"));
         }
         // Whoever has a bug need not stop in order.
-        if is_sound {
+        if has_no_bug {
             self.doing.now("all nodes to stop");
             troubles.end().await;
         }
@@ -216,7 +215,8 @@ impl Run<'_> {
         if self.witness.seen().told.iter().any(|told| !told.findings.is_empty()) {
             return Ok(true);
         }
-        let executions: Vec<Execution> = books::read(&self.stage.book()).map_err(unread)?;
+        let executions: Vec<Execution> =
+            books::read(&self.stage.book()).map_err(|error| unread(&error))?;
         Ok(check::is_doubled(&executions))
     }
 
@@ -261,7 +261,8 @@ impl Run<'_> {
 
     /// What the client wrote down, and what the journals say of the tasks.
     fn told(&self) -> Result<(Vec<Call>, Vec<Story>), String> {
-        let calls = books::read(&self.stage.folder.join("calls")).map_err(unread)?;
+        let calls =
+            books::read(&self.stage.folder.join("calls")).map_err(|error| unread(&error))?;
         let seen = self.witness.seen();
         Ok((calls, seen.told.iter().flat_map(|told| told.stories().cloned()).collect()))
     }
@@ -273,7 +274,8 @@ impl Run<'_> {
         stories: &[Story],
     ) -> Result<Report, String> {
         self.doing.now("the books to be read");
-        let mut executions: Vec<Execution> = books::read(&self.stage.book()).map_err(unread)?;
+        let mut executions: Vec<Execution> =
+            books::read(&self.stage.book()).map_err(|error| unread(&error))?;
         let (mut findings, stale, reigns) = {
             let seen = self.witness.seen();
             let findings = seen.told.iter().flat_map(|told| told.findings.clone());
@@ -312,6 +314,6 @@ impl Run<'_> {
     }
 }
 
-fn unread(error: std::io::Error) -> String {
+fn unread(error: &std::io::Error) -> String {
     format!("the books cannot be read: {error}")
 }

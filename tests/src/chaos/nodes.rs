@@ -14,7 +14,7 @@ use super::plant::Plant;
 use crate::{nats::Servers, proxy::Proxy};
 
 /// How long a node may take until it is up.
-const UP_WITHIN: Duration = Duration::from_secs(60);
+const UP_WITHIN: Duration = Duration::from_mins(1);
 /// How many of the last lines of a node's log are told.
 const LINES_TOLD: usize = 6;
 

@@ -182,7 +182,8 @@ impl Logs for Unfenced {
 
 impl Registers for Unfenced {
     fn get(&self, key: &Key) -> BoxFuture<'static, Result<Option<Value>>> {
-        match self.own().get(key.as_str()).cloned() {
+        let own = self.own().get(key.as_str()).cloned();
+        match own {
             Some(own) => std::future::ready(Ok(Some(own))).boxed(),
             None => self.inner.registers().get(key),
         }

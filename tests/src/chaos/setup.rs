@@ -7,7 +7,7 @@ use super::{plan::Fault, plant::Plant, troubles::Hits};
 /// How long nothing may come to its end, once all is well again, before there is no rest.
 const REST: Duration = Duration::from_secs(90);
 /// How long all of a small run may take.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(5);
 
 /// What a run is made of.
 #[derive(Clone, Debug)]
@@ -112,7 +112,7 @@ impl Setup {
             plant,
             until_found: plant != Plant::Nothing,
             patience: Duration::from_secs(20),
-            limit: Duration::from_secs(120),
+            limit: Duration::from_mins(2),
             ..Self::new(program, seed)
         }
     }
