@@ -28,7 +28,7 @@ fn a_node_whose_server_is_away_tries_again_and_ends_at_once_when_it_is_told_to()
     let told = node.age();
     node.signal(Signal::TERM);
     let ended = node.end_and_age();
-    ended.0.expect(130).says(&["connecting to NATS at 127.0.0.1"]);
+    ended.0.expect(130).says(&["connecting to NATS at"]);
     assert!(ended.1 < told + AT_ONCE, "told at {told:?}, it ended at {:?}", ended.1);
 }
 
