@@ -151,8 +151,8 @@ impl Node {
         let boot = Incarnation(life.await?);
         leftovers_swept(&spec.folder, boot.0).await;
         let refused = Refused::default();
-        let drained = || drained::is_drained(registers.as_ref(), &spec.name);
-        let is_drained = patiently("find out whether it is drained", drained).await?;
+        let is_drained = || drained::is_drained(registers.as_ref(), &spec.name);
+        let is_drained = patiently("look whether this node is drained", is_drained).await?;
         let draining = Arc::new(watch::channel(is_drained).0);
         let (held, running) = watch::channel(0);
         let (says, hears) = watch::channel(first_beat(&spec, boot));

@@ -117,18 +117,23 @@ async fn carry(inbox: Inbox, shard: ShardHandle<ShardMachine, TeamHands>) -> Res
             }
             news => hand_over(&shard, news).await,
         };
-        // What waits was said to a reign that is over: whoever leads next asks for it again.
-        if is_led {
-            continue;
-        }
-        while let Ok(word) = inbox.try_recv() {
-            match word {
-                Word::Said(_) => {}
-                Word::End => return Ok(()),
-            }
+        if !is_led && forgotten(&mut inbox) {
+            return Ok(());
         }
     }
     Ok(())
+}
+
+/// Forgets what waits: it was said to a reign that is over, and whoever leads next asks for it again.
+/// Says whether the last word was among it.
+fn forgotten(inbox: &mut mpsc::UnboundedReceiver<Word>) -> bool {
+    loop {
+        match inbox.try_recv() {
+            Ok(Word::Said(_)) => {}
+            Ok(Word::End) => return true,
+            Err(_) => return false,
+        }
+    }
 }
 
 /// Hands over, again and again while nobody leads: a word lost here would cost a lease. False where
@@ -201,11 +206,42 @@ fn bytes_of(report: &Report) -> usize {
 #[cfg(test)]
 mod tests {
     use orkestra_runtime::{
-        id::{Attempt, TaskNo},
+        chance::Chance,
+        fabric::embedded::Embedded,
+        id::{AgentId, Attempt, Incarnation, ShardId, TaskNo},
+        journal::Journal,
         protocol::payload::Json,
+        time::SystemClock,
     };
 
     use super::*;
+    use crate::shard::{
+        actor::{Settings, ShardParts, shard},
+        machine::ShardSettings,
+    };
+
+    /// On one thread: a porter that asked again and again without a pause would never let the time
+    /// pass in which it is waited for.
+    #[tokio::test(start_paused = true)]
+    async fn words_for_a_reign_that_is_over_hold_up_nobody_and_are_forgotten() {
+        let fabric = Embedded::memory();
+        let (handle, _runner) = shard(ShardParts {
+            journal: Journal::of(&fabric, ShardId(0)).unwrap(),
+            genesis: Arc::new(|| ShardMachine::new(ShardSettings::default())),
+            hands: Arc::new(|_| panic!("no reign begins")),
+            clock: SystemClock::following_tokio(),
+            chance: Chance::from_seed(1),
+            settings: Settings { needs_lease: true, ..Settings::default() },
+        });
+        let (sayer, inbox) = porter_of();
+        let (agent, incarnation) = (AgentId::new("ann").unwrap(), Incarnation(1));
+        for _ in 0..1_000 {
+            sayer.say(FromAgent::Left { agent: agent.clone(), incarnation });
+        }
+        let _ = sayer.0.send(Word::End);
+        let carried = tokio::time::timeout(REIGN_WITHIN * 2, carry(inbox, handle)).await;
+        carried.expect("it comes to the last word").unwrap();
+    }
 
     fn report(bytes: usize) -> Report {
         let json = Json::of(&"x".repeat(bytes)).unwrap();

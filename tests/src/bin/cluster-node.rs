@@ -129,8 +129,9 @@ async fn start(arguments: &Arguments) -> Result<Node> {
     };
     spec.drain_within = Duration::from_secs(3);
     spec.stable_after = Duration::from_secs(2);
-    // Ended runs are asked for in the end, however many there were.
+    // Ended runs, and ended tasks of streams, are asked for in the end, however many there were.
     spec.settings.tasks.retain_runs = 100_000;
+    spec.settings.tasks.retain_tasks = 1_000_000;
     spec.settings.tasks.lease = Duration::from_secs(6);
     spec.settings.tasks.losses_max = 10_000;
     // Snapshots have to be made and read in a run that is short.

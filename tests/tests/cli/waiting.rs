@@ -28,8 +28,8 @@ fn a_node_whose_server_is_away_tries_again_and_ends_at_once_when_it_is_told_to()
     let told = node.age();
     node.signal(Signal::TERM);
     let ended = node.end_and_age();
-    ended.0.expect(130).says(&["connecting to NATS at 127.0.0.1"]);
-    assert!(ended.1 < told + AT_ONCE, "it ended after {:?}", ended.1.saturating_sub(told));
+    ended.0.expect(130).says(&["connecting to NATS at"]);
+    assert!(ended.1 < told + AT_ONCE, "told at {told:?}, it ended at {:?}", ended.1);
 }
 
 #[test]
@@ -49,5 +49,5 @@ fn a_node_that_was_started_before_its_server_is_up_when_that_comes() {
     let (said, age) = node.end_and_age();
     servers.resume(0);
     said.says(&["stopped"]);
-    assert!(age < told + Duration::from_mins(1), "it ended after {:?}", age.saturating_sub(told));
+    assert!(age < told + Duration::from_mins(1), "told at {told:?}, it ended at {age:?}");
 }

@@ -76,22 +76,16 @@ pub(in crate::cli) async fn run(
     let clock = SystemClock::start();
     let spec = spec(settings, &identity, &nats, (log.clone(), Arc::clone(&clock)));
     let mut news = log.watch();
-    let node = match spec {
-        Ok(spec) => tokio::select! {
-            node = Node::start(spec) => node,
-            () = interruptions.next() => return Ok(Exit::Interrupted),
-            () = &mut orphaned => return Ok(Exit::Interrupted),
-        },
-        Err(failure) => {
-            nats.close().await;
-            return Err(failure);
-        }
+    let node = tokio::select! {
+        node = started(spec) => node,
+        () = interruptions.next() => return Ok(Exit::Interrupted),
+        () = &mut orphaned => return Ok(Exit::Interrupted),
     };
     let node = match node {
         Ok(node) => node,
-        Err(error) => {
+        Err(failure) => {
             nats.close().await;
-            return Err(error.into());
+            return Err(failure);
         }
     };
     let mut tells = Tells::of(&node, data_dir, console)?;
@@ -119,6 +113,10 @@ pub(in crate::cli) async fn run(
     }
     drop(identity);
     Ok(exit)
+}
+
+async fn started(spec: Result<NodeSpec, Failure>) -> Result<Node, Failure> {
+    Node::start(spec?).await.map_err(Failure::from)
 }
 
 async fn end(

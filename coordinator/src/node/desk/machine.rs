@@ -11,10 +11,13 @@
 //!
 //! It does not promise that a word arrives: what needs an answer is said again by who needs it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use orkestra_runtime::{
-    id::{AgentId, Attempt, Epoch, Incarnation, ShardId, TaskNo},
+    id::{AgentId, Epoch, Incarnation, ShardId, TaskNo},
     machine::Machine,
     protocol::{
         agent::{AgentProfile, FromAgent, ToAgent},
@@ -90,7 +93,7 @@ impl DeskMachine {
     /// How many attempts its workers hold, as far as it knows.
     pub(crate) fn held(&self) -> usize {
         let open = self.seats.values().flat_map(|seat| seat.open.values());
-        open.map(std::collections::BTreeSet::len).sum()
+        open.map(BTreeSet::len).sum()
     }
 
     fn to_all(&self, words: &[FromAgent], effects: &mut Vec<Effect>) {
@@ -180,7 +183,8 @@ impl DeskMachine {
                 let mut counter = Counter::new(self.credits, &profile, incarnation);
                 counter.close(now, self.is_draining, &mut Vec::new());
                 let name = profile.id.clone();
-                self.seats.insert(name, Seat::new(profile, incarnation, counter));
+                let seat = Seat::new(profile, incarnation, counter);
+                self.seats.insert(name, seat);
             }
         }
         self.to_all(&words, effects);
@@ -213,21 +217,14 @@ impl DeskMachine {
     fn beat(
         &mut self,
         (agent, incarnation): (AgentId, Incarnation),
-        held: Vec<(TaskNo, Attempt)>,
+        held: Vec<(TaskNo, orkestra_runtime::id::Attempt)>,
         effects: &mut Vec<Effect>,
     ) {
-        let mut by_shard: BTreeMap<ShardId, Vec<_>> = BTreeMap::new();
         let all = self.shards();
-        if let Some(seat) = self.seats.get_mut(&agent) {
-            for shard in std::mem::take(&mut seat.asked_by) {
-                by_shard.entry(shard).or_default();
-            }
-            // What a new life holds is told to all: what the one before it held is lost, and whoever
-            // leads since then may know of that from the journal alone.
-            if !std::mem::replace(&mut seat.has_beaten, true) {
-                by_shard.extend(all.map(|shard| (shard, Vec::new())));
-            }
-        }
+        let heard_by = self.seats.get_mut(&agent).map(|seat| seat.beat_heard_by(all));
+        let heard_by = heard_by.unwrap_or_default().into_iter();
+        let mut by_shard: BTreeMap<ShardId, Vec<_>> =
+            heard_by.map(|shard| (shard, Vec::new())).collect();
         for (task, attempt) in held {
             by_shard.entry(untagged(task).0).or_default().push((task, attempt));
         }

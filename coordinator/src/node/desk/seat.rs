@@ -1,4 +1,4 @@
-//! One worker, as the desk knows it.
+//! A worker, as the desk of its node knows it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use orkestra_runtime::{
 
 use crate::node::credits::Counter;
 
-/// A worker that is there.
+/// One worker.
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) profile: AgentProfile,
@@ -19,7 +19,7 @@ pub(super) struct Seat {
     /// Shards that want to know what it holds.
     pub(super) asked_by: BTreeSet<ShardId>,
     /// Whether it has said what it holds.
-    pub(super) has_beaten: bool,
+    has_beaten: bool,
     /// Lends its capacity to shards.
     pub(super) counter: Counter,
     /// Whether it said that it is about to go.
@@ -27,20 +27,25 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// A worker of which nothing was heard yet.
-    pub(super) const fn new(
-        profile: AgentProfile,
-        incarnation: Incarnation,
-        counter: Counter,
-    ) -> Self {
-        Self {
-            profile,
-            incarnation,
-            open: BTreeMap::new(),
-            asked_by: BTreeSet::new(),
-            has_beaten: false,
-            counter,
-            is_leaving: false,
+    /// A worker in a life of which nothing was heard before.
+    pub(super) fn new(profile: AgentProfile, incarnation: Incarnation, counter: Counter) -> Self {
+        let (open, asked_by) = (BTreeMap::new(), BTreeSet::new());
+        let (has_beaten, is_leaving) = (false, false);
+        Self { profile, incarnation, open, asked_by, has_beaten, counter, is_leaving }
+    }
+
+    /// Which shards hear what it holds, beside those whose tasks these are.
+    ///
+    /// What a new life holds is told to all: what the one before it held is lost, and whoever leads
+    /// since then may know of that from the journal alone.
+    pub(super) fn beat_heard_by(
+        &mut self,
+        all: impl Iterator<Item = ShardId>,
+    ) -> BTreeSet<ShardId> {
+        let mut heard_by = std::mem::take(&mut self.asked_by);
+        if !std::mem::replace(&mut self.has_beaten, true) {
+            heard_by.extend(all);
         }
+        heard_by
     }
 }
