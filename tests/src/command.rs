@@ -260,7 +260,12 @@ impl Running {
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     let _ = self.child.kill();
-                    panic!("it said nothing for {LIMIT:?} and did not end, after {}", self.heard);
+                    let talk = self.talk.take().map(|talk| talk.join().unwrap());
+                    panic!(
+                        "it said nothing for {LIMIT:?} and did not end, after {}, and:\n{}",
+                        self.heard,
+                        talk.unwrap_or_default()
+                    );
                 }
             }
         }

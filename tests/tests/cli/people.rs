@@ -137,7 +137,8 @@ fn what_is_decided_while_nobody_is_at_work_counts_when_the_same_command_goes_on(
     running.kill();
     let answer = ["task", "answer", "notes", "--json", "{\"blue\": true}", "--as", "bob"];
     desk.run(&at(&answer)).expect(0).says(&["answered by bob"]);
-    go_on(&desk).expect(0).says(&["goes on where it was: 3 of 4", "4 completed"]);
+    // The last task may have ended before the command looks.
+    go_on(&desk).expect(0).says(&["goes on where it was: ", " of 4 tasks", "4 completed"]);
 
     let release = task(&desk, "release");
     let said = &release["decisions"];

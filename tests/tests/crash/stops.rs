@@ -8,7 +8,8 @@ use crate::{
 };
 
 const STOPS: usize = 15;
-const TASKS: usize = 1_500;
+/// So many that a slow machine does not come to the end before the last stop.
+const TASKS: usize = 3_000;
 
 /// Longer attempts than a stop takes to ask for, so that each stop finds some at work; and many more
 /// of them than end before the last stop on a fast machine.
@@ -28,7 +29,7 @@ capacity = 2
 
 [[tasks]]
 id = "t-{{ n }}"
-repeat = { n = 1500 }
+repeat = { n = 3000 }
 needs = ["{% if n >= 30 %}t-{{ n - 30 }}{% endif %}"]
 input = { ms = "{{ 10 + n * 7 % 30 }}", trace = "{{ scenario.folder }}/trace" }
 "#;

@@ -10,7 +10,7 @@ use crate::{
     context::Contexts,
     output::Console,
     scenario::Prepared,
-    task::{Answer, Query, RunOpening, view::RunView},
+    task::{Answer, Query, RunOpening, RunSummary, view::RunView},
 };
 
 /// Opens the run and submits what it lacks; answers its name.
@@ -26,15 +26,15 @@ pub(in crate::cli) async fn choose(
     };
     let of_scenario: Vec<&RunView> =
         runs.iter().filter(|run| run.opening.scenario == prepared.name).collect();
-    let open = of_scenario.iter().find(|run| run.summary.ended.is_none());
-    let run = match open {
-        Some(open) if fresh => {
+    let run = match going_on(&of_scenario, stood.1) {
+        // What has ended by itself meanwhile need not be cancelled.
+        Some(open) if fresh && open.summary.ended.is_none() => {
             let old = &open.summary.run;
             tasks.cancel_run(old, "orkestra run", "--fresh began another").await?;
             console.say(format!("run {old} was cancelled, since --fresh begins anew"))?;
             next_name(&prepared.name, of_scenario.iter().map(|run| &run.summary.run))?
         }
-        Some(open) => {
+        Some(open) if !fresh => {
             let now = opening(prepared, &open.summary.run, tasks).await?;
             check_same(&open.opening, &now, &open.summary.run)?;
             let counts = open.summary.counts;
@@ -47,7 +47,7 @@ pub(in crate::cli) async fn choose(
             tell_resumed(stood, console).await?;
             open.summary.run.clone()
         }
-        None => next_name(&prepared.name, of_scenario.iter().map(|run| &run.summary.run))?,
+        _ => next_name(&prepared.name, of_scenario.iter().map(|run| &run.summary.run))?,
     };
     let (_, sealed) = tasks.open(&run, opening(prepared, &run, tasks).await?).await?;
     if !sealed {
@@ -56,6 +56,15 @@ pub(in crate::cli) async fn choose(
         tasks.seal(&run, prepared.tasks.len() as u64).await?;
     }
     Ok(run)
+}
+
+/// The run with which the command goes on. Agents work as soon as they are there, so a run that had
+/// not ended when the command began may have ended by now: it is not to be begun again.
+fn going_on<'a>(runs: &[&'a RunView], began: Wall) -> Option<&'a RunView> {
+    let has_just_ended =
+        |run: &RunSummary| run.opened < began && run.ended.is_some_and(|ended| ended >= began);
+    let open = runs.iter().find(|run| run.summary.ended.is_none());
+    open.or_else(|| runs.iter().find(|run| has_just_ended(&run.summary))).copied()
 }
 
 async fn opening(prepared: &Prepared, run: &RunId, tasks: &Tasks) -> Result<RunOpening> {
@@ -104,6 +113,43 @@ fn check_same(before: &RunOpening, now: &RunOpening, run: &RunId) -> Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::Counts;
+
+    #[test]
+    fn a_run_that_ends_while_its_command_goes_on_with_it_is_not_begun_again() {
+        let view = |name: &str, opened: u64, ended: Option<u64>| {
+            let summary = RunSummary {
+                run: RunId::new(name).unwrap(),
+                counts: Counts::default(),
+                attempts: 0,
+                opened: Wall::from_ms(opened),
+                ended: ended.map(Wall::from_ms),
+            };
+            let opening = RunOpening::default();
+            let (running, pending) = (Vec::new(), Vec::new());
+            let waits_for_people = false;
+            RunView {
+                summary,
+                opening,
+                sealed: true,
+                running,
+                pending,
+                waits_for_people,
+                paused: None,
+            }
+        };
+        let chosen = |runs: &[RunView]| {
+            let runs: Vec<&RunView> = runs.iter().collect();
+            going_on(&runs, Wall::from_ms(100)).map(|run| run.summary.run.to_string())
+        };
+        let ended = view("x-1", 10, Some(90));
+        assert_eq!(chosen(&[ended.clone()]), None);
+        let meanwhile = view("x-2", 20, Some(100));
+        assert_eq!(chosen(&[ended.clone(), meanwhile.clone()]).unwrap(), "x-2");
+        let later = view("x-3", 101, Some(105));
+        assert_eq!(chosen(&[ended, later]), None, "it is of another command");
+        assert_eq!(chosen(&[meanwhile, view("x-4", 30, None)]).unwrap(), "x-4");
+    }
 
     #[test]
     fn a_new_run_never_takes_the_name_of_one_that_is_kept() {
