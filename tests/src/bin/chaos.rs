@@ -22,7 +22,9 @@ async fn main() -> ExitCode {
     };
     let number = |name: &str| text(name).and_then(|text| text.parse::<usize>().ok());
     let Some(program) = beside() else {
-        println!("cannot find cluster-node beside this program: build it first");
+        println!(
+            "cannot find cluster-node beside this program: cargo build -p orkestra-tests --bins"
+        );
         return ExitCode::FAILURE;
     };
     let seed = number("--seed").unwrap_or(0) as u64;
