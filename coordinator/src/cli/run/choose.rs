@@ -143,7 +143,7 @@ mod tests {
             going_on(&runs, Wall::from_ms(100)).map(|run| run.summary.run.to_string())
         };
         let ended = view("x-1", 10, Some(90));
-        assert_eq!(chosen(&[ended.clone()]), None);
+        assert_eq!(chosen(std::slice::from_ref(&ended)), None);
         let meanwhile = view("x-2", 20, Some(100));
         assert_eq!(chosen(&[ended.clone(), meanwhile.clone()]).unwrap(), "x-2");
         let later = view("x-3", 101, Some(105));
