@@ -13,15 +13,17 @@ use orkestra_agents::kinds::function::BlockingPool;
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{Fabric, embedded::Embedded},
+    id::{RunId, ShardId},
     protocol::check::{Switch, Switches},
     supervise::SupervisionLog,
-    time::{Clock, SystemClock, Wall},
+    time::{Clock, Now, SystemClock, Wall},
 };
 
 pub(super) use self::watch::{Interruptions, interrupted};
 use crate::{
     cli::{args::RunArgs, failure::Failure, files, settings::Settings},
     config::Listen,
+    inspect::Inspection,
     metrics::Metrics,
     output::{Console, Exit, Format},
     pin::pin,
@@ -29,6 +31,7 @@ use crate::{
     sensitive::given,
     shard::actor::Settings as ShardPace,
     system::{System, SystemSpec},
+    task::{Answer, Query},
     team,
     tree::Tolerance,
 };
@@ -121,7 +124,7 @@ async fn in_fabric(
     let system = System::start(spec).await?;
     let told: Told<'_> = (&system, settings, clock.as_ref(), began);
     let ran = on_system(prepared, args, (told, &mut interruptions), console).await;
-    if let Ok(watch::Watched::Interrupted) = ran {
+    if let Ok(watch::Watched::Interrupted(_)) = ran {
         console.say("stopping: agents finish or hand back; once more aborts")?;
     }
     let stopped = tokio::select! {
@@ -129,8 +132,14 @@ async fn in_fabric(
         () = interruptions.next() => return Ok(Exit::Interrupted),
     };
     match ran? {
-        watch::Watched::Interrupted => {
-            console.say("interrupted; the same command goes on where it was")?;
+        watch::Watched::Interrupted(run) => {
+            // Agents finish what they hold: that may have been the last of it.
+            let told = if has_ended(&run, fabric, clock.now()).await {
+                format!("interrupted, and run {run} has ended: the same command begins another")
+            } else {
+                "interrupted; the same command goes on where it was".to_owned()
+            };
+            console.say(told)?;
             Ok(Exit::Interrupted)
         }
         watch::Watched::Ended(exit) => {
@@ -138,6 +147,15 @@ async fn in_fabric(
             Ok(exit)
         }
     }
+}
+
+/// Whether a run is on record as ended, when nobody works on it any more.
+async fn has_ended(run: &RunId, fabric: &Arc<dyn Fabric>, now: Now) -> bool {
+    let Ok(inspection) = Inspection::over(Arc::clone(fabric), ShardId(0)).await else {
+        return false;
+    };
+    let answer = inspection.tasks().answer(now, &Query::Run(run.clone()));
+    matches!(answer, Answer::Run(Some(view)) if view.summary.ended.is_some())
 }
 
 /// Takes the address at which metrics are to be read, if there is one, and tells which it is.
@@ -186,7 +204,7 @@ async fn on_system(
             console.say("what is left waits for people; the same command goes on where it was")?;
             return Ok(watch::Watched::Ended(Exit::Waiting));
         }
-        watch::Seen::Interrupted => return Ok(watch::Watched::Interrupted),
+        watch::Seen::Interrupted => return Ok(watch::Watched::Interrupted(run)),
     };
     let restarts = ending::restarts(&system.tree().tree().await?);
     let came = ending::Came {

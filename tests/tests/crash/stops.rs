@@ -1,6 +1,6 @@
 //! Asked to stop in order, again and again.
 
-use orkestra_tests::command::Signal;
+use orkestra_tests::command::{LIMIT, Signal};
 
 use crate::{
     Told, chance, desk,
@@ -8,8 +8,9 @@ use crate::{
 };
 
 const STOPS: usize = 15;
-/// So many that a slow machine does not come to the end before the last stop.
-const TASKS: usize = 3_000;
+const TASKS: usize = 1_500;
+/// How many stops must have hit a run at work: a slow machine may come to its end before the others.
+const STOPS_MIN: usize = 5;
 
 /// Longer attempts than a stop takes to ask for, so that each stop finds some at work; and many more
 /// of them than end before the last stop on a fast machine.
@@ -29,7 +30,7 @@ capacity = 2
 
 [[tasks]]
 id = "t-{{ n }}"
-repeat = { n = 3000 }
+repeat = { n = 1500 }
 needs = ["{% if n >= 30 %}t-{{ n - 30 }}{% endif %}"]
 input = { ms = "{{ 10 + n * 7 % 30 }}", trace = "{{ scenario.folder }}/trace" }
 "#;
@@ -48,25 +49,32 @@ async fn who_stops_in_order_finishes_what_it_holds_and_does_nothing_twice() {
     let mut chance = chance();
     let (desk, mut told) = (desk(), Told::default());
     desk.write("stopped.toml", SCENARIO);
-    for _ in 0..STOPS {
+    let (mut stops, mut is_over) = (0, false);
+    while stops < STOPS && !is_over {
         let mut running = desk.start(&RUN);
-        for _ in 0..=chance.below(20) {
-            running.await_line("\"caught_up\":false");
+        let ends = |line: &str| line.contains("\"caught_up\":false");
+        if (0..=chance.below(20)).all(|_| running.hear(LIMIT, ends).is_some()) {
+            let signal = if chance.per_mille(500) { Signal::INT } else { Signal::TERM };
+            running.signal(signal);
         }
-        let signal = if chance.per_mille(500) { Signal::INT } else { Signal::TERM };
-        running.signal(signal);
-        let said = running.end().expect(130).says(&[
-            "stopping: agents finish or hand back; once more aborts",
-            "interrupted; the same command goes on where it was",
-        ]);
+        let said = running.end();
+        told.listen(&said);
+        // It may come to its end before it hears of the stop, or while it stops.
+        is_over = said.code == Some(0) || said.err.contains("and run stopped-1 has ended");
+        if said.code != Some(0) {
+            let words = ["stopping: agents finish or hand back; once more aborts", "interrupted"];
+            said.expect(130).says(&words);
+            stops += 1;
+        }
+    }
+    assert!(stops >= STOPS_MIN, "only {stops} stops hit a run at work");
+    let before = told.states.len();
+    if !is_over {
+        let said = desk.run(&RUN).expect(0).says(&["run stopped-1 goes on where it was: "]);
         told.listen(&said);
     }
-    let before = told.states.len();
-    assert!(before < TASKS, "the run was over before the last stop");
-    let said = desk.run(&RUN).expect(0).says(&["run stopped-1 goes on where it was: "]);
-    told.listen(&said);
 
     let figures = check(&desk, &told, &Asked { tasks: TASKS, needs }).await;
     assert_eq!(traced(&desk).len(), TASKS, "an attempt was cut off and done again: {figures}");
-    eprintln!("{STOPS} stops; {before} endings told before the last; {figures}");
+    eprintln!("{stops} stops; {before} endings told before the last; {figures}");
 }

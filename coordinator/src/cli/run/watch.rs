@@ -57,8 +57,8 @@ pub(in crate::cli) enum Patience {
 pub(super) enum Watched {
     /// As it should.
     Ended(Exit),
-    /// By an interruption.
-    Interrupted,
+    /// By an interruption of this run.
+    Interrupted(RunId),
 }
 
 /// Ctrl-C, and being asked to end. Listens from the moment it is made, so that nothing which is
