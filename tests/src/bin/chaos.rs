@@ -4,12 +4,15 @@
 //!
 //! With `--faults` all that goes wrong is counted, and not only kills; two things go wrong at most
 //! `--apart-ms` apart. `KIND` and `BUG` are spelled as in the source, such as `Pause` and
-//! `AnswerEarly`. What was found goes to standard output with
-//! the figures, and the exit code says whether anything was.
+//! `AnswerEarly`. What was found goes to standard output with the figures, and the exit code says
+//! whether anything was.
 
 #![expect(clippy::print_stdout, reason = "this program's output is what it is for")]
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    process::{Command, ExitCode},
+    time::Duration,
+};
 
 use orkestra_tests::chaos::{Setup, plan::Fault, plant::Plant, run};
 
@@ -78,6 +81,15 @@ fn kills(setup: &Setup) -> bool {
 }
 
 fn beside() -> Option<std::path::PathBuf> {
+    // Under cargo it is built as this program was; what is beside may be of another day.
+    if let Some(cargo) = std::env::var_os("CARGO") {
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "-p", "orkestra-tests", "--bin", "cluster-node"]);
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        build.current_dir(env!("CARGO_MANIFEST_DIR")).status().ok()?;
+    }
     let program = std::env::current_exe().ok()?.with_file_name("cluster-node");
     program.exists().then_some(program)
 }
