@@ -10,7 +10,7 @@
 //! 3. An answer depends on the ballots only: not on their order, not on how equal ones are grouped.
 //! 4. A method that would have to look at too many ways says so; nothing is guessed.
 //!
-//! Not promised: that methods agree. [`disagreement`] says where they do not.
+//! Not promised: that methods agree. `disagreement.rs` says where they do not.
 
 mod answer;
 mod ballots;
