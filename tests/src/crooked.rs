@@ -15,11 +15,12 @@ use futures::{FutureExt as _, future::BoxFuture};
 use orkestra_runtime::{
     Result,
     fabric::{
-        AppendError, BlobName, Blobs, Durability, Entry, Fabric, Follow, Key, LogName, Logs,
-        Messages, Registers, Revision, Sequence, SetError, Value, Watch, WatchUnder,
+        AppendError, BlobName, Blobs, Fabric, Key, LogName, Logs, Registers, Revision, Sequence,
+        SetError, Value, Watch,
     },
 };
-use tokio::sync::watch;
+
+use crate::through::{fabric_through, logs_through, registers_through};
 
 /// The variable that names the bug.
 pub const CROOK_VARIABLE: &str = "UNDER_TEST_CROOK";
@@ -114,21 +115,7 @@ impl fmt::Debug for Crooked {
 }
 
 impl Fabric for Crooked {
-    fn durability(&self) -> Durability {
-        self.inner.durability()
-    }
-
-    fn connected(&self) -> watch::Receiver<bool> {
-        self.inner.connected()
-    }
-
-    fn messages(&self) -> Arc<dyn Messages> {
-        self.inner.messages()
-    }
-
-    fn outside(&self) -> Option<Arc<dyn Messages>> {
-        self.inner.outside()
-    }
+    fabric_through!(self => self.inner);
 
     fn logs(&self) -> Arc<dyn Logs> {
         Arc::new(self.clone())
@@ -180,35 +167,12 @@ impl Logs for Crooked {
         .boxed()
     }
 
-    fn end(&self, log: &LogName) -> BoxFuture<'static, Result<Sequence>> {
-        self.inner.logs().end(log)
-    }
-
-    fn read(
-        &self,
-        log: &LogName,
-        from: Sequence,
-        bytes_max: usize,
-    ) -> BoxFuture<'static, Result<Vec<Entry>>> {
-        self.inner.logs().read(log, from, bytes_max)
-    }
-
-    fn follow(&self, log: &LogName, from: Sequence) -> Follow {
-        self.inner.logs().follow(log, from)
-    }
-
-    fn trim(&self, log: &LogName, first: Sequence) -> BoxFuture<'static, Result<()>> {
-        self.inner.logs().trim(log, first)
-    }
+    logs_through!(self => self.inner.logs());
 }
 
 impl Registers for Crooked {
     fn get(&self, key: &Key) -> BoxFuture<'static, Result<Option<Value>>> {
         self.inner.registers().get(key)
-    }
-
-    fn create(&self, key: &Key, bytes: Bytes) -> BoxFuture<'static, Result<Revision, SetError>> {
-        self.inner.registers().create(key, bytes)
     }
 
     fn compare_and_set(
@@ -237,21 +201,11 @@ impl Registers for Crooked {
         .boxed()
     }
 
-    fn delete(&self, key: &Key, revision: Revision) -> BoxFuture<'static, Result<(), SetError>> {
-        self.inner.registers().delete(key, revision)
-    }
-
     fn watch(&self, key: &Key) -> Watch {
         self.inner.registers().watch(key)
     }
 
-    fn list(&self, prefix: &Key) -> BoxFuture<'static, Result<Vec<(Key, Value)>>> {
-        self.inner.registers().list(prefix)
-    }
-
-    fn watch_under(&self, prefix: &Key) -> WatchUnder {
-        self.inner.registers().watch_under(prefix)
-    }
+    registers_through!(self => self.inner.registers());
 }
 
 impl Blobs for Crooked {

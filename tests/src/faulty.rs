@@ -10,12 +10,10 @@ use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture};
 use orkestra_runtime::{
     Result,
-    fabric::{
-        AppendError, Blobs, Durability, Entry, Fabric, Follow, LogName, Logs, Messages, Registers,
-        Sequence,
-    },
+    fabric::{AppendError, Blobs, Fabric, LogName, Logs, Registers, Sequence},
 };
-use tokio::sync::watch;
+
+use crate::through::{fabric_through, logs_through};
 
 /// What becomes of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,21 +79,7 @@ impl fmt::Debug for Faulty {
 }
 
 impl Fabric for Faulty {
-    fn durability(&self) -> Durability {
-        self.inner.durability()
-    }
-
-    fn connected(&self) -> watch::Receiver<bool> {
-        self.inner.connected()
-    }
-
-    fn messages(&self) -> Arc<dyn Messages> {
-        self.inner.messages()
-    }
-
-    fn outside(&self) -> Option<Arc<dyn Messages>> {
-        self.inner.outside()
-    }
+    fabric_through!(self => self.inner);
 
     fn logs(&self) -> Arc<dyn Logs> {
         Arc::new(FaultyLogs { inner: self.inner.logs(), faulty: self.clone() })
@@ -156,24 +140,5 @@ impl Logs for FaultyLogs {
         }
     }
 
-    fn end(&self, log: &LogName) -> BoxFuture<'static, Result<Sequence>> {
-        self.inner.end(log)
-    }
-
-    fn read(
-        &self,
-        log: &LogName,
-        from: Sequence,
-        bytes_max: usize,
-    ) -> BoxFuture<'static, Result<Vec<Entry>>> {
-        self.inner.read(log, from, bytes_max)
-    }
-
-    fn follow(&self, log: &LogName, from: Sequence) -> Follow {
-        self.inner.follow(log, from)
-    }
-
-    fn trim(&self, log: &LogName, first: Sequence) -> BoxFuture<'static, Result<()>> {
-        self.inner.trim(log, first)
-    }
+    logs_through!(self => self.inner);
 }

@@ -12,3 +12,4 @@ pub mod otp;
 pub mod proxy;
 pub mod sim;
 pub mod store;
+mod through;

@@ -15,11 +15,12 @@ use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use orkestra_runtime::{
     Result,
     fabric::{
-        AppendError, Blobs, Durability, Entry, Fabric, Follow, Key, LogName, Logs, Messages,
-        Registers, Revision, Sequence, SetError, Value, Watch, WatchUnder,
+        AppendError, Blobs, Fabric, Key, LogName, Logs, Registers, Revision, Sequence, SetError,
+        Value, Watch,
     },
 };
-use tokio::sync::watch;
+
+use crate::through::{fabric_through, logs_through, registers_through};
 
 /// The variable that makes a node overwrite who leads, and append wherever the log ends.
 pub const UNFENCED_VARIABLE: &str = "CLUSTER_NODE_UNFENCED";
@@ -101,21 +102,7 @@ impl fmt::Debug for Unfenced {
 }
 
 impl Fabric for Unfenced {
-    fn durability(&self) -> Durability {
-        self.inner.durability()
-    }
-
-    fn connected(&self) -> watch::Receiver<bool> {
-        self.inner.connected()
-    }
-
-    fn messages(&self) -> Arc<dyn Messages> {
-        self.inner.messages()
-    }
-
-    fn outside(&self) -> Option<Arc<dyn Messages>> {
-        self.inner.outside()
-    }
+    fabric_through!(self => self.inner);
 
     fn logs(&self) -> Arc<dyn Logs> {
         Arc::new(self.clone())
@@ -158,26 +145,7 @@ impl Logs for Unfenced {
         .boxed()
     }
 
-    fn end(&self, log: &LogName) -> BoxFuture<'static, Result<Sequence>> {
-        self.inner.logs().end(log)
-    }
-
-    fn read(
-        &self,
-        log: &LogName,
-        from: Sequence,
-        bytes_max: usize,
-    ) -> BoxFuture<'static, Result<Vec<Entry>>> {
-        self.inner.logs().read(log, from, bytes_max)
-    }
-
-    fn follow(&self, log: &LogName, from: Sequence) -> Follow {
-        self.inner.logs().follow(log, from)
-    }
-
-    fn trim(&self, log: &LogName, first: Sequence) -> BoxFuture<'static, Result<()>> {
-        self.inner.logs().trim(log, first)
-    }
+    logs_through!(self => self.inner.logs());
 }
 
 impl Registers for Unfenced {
@@ -187,10 +155,6 @@ impl Registers for Unfenced {
             Some(own) => std::future::ready(Ok(Some(own))).boxed(),
             None => self.inner.registers().get(key),
         }
-    }
-
-    fn create(&self, key: &Key, bytes: Bytes) -> BoxFuture<'static, Result<Revision, SetError>> {
-        self.inner.registers().create(key, bytes)
     }
 
     fn compare_and_set(
@@ -221,10 +185,6 @@ impl Registers for Unfenced {
         .boxed()
     }
 
-    fn delete(&self, key: &Key, revision: Revision) -> BoxFuture<'static, Result<(), SetError>> {
-        self.inner.registers().delete(key, revision)
-    }
-
     /// Who leads is looked at once.
     fn watch(&self, key: &Key) -> Watch {
         let values = self.inner.registers().watch(key);
@@ -234,11 +194,5 @@ impl Registers for Unfenced {
         values.take(1).chain(futures::stream::pending()).boxed()
     }
 
-    fn list(&self, prefix: &Key) -> BoxFuture<'static, Result<Vec<(Key, Value)>>> {
-        self.inner.registers().list(prefix)
-    }
-
-    fn watch_under(&self, prefix: &Key) -> WatchUnder {
-        self.inner.registers().watch_under(prefix)
-    }
+    registers_through!(self => self.inner.registers());
 }
