@@ -30,6 +30,8 @@ use orkestra_runtime::{
     time::{Clock, SystemClock},
 };
 
+use tempfile::TempDir;
+
 use baseline::Baselines;
 pub use figure::{Figure, table};
 pub(crate) use nats::serve;
@@ -95,17 +97,8 @@ pub async fn measure(
     at: &Path,
     mut tell: impl FnMut(&str) -> Result<()>,
 ) -> Result<Vec<Figure>> {
-    let groups: Vec<&str> = GROUPS.into_iter().filter(|group| is_wanted(group, only)).collect();
-    if groups.is_empty() {
-        let message = format!(
-            "there is no figure {:?}: use one of {}",
-            only.unwrap_or_default(),
-            GROUPS.join(", ")
-        );
-        return Err(Error::new(ErrorKind::Invalid, message));
-    }
-    let folder = tempfile::Builder::new().prefix("orkestra-bench-").tempdir_in(at);
-    let folder = folder.map_err(|error| cannot("make a folder for the bench", error))?;
+    let groups = groups_of(&GROUPS, only, "")?;
+    let folder = folder_in(at)?;
     let place = Place { folder: folder.path().to_owned(), clock: SystemClock::start() };
     tell("baseline")?;
     let mut baselines = baseline::measure(&place).await?;
@@ -118,11 +111,34 @@ pub async fn measure(
         figures.extend(measure_group(group, &place, &baselines).await?);
     }
     folder.close().map_err(|error| cannot("remove the folder of the bench", error))?;
-    let within = |figure: &Figure| {
-        only.is_none_or(|only| figure.name.starts_with(only) || GROUPS.contains(&only))
-    };
-    figures.retain(within);
+    keep_wanted(&mut figures, &GROUPS, only);
     Ok(figures)
+}
+
+/// The groups that have this name or a name that begins with it; all where none is named. `how`:
+/// with which option they are measured.
+fn groups_of<'a>(groups: &[&'a str], only: Option<&str>, how: &str) -> Result<Vec<&'a str>> {
+    let wanted: Vec<&str> = groups.iter().copied().filter(|group| is_wanted(group, only)).collect();
+    if wanted.is_empty() {
+        let named = only.unwrap_or_default();
+        let there = groups.join(", ");
+        let message = format!("there is no figure {named:?}{how}: use one of {there}");
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    Ok(wanted)
+}
+
+/// A folder for a bench, which goes with it.
+fn folder_in(at: &Path) -> Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("orkestra-bench-").tempdir_in(at);
+    folder.map_err(|error| cannot("make a folder for the bench", error))
+}
+
+/// Keeps the figures whose names begin with what was named, or all of a group that was.
+fn keep_wanted(figures: &mut Vec<Figure>, groups: &[&str], only: Option<&str>) {
+    figures.retain(|figure| {
+        only.is_none_or(|only| figure.name.starts_with(only) || groups.contains(&only))
+    });
 }
 
 /// Measures one part in this process, below a folder that is there.

@@ -15,14 +15,14 @@ mod takeover;
 use std::{path::Path, sync::Arc};
 
 use orkestra_runtime::{
-    Error, ErrorKind, Result,
+    Result,
     fabric::nats::{Bare, Nats, NatsSettings},
     id::NodeId,
     protocol::node::{Hosts, Roles},
     time::SystemClock,
 };
 
-use super::{Figure, Part, Place, cannot, is_wanted};
+use super::{Figure, Part, Place, cannot, folder_in, groups_of, keep_wanted};
 use crate::{
     nats_server::{Server, ServerSpec, Syncing, find},
     node::{Node, NodeSpec},
@@ -158,17 +158,8 @@ pub async fn measure(
     at: &Path,
     mut tell: impl FnMut(&str) -> Result<()>,
 ) -> Result<Vec<Figure>> {
-    let groups: Vec<&str> = GROUPS.into_iter().filter(|group| is_wanted(group, only)).collect();
-    if groups.is_empty() {
-        let message = format!(
-            "there is no figure {:?} with --nats: use one of {}",
-            only.unwrap_or_default(),
-            GROUPS.join(", ")
-        );
-        return Err(Error::new(ErrorKind::Invalid, message));
-    }
-    let folder = tempfile::Builder::new().prefix("orkestra-bench-").tempdir_in(at);
-    let folder = folder.map_err(|error| cannot("make a folder for the bench", error))?;
+    let groups = groups_of(&GROUPS, only, " with --nats")?;
+    let folder = folder_in(at)?;
     let place = Place { folder: folder.path().to_owned(), clock: SystemClock::start() };
     let mut figures = Vec::new();
     for kind in Kind::ALL {
@@ -188,9 +179,7 @@ pub async fn measure(
         }
     }
     folder.close().map_err(|error| cannot("remove the folder of the bench", error))?;
-    figures.retain(|figure| {
-        only.is_none_or(|only| figure.name.starts_with(only) || GROUPS.contains(&only))
-    });
+    keep_wanted(&mut figures, &GROUPS, only);
     Ok(figures)
 }
 
