@@ -1,7 +1,7 @@
 //! `orkestra task watch`: shows how far a run is until it ends, over NATS or from the journal of a
 //! folder.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
@@ -23,7 +23,10 @@ use crate::{
     },
     inspect::Inspection,
     output::{Console, Exit, Format, Progress},
-    task::{Answer, Query, TaskMachine, view::RunView},
+    task::{
+        Answer, Query, TaskMachine,
+        view::{RunView, TaskView},
+    },
 };
 
 /// How often the journal of a folder is read on.
@@ -38,8 +41,7 @@ pub(super) async fn watch(
     let mut interruptions = Interruptions::listen()?;
     let patience = if is_hasty { Patience::ForAgents } else { Patience::ForAll };
     if !settings.is_cluster() {
-        let dir = settings.data_dir();
-        let watched = in_folder((run, patience), dir, (&mut interruptions, console)).await;
+        let watched = in_folder((run, patience), settings, (&mut interruptions, console)).await;
         return Ok(watched?);
     }
     let cluster = Cluster::connect(settings).await?;
@@ -83,9 +85,10 @@ fn waiting(console: &mut Console) -> Result<Exit> {
 /// Follows the journal of a folder, as long as somebody is at work there.
 async fn in_folder(
     (run, patience): (&RunId, Patience),
-    dir: &Path,
+    settings: &Settings,
     (interruptions, console): (&mut Interruptions, &mut Console),
 ) -> Result<Exit> {
+    let dir = settings.data_dir();
     let clock = SystemClock::start();
     let mut inspection = Inspection::of(dir).await?;
     let mut progress = Progress::on(console);
@@ -104,7 +107,9 @@ async fn in_folder(
         tell_ended(inspection.tasks(), run, &mut told, console)?;
         progress.show(console, now.moment, &watch::snapshot(&view, clock.as_ref()))?;
         if view.summary.ended.is_some() {
-            break tell(inspection.tasks(), &view, console)?;
+            // How often something was restarted, whoever works there knows.
+            let came = (&view.summary, &all_of(inspection.tasks(), run)[..]);
+            break ending::tell_ended(came, (None, &ending::journal(settings)), None, console)?;
         }
         if view.waits_for_people && patience == Patience::ForAgents {
             break waiting(console)?;
@@ -136,7 +141,7 @@ fn view_of(tasks: &TaskMachine, run: &RunId) -> Option<RunView> {
     }
 }
 
-fn all_of(tasks: &TaskMachine, run: &RunId) -> Vec<crate::task::view::TaskView> {
+fn all_of(tasks: &TaskMachine, run: &RunId) -> Vec<TaskView> {
     let all = Query::Tasks { run: run.clone(), limit: None };
     match tasks.answer(orkestra_runtime::time::Now::default(), &all) {
         Answer::Tasks(all) => all,
@@ -167,29 +172,4 @@ fn tell_ended(
         }
     }
     Ok(())
-}
-
-/// Tells how the run came out, and ends as it did.
-fn tell(tasks: &TaskMachine, view: &RunView, console: &mut Console) -> Result<Exit> {
-    let summary = &view.summary;
-    let called_off = all_of(tasks, &summary.run).iter().any(|task| task.cancelled_by.is_some());
-    let counts = summary.counts;
-    if console.format() == Format::Table {
-        console.say(format!(
-            "run {}: {} tasks ({} completed, {} failed, {} cancelled), {} attempts",
-            summary.run,
-            counts.total,
-            counts.completed,
-            counts.failed,
-            counts.cancelled,
-            summary.attempts,
-        ))?;
-    } else {
-        let (run, attempts) = (&summary.run, summary.attempts);
-        console.line(&json!({
-            "event": "run_ended", "run": run, "counts": counts, "attempts": attempts,
-        }))?;
-    }
-    let is_well = counts.failed == 0 && !called_off;
-    Ok(if is_well { Exit::Done } else { Exit::Negative })
 }

@@ -90,7 +90,9 @@ fn tasks_go_to_the_process_that_is_at_work_in_a_folder_and_wait_in_one_where_nob
     let run = run_of(&with_input(&desk, &submit, &desk.path("one")).expect(0));
     let lines = desk.run(&["task", "watch", &run, "-o", "ndjson"]).expect(0).lines();
     assert_eq!(ended(&lines), 1, "{lines:?}");
-    assert_eq!(lines.last().unwrap()["counts"]["completed"], 1);
+    let last = lines.last().unwrap();
+    assert_eq!((&last["event"], &last["counts"]["completed"]), (&"run_ended".into(), &1.into()));
+    assert!(last["took_ms"].is_u64(), "it is told as of every run: {last}");
     running.kill();
 
     let submit = ["task", "submit", "--file", "-", "--run", "later"];

@@ -11,7 +11,7 @@ use crate::{
     config::Origin,
     output::{self, Console, Exit, Format},
     scenario::{Place, Prepared},
-    task::{Answer, Query, RunSummary},
+    task::{Answer, Query, RunSummary, view::TaskView},
 };
 
 /// How a run came out, and where.
@@ -60,10 +60,27 @@ pub(in crate::cli) async fn tell_plainly(
     console: &mut Console,
 ) -> Result<Exit> {
     let Came { tasks, summary, restarts, journal } = came;
+    let mut troubled = Vec::new();
+    if summary.counts.failed + summary.counts.cancelled > 0 {
+        let all = Query::Tasks { run: summary.run.clone(), limit: None };
+        if let Answer::Tasks(all) = tasks.query(all).await? {
+            troubled = all;
+        }
+    }
+    tell_ended((summary, &troubled), (restarts, &journal), verdict, console)
+}
+
+/// The same of what was read already; without tasks where each was completed.
+pub(in crate::cli) fn tell_ended(
+    (summary, tasks): (&RunSummary, &[TaskView]),
+    (restarts, journal): (Option<u32>, &str),
+    verdict: Option<&Value>,
+    console: &mut Console,
+) -> Result<Exit> {
     let took = summary.ended.map_or_else(Default::default, |ended| ended.since(summary.opened));
     let counts = summary.counts;
     if console.format() == Format::Table {
-        tell_failures(tasks, summary, console).await?;
+        tell_failures(tasks, console)?;
         console.say(format!(
             "run {}: {} tasks ({} completed, {} failed, {} cancelled), {} attempts{}, {}",
             summary.run,
@@ -87,11 +104,13 @@ pub(in crate::cli) async fn tell_plainly(
             "verdict": verdict,
         }))?;
     }
-    Ok(exit_of(counts.failed == 0 && !is_called_off(tasks, summary).await?))
+    // One that was cancelled because a condition did not hold was only left out.
+    let is_called_off = tasks.iter().any(|task| task.cancelled_by.is_some());
+    Ok(exit_of(counts.failed == 0 && !is_called_off))
 }
 
 /// Where the journal of a folder is, and what can be read there.
-pub(super) fn journal(settings: &Settings) -> String {
+pub(in crate::cli) fn journal(settings: &Settings) -> String {
     // What the environment or a file says of it holds for the next command as well.
     let origin = settings.config.explain("data_dir").map(|explained| explained.origin);
     let was_typed = matches!(origin, Ok(Origin::Flag));
@@ -114,17 +133,6 @@ fn question(prepared: &Prepared) -> &str {
 /// Yes only if the scenario says so; without a verdict, if every task was completed or left out.
 fn exit_of(is_yes: bool) -> Exit {
     if is_yes { Exit::Done } else { Exit::Negative }
-}
-
-/// Whether somebody asked that a task, or all of them, be cancelled. One that was cancelled because
-/// a condition did not hold was only left out.
-async fn is_called_off(tasks: &Tasks, summary: &RunSummary) -> Result<bool> {
-    if summary.counts.cancelled == 0 {
-        return Ok(false);
-    }
-    let all = Query::Tasks { run: summary.run.clone(), limit: None };
-    let Answer::Tasks(all) = tasks.query(all).await? else { return Ok(false) };
-    Ok(all.iter().any(|task| task.cancelled_by.is_some()))
 }
 
 async fn found(tasks: &Tasks, summary: &RunSummary, place: &Place) -> Result<Option<Value>> {
@@ -154,13 +162,8 @@ async fn write_report(
     console.say(format!("report written to {}", path.display()))
 }
 
-async fn tell_failures(tasks: &Tasks, summary: &RunSummary, console: &mut Console) -> Result<()> {
-    if summary.counts.failed == 0 {
-        return Ok(());
-    }
-    let all = Query::Tasks { run: summary.run.clone(), limit: None };
-    let Answer::Tasks(all) = tasks.query(all).await? else { return Ok(()) };
-    for task in all.iter().filter(|task| task.state == "failed").take(10) {
+fn tell_failures(tasks: &[TaskView], console: &mut Console) -> Result<()> {
+    for task in tasks.iter().filter(|task| task.state == "failed").take(10) {
         let reason = task.reason.as_deref().unwrap_or_default();
         let last = task.last_failure.as_ref().map(|failure| format!(" ({failure})"));
         console.warn(format!("task {} failed: {reason}{}", task.id, last.unwrap_or_default()))?;
