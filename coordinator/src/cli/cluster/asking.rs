@@ -124,7 +124,7 @@ fn refuse(request: &Request) -> Result<()> {
         )),
         Request::DoctorHeal {} => Err(not_here(
             "healing a folder",
-            "leaders look for lost tasks by themselves (sweeps.recovery_every)",
+            "`orkestra doctor --heal` with --nats heals the shards of a cluster",
         )),
         _ => Ok(()),
     }
