@@ -165,9 +165,19 @@ pub(super) async fn restore(
     let took = clock.now().moment.since(began.moment);
     tell_restored(&manifest, data_dir.display(), took, console)?;
     let flag = format!("--data-dir {}", data_dir.display());
-    console.say(format!(
-        "`orkestra task list {flag}` shows what it holds; `orkestra run …` with {flag} goes on from there"
-    ))?;
+    console.say(match &manifest.cluster {
+        Some(cluster) => format!(
+            "it is that of cluster {} with {}: `orkestra task list {flag}` shows what shard 0 holds; \
+             `orkestra restore --from {} --nats URL` makes a cluster of it again",
+            cluster.name,
+            output::counted(cluster.shards.len() as u64, "shard"),
+            from.display(),
+        ),
+        None => format!(
+            "`orkestra task list {flag}` shows what it holds; `orkestra run …` with {flag} goes on from \
+             there"
+        ),
+    })?;
     console.say(
         "note: what agents did outside after the backup was taken is done again, under the same \
          effect keys",
