@@ -151,7 +151,7 @@ impl Locks {
         let read = tokio::time::timeout(WITHIN, asked).await.unwrap_or(Err(ShardError::NoAnswer));
         match read.map_err(|error| unanswered(&error))?.answer {
             Answer::Lock(answer) => Ok(answer),
-            answer @ (Answer::Task(_) | Answer::Context(_)) => {
+            answer @ (Answer::Task(_) | Answer::Context(_) | Answer::Committee(_)) => {
                 let why = format!("the shard answered something else: {answer:?}");
                 Err(Error::new(ErrorKind::Fault, why))
             }
@@ -193,7 +193,7 @@ impl Locks {
 fn of_locks(asked: Result<Reply, ShardError>) -> Result<LockReply, LockError> {
     match asked {
         Ok(Reply::Lock(reply)) => Ok(reply),
-        Ok(reply @ (Reply::Task(_) | Reply::Context(_))) => {
+        Ok(reply @ (Reply::Task(_) | Reply::Context(_) | Reply::Committee(_))) => {
             let why = format!("the shard answered something else: {reply:?}");
             Err(LockError::Failed(Error::new(ErrorKind::Fault, why)))
         }
