@@ -299,7 +299,9 @@ impl Script {
         }
     }
 
-    pub(super) fn events(&self) -> impl DoubleEndedIterator<Item = (Number, Wall, &CommitteeEvent)> {
+    pub(super) fn events(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (Number, Wall, &CommitteeEvent)> {
         let numbered = (1..).zip(&self.journal).collect::<Vec<_>>();
         numbered.into_iter().map(|(number, (at, event))| (Number(number), *at, event))
     }
