@@ -45,6 +45,9 @@ pub struct RunOpening {
     /// without it the hash tells nothing of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_key: Option<BlobName>,
+    /// The repositories that were shipped for it: they are kept as long as the run is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shipped: Vec<Artifact>,
 }
 
 /// Why an agent was chosen, in points.

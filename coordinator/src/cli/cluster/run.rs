@@ -5,18 +5,19 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use orkestra_runtime::{
     Result,
+    fabric::Fabric as _,
     id::{AgentId, RunId},
     protocol::node::Hosts,
     time::{Clock as _, Moment, SystemClock},
 };
 
-use super::{Cluster, Way, lines};
+use super::{Cluster, Way, lines, ship};
 use crate::{
     cli::{
         args::RunArgs,
         failure::Failure,
         run::{
-            Interruptions, choose, ending, prepare,
+            Interruptions, choose, ending,
             watch::{self, Patience, Seen, Stage},
         },
         settings::Settings,
@@ -43,9 +44,12 @@ pub(in crate::cli) async fn run(
     if args.watching.metrics.is_some() {
         console.warn("--metrics tells of a run in this process: it is left out")?;
     }
-    let prepared = prepare(args, settings.data_dir(), console)?;
+    let (prepared, shipments) = ship::prepare(args, console).await?;
     let cluster = Cluster::connect(settings).await?;
-    let ran = on_cluster(&prepared, args, (&cluster, &mut interruptions), console).await;
+    let ran = match ship::keep(shipments, &cluster.nats.blobs()).await {
+        Ok(()) => on_cluster(&prepared, args, (&cluster, &mut interruptions), console).await,
+        Err(error) => Err(error.into()),
+    };
     cluster.close().await;
     ran
 }
