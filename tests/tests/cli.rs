@@ -24,6 +24,8 @@ mod health;
 mod kept;
 #[path = "cli/live.rs"]
 mod live;
+#[path = "cli/locks.rs"]
+mod locks;
 #[path = "cli/looking.rs"]
 mod looking;
 #[path = "cli/metrics.rs"]

@@ -268,6 +268,8 @@ pub(super) fn bare_spec(
     tasks.retain_runs = config.tasks_retain_runs.get();
     tasks.retain_tasks = u32::try_from(config.tasks_retain_count).unwrap_or(u32::MAX);
     spec.settings.context.snapshot_every = config.context_snapshot_every.0;
+    spec.settings.locks.lease = config.locks_lease;
+    spec.settings.locks.delay = config.locks_delay;
     spec.node = config.node_name.clone();
     spec.pace = ShardPace {
         snapshot_every: u64::from(config.journal_snapshot_every_records.get()),
