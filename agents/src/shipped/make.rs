@@ -70,7 +70,10 @@ pub async fn make(source: &Source, scratch: &Path, most: usize) -> Result<Made> 
         shallow: vec![source.commit.clone()],
         ..manifest(&source.commit, &source.own_tags)
     };
-    if let Some(bytes) = packed(&git, &alone, most).await.map_err(incomplete)? {
+    // Without a history it is the same again.
+    let count = git.run(&["rev-list", "--count", "--max-count=2", &source.commit]).await;
+    let has_history = count.map_err(incomplete)? != "1";
+    if has_history && let Some(bytes) = packed(&git, &alone, most).await.map_err(incomplete)? {
         return Ok(Made { bytes, has_history: false });
     }
     let message = format!(

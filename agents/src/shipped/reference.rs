@@ -150,7 +150,7 @@ mod tests {
         let (one, other) = (reference("/home/ada/tidy"), reference("/"));
         assert_eq!((one.name(), other.name()), ("tidy", "repository"));
         let text = format!("{{\"a\":\"{}\",\"b\":\"{}/src\"}}", one.path(), other.workspace());
-        assert_eq!(found(&text), [one.clone(), other.clone()]);
+        assert_eq!(found(&text), [one.clone(), other]);
         let told = replaced(&text, |of, is_workspace| format!("<{}{is_workspace}>", of.name()));
         assert_eq!(told, "{\"a\":\"<tidyfalse>\",\"b\":\"<repositorytrue>/src\"}");
         for odd in [

@@ -164,7 +164,8 @@ async fn what_is_laid_out_is_a_repository_at_the_commit_with_its_history_and_tag
 async fn the_same_commit_is_the_same_blob_whoever_packs_it_and_however_his_objects_lie() {
     let scene = Scene::new();
     for n in 0_u64..20 {
-        let text: String = (0..200).map(|line| format!("line {} of {n}\n", line * n)).collect();
+        let lines: Vec<String> = (0..200).map(|line| format!("line {} of {n}", line * n)).collect();
+        let text = lines.join("\n");
         scene.commit(&format!("f{}.txt", n % 4), text.as_bytes());
     }
     git(&scene.tidy(), &["tag", "-a", "v1", "-m", "first"]);

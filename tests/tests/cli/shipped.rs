@@ -1,12 +1,18 @@
 //! Repositories that a run brings to a cluster: on no machine of it there is anything at their paths.
 
-use std::fs;
+use std::{
+    fs,
+    io::Write as _,
+    path::Path,
+    process::{Command, Stdio},
+};
 
+use orkestra_runtime::fabric::BlobName;
 use orkestra_tests::command::Running;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use crate::{cluster::Stage, example, repository::Repository, review::clean};
+use crate::{cluster::Stage, desk, example, repository::Repository, review::clean};
 
 /// A node in a folder of its own, which hosts programs too.
 fn node(stage: &Stage, name: &str, roles: &str) -> Running {
@@ -24,10 +30,10 @@ fn node(stage: &Stage, name: &str, roles: &str) -> Running {
 }
 
 /// Begins a run whose tasks wait, since no node has agents yet.
-fn submitted(stage: &Stage, scenario: &str, run: &str) -> Running {
+fn submitted(stage: &Stage, (scenario, more): (&str, &[&str]), run: &str) -> Running {
     let url = stage.servers.url();
-    let args = ["run", scenario, "--set", "repo=repo", "--report", "report.md", "-o", "ndjson"];
-    let running = stage.desk.start(&Stage::at(&url, &args));
+    let args = ["run", scenario, "--set", "repo=repo", "-o", "ndjson"];
+    let running = stage.desk.start(&Stage::at(&url, &[&args[..], more].concat()));
     let list = ["task", "list", "--run", run];
     stage.await_that(&list, |tasks| tasks.as_array().is_some_and(|all| !all.is_empty()));
     running
@@ -38,6 +44,45 @@ fn laid_out(stage: &Stage, node: &str) -> usize {
     fs::read_dir(stage.desk.path(node).join("repositories")).map_or(0, Iterator::count)
 }
 
+/// What was shipped, as an agent in any language reads it.
+async fn fetched(url: &str, blob: &str) -> Vec<u8> {
+    let store = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
+    let kept = store.get_stream_no_info("ORK_BLOBS_main").await.unwrap();
+    let last = async |part: String| {
+        let subject = format!("ork.v1.main.blob.{blob}.{part}");
+        kept.direct_get_last_for_subject(subject).await.unwrap().payload
+    };
+    let head: Value = serde_json::from_slice(&last("head".to_owned()).await).unwrap();
+    let number = |key: &str| head[key].as_u64().unwrap();
+    let mut bytes = Vec::new();
+    for part in 0..number("bytes").div_ceil(number("part")) {
+        bytes.extend_from_slice(&last(part.to_string()).await);
+    }
+    assert_eq!(BlobName::of(&bytes).as_str(), blob);
+    bytes
+}
+
+/// Makes a repository of it by the steps that the page on NATS tells.
+fn laid_out_by_hand(folder: &Path, shipped: &[u8]) {
+    let end = shipped.windows(2).position(|two| two == b"\n\n").unwrap();
+    let (head, pack) = shipped.split_at(end + 2);
+    let head = std::str::from_utf8(head).unwrap();
+    let commit = head.lines().find_map(|line| line.strip_prefix("commit ")).unwrap();
+    fs::create_dir(folder).unwrap();
+    let git = |arguments: &[&str], input: &[u8]| {
+        let mut git = Command::new("git");
+        git.current_dir(folder).args(arguments).stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut child = git.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        assert!(child.wait().unwrap().success(), "{arguments:?}");
+    };
+    git(&["init", "-q"], b"");
+    git(&["index-pack", "--stdin"], pack);
+    git(&["checkout", "-q", commit], b"");
+    git(&["fsck", "--no-progress"], b"");
+    assert!(folder.join("NEWS.md").exists());
+}
+
 #[test]
 fn a_release_is_reviewed_on_machines_on_which_its_repository_is_not() {
     let stage = Stage::new();
@@ -46,8 +91,12 @@ fn a_release_is_reviewed_on_machines_on_which_its_repository_is_not() {
     repository.git(&["tag", "v0.2.0"]);
     repository.write("NEWS.md", b"# News\n");
     repository.commit();
-    let running = submitted(&stage, &example("release-review.toml"), "release-review-1");
+    let scenario = example("release-review.toml");
+    let running = submitted(&stage, (&scenario, &["--report", "report.md"]), "release-review-1");
     fs::rename(stage.desk.path("repo"), stage.desk.path("elsewhere")).unwrap();
+    let blob = blob_of(&stage.json(&["task", "get", "history"]));
+    let fetched = Runtime::new().unwrap().block_on(fetched(&stage.servers.url(), &blob));
+    laid_out_by_hand(&stage.desk.path("by-hand"), &fetched);
 
     let _workers = [node(&stage, "one", "agents"), node(&stage, "two", "agents")];
     let said = running.end().expect(0);
@@ -66,7 +115,7 @@ fn a_release_is_reviewed_on_machines_on_which_its_repository_is_not() {
 }
 
 /// One look, and many tries of it.
-const LOOK: &str = r#"
+pub(crate) const LOOK: &str = r#"
 [scenario]
 name = "look"
 
@@ -79,6 +128,7 @@ function = "inventory"
 
 [[tasks]]
 id = "look"
+agents = ["inventory"]
 input = { repository = "{{ inputs.repo }}" }
 retry = { max = 900, base = "200ms", factor = 1, cap = "200ms" }
 "#;
@@ -96,7 +146,7 @@ fn a_shipped_repository_that_is_damaged_is_told_and_shipped_anew_by_the_same_com
     let _lead = node(&stage, "lead", "coordinator");
     Repository::with(&stage.desk.path("repo"), &clean());
     stage.desk.write("look.toml", LOOK);
-    let first = submitted(&stage, "look.toml", "look-1");
+    let first = submitted(&stage, ("look.toml", &[]), "look-1");
     let blob = blob_of(&stage.json(&["task", "get", "look"]));
     Runtime::new().unwrap().block_on(async {
         let client = async_nats::connect(stage.servers.url()).await.unwrap();
@@ -115,4 +165,22 @@ fn a_shipped_repository_that_is_damaged_is_told_and_shipped_anew_by_the_same_com
     stage.run(&again).expect(0).says(&["goes on where it was", "1 completed"]);
     first.end().expect(0);
     assert_eq!(laid_out(&stage, "worker"), 1);
+}
+
+#[test]
+fn a_repository_that_is_too_large_to_be_shipped_is_refused_before_anybody_is_asked() {
+    let desk = desk();
+    desk.write("look.toml", LOOK);
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut noise = Vec::with_capacity(66 * 1024 * 1024);
+    while noise.len() < 66 * 1024 * 1024 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        noise.extend_from_slice(&state.to_le_bytes());
+    }
+    Repository::with(&desk.path("repo"), &[("film.bin", noise)]);
+    let nowhere = ["run", "look.toml", "--set", "repo=repo", "--nats", "nats://127.0.0.1:1"];
+    let refused = desk.run(&nowhere).expect(2);
+    refused.says(&["more than 64 MiB when packed", "Git LFS", "without a server"]);
 }

@@ -8,7 +8,7 @@ use orkestra_runtime::{
     fabric::Fabric as _,
     id::{AgentId, RunId},
     protocol::node::Hosts,
-    time::{Clock as _, Moment, SystemClock},
+    time::{Clock as _, Moment, SystemClock, Wall},
 };
 
 use super::{Cluster, Way, lines, ship};
@@ -46,8 +46,10 @@ pub(in crate::cli) async fn run(
     }
     let (prepared, shipments) = ship::prepare(args, console).await?;
     let cluster = Cluster::connect(settings).await?;
+    // A run that only waits for what is shipped anew may end as soon as it is there.
+    let began = SystemClock::start().now().wall;
     let ran = match ship::keep(shipments, &cluster.nats.blobs()).await {
-        Ok(()) => on_cluster(&prepared, args, (&cluster, &mut interruptions), console).await,
+        Ok(()) => on_cluster(&prepared, args, (&cluster, &mut interruptions, began), console).await,
         Err(error) => Err(error.into()),
     };
     cluster.close().await;
@@ -57,13 +59,12 @@ pub(in crate::cli) async fn run(
 async fn on_cluster(
     prepared: &Prepared,
     args: &RunArgs,
-    (cluster, interruptions): (&Cluster, &mut Interruptions),
+    (cluster, interruptions, began): (&Cluster, &mut Interruptions, Wall),
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     let clock = SystemClock::start();
     offer(prepared, args, cluster, console).await?;
     let way = cluster.way_of(&prepared.namespace)?;
-    let began = clock.now().wall;
     let stood = (&way.tasks, (&way.contexts, began));
     let run = choose::choose(prepared, args.fresh, stood, console).await?;
     console.say(format!(
