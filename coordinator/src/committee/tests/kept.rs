@@ -12,9 +12,10 @@ use super::script::{choice, keyed, option, options, proposal, vote, voter};
 use crate::{
     committee::{
         Aside, Ballot, Climb, CommitteeEvent, Content, Count, Decision, Digest, Ladder, Nature,
-        Outcome, Poll, Proposal, Question, RULES, Ruling, Rung, Said, Signature, Tallied, TieWay,
-        Truth, Turnout, Verdict, Weighting, Why,
+        Outcome, Proposal, Question, RULES, Ruling, Rung, Said, Signature, Tallied, TieWay, Truth,
+        Turnout, Verdict, Weighting, Why,
         consensus::{ClassicBallot, ClassicMethod},
+        papers::Papers,
         tally::{Kind as Votes, Method, Ranking, Vote, Weight},
         weights::RecordRule,
     },
@@ -48,7 +49,7 @@ fn asked() -> Proposal {
 }
 
 fn tallied(asked: &Proposal, said: &[(&str, Said)]) -> Tallied {
-    let poll = Poll {
+    let papers = Papers {
         number: NO,
         proposal: Arc::new(asked.clone()),
         members: Arc::new(asked.electorate.clone()),
@@ -60,7 +61,7 @@ fn tallied(asked: &Proposal, said: &[(&str, Said)]) -> Tallied {
         pairs: Default::default(),
         reachable: 0,
     };
-    poll.count()
+    papers.count()
 }
 
 fn outcome(tallied: Tallied, decision: Decision, why: Why) -> Arc<Outcome> {
