@@ -204,7 +204,7 @@ impl Monitor {
             match event {
                 Event::Task(event) => self.seen().vitals.apply(number, wall, event, &mut tell),
                 Event::Lock(event) => self.seen().lock_waits.apply(number, wall, event, &mut tell),
-                Event::Context(_) => {}
+                Event::Context(_) | Event::Committee(_) => {}
             }
         };
         journal.read_on(at, until, fold).await.map(drop)

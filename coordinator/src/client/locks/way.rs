@@ -126,7 +126,7 @@ impl Way {
         match self {
             Self::Shard(shard) => match shard.query(Query::Lock(query), within).await?.answer {
                 Answer::Lock(answer) => Ok(answer),
-                answer @ (Answer::Task(_) | Answer::Context(_)) => {
+                answer @ (Answer::Task(_) | Answer::Context(_) | Answer::Committee(_)) => {
                     Err(Unasked::Failed(other(&answer)))
                 }
             },
@@ -138,7 +138,9 @@ impl Way {
 fn of_locks(asked: Result<Reply, ShardError>) -> Result<LockReply, Unasked> {
     match asked? {
         Reply::Lock(reply) => Ok(reply),
-        reply @ (Reply::Task(_) | Reply::Context(_)) => Err(Unasked::Failed(other(&reply))),
+        reply @ (Reply::Task(_) | Reply::Context(_) | Reply::Committee(_)) => {
+            Err(Unasked::Failed(other(&reply)))
+        }
     }
 }
 

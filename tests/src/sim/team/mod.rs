@@ -240,7 +240,7 @@ impl Team {
         let due = self.machine.due(self.now);
         match due {
             Some(Command::Task(command)) => self.tell(command),
-            Some(Command::Context(_) | Command::Lock(_)) | None => Ok(()),
+            Some(Command::Context(_) | Command::Lock(_) | Command::Committee(_)) | None => Ok(()),
         }
     }
 
