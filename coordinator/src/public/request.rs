@@ -1,5 +1,7 @@
 //! What can be asked by anybody, one subject each.
 
+pub(super) mod locks;
+
 use orkestra_runtime::{
     id::{AgentId, RunId, TaskId},
     limits::FRAME_BYTES_MAX,
@@ -7,6 +9,7 @@ use orkestra_runtime::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use self::locks::LockWord;
 use super::{answer::Trouble, events::Reread, submit::Submission};
 use crate::{
     door::{Code, Reason},
@@ -17,11 +20,21 @@ use crate::{
 pub const WORD_BYTES_MAX: usize = FRAME_BYTES_MAX - 4 * 1024;
 
 /// Every subject on which something can be asked, below the cluster's prefix.
-pub const SUBJECTS: [&str; 22] = [
+pub const SUBJECTS: [&str; 32] = [
     "agent.drain",
     "agent.list",
     "agent.resume",
     "evt.read",
+    "lock.acquire",
+    "lock.cancel",
+    "lock.check",
+    "lock.close",
+    "lock.get",
+    "lock.list",
+    "lock.open",
+    "lock.release",
+    "lock.renew",
+    "lock.steal",
     "node.list",
     "run.cancel",
     "run.get",
@@ -89,6 +102,8 @@ pub enum Ask {
     NodeList(Nothing),
     /// Reads events again.
     EventRead(Reread),
+    /// Asks something of locks.
+    Lock(LockWord),
 }
 
 /// Nothing is needed.
@@ -259,6 +274,11 @@ impl Ask {
             "node.list" => Self::NodeList(word(body)?),
             "evt.read" => Self::EventRead(word(body)?),
             other => {
+                if let Some(verb) = other.strip_prefix("lock.")
+                    && let Some(word) = LockWord::read(verb, body)?
+                {
+                    return Ok(Self::Lock(word));
+                }
                 let message = format!("nobody answers {other:?}");
                 let help = did_you_mean(other, SUBJECTS).unwrap_or_default();
                 return Err(Trouble::new(Code::UnknownCommand, message).advised(help));
