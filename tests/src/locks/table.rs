@@ -90,7 +90,9 @@ impl Table {
             LockEvent::Ended { owner: owner @ Owner::Session(session), .. } => {
                 let theirs = self.waits.iter().filter(|(_, (waits, _))| waits == owner);
                 let theirs: Vec<u64> = theirs.map(|(wait, _)| *wait).collect();
-                theirs.into_iter().for_each(|wait| self.leave(Some(wait)));
+                for wait in theirs {
+                    self.leave(Some(wait));
+                }
                 for lock in self.locks.values_mut() {
                     if let Some((_, token)) = lock.holder.filter(|(holder, _)| holder == session) {
                         lock.holder = None;
