@@ -11,9 +11,10 @@ use bytes::Bytes;
 use orkestra_runtime::{
     Error,
     fabric::{BlobName, Blobs, seal},
-    id::{Attempt, Incarnation, TaskNo},
+    id::{Attempt, Incarnation, TaskNo, Token},
     protocol::{
         agent::{Artifact, Progress},
+        lock::Grant,
         task::{Failure, FailureKind},
         understanding::Understanding,
     },
@@ -74,7 +75,7 @@ pub struct Context {
 
 struct Inner {
     key: AttemptKey,
-    effect_key: Box<str>,
+    given: Given,
     place: Place,
     /// Worked out when it is first asked for: most attempts need none.
     folder: OnceLock<PathBuf>,
@@ -104,6 +105,15 @@ impl Confidence {
             Arc::clone(&self.redaction)
         }
     }
+}
+
+/// What an attempt is given for what it does outside.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    /// What makes outside effects idempotent.
+    pub(crate) effect_key: Box<str>,
+    /// The locks that it holds.
+    pub(crate) locks: Vec<Grant>,
 }
 
 /// Where an attempt's folder is, once it is made.
@@ -136,28 +146,21 @@ impl Context {
         let surroundings = Surroundings { blobs: None, secrets: None, signs };
         let key = (TaskNo(0), Attempt(1));
         let place = Place::Own(folder.into());
-        Self::of_attempt(key, effect_key.into(), place, cancelled, Arc::new(surroundings))
+        let given = Given { effect_key: effect_key.into(), locks: Vec::new() };
+        Self::of_attempt(key, given, place, cancelled, Arc::new(surroundings))
     }
 
     pub(crate) fn of_attempt(
         key: AttemptKey,
-        effect_key: Box<str>,
+        given: Given,
         place: Place,
         cancelled: watch::Receiver<bool>,
         surroundings: Arc<Surroundings>,
     ) -> Self {
         let (folder, artifacts) = (OnceLock::new(), Mutex::new(Vec::new()));
         let confidence = Mutex::default();
-        let inner = Inner {
-            key,
-            effect_key,
-            place,
-            folder,
-            cancelled,
-            artifacts,
-            confidence,
-            surroundings,
-        };
+        let inner =
+            Inner { key, given, place, folder, cancelled, artifacts, confidence, surroundings };
         Self { inner: Arc::new(inner) }
     }
 
@@ -179,12 +182,21 @@ impl Context {
         self.changed(|surroundings| surroundings.secrets = Some(secrets))
     }
 
+    /// The same context, before it is shared, with locks that its attempt holds.
+    #[must_use]
+    pub fn with_locks(self, locks: Vec<Grant>) -> Self {
+        let old = &self.inner;
+        let given = Given { locks, ..old.given.clone() };
+        let (place, cancelled) = (old.place.clone(), old.cancelled.clone());
+        Self::of_attempt(old.key, given, place, cancelled, Arc::clone(&old.surroundings))
+    }
+
     fn changed(self, change: impl FnOnce(&mut Surroundings)) -> Self {
         let old = &self.inner;
         let mut surroundings = (*old.surroundings).clone();
         change(&mut surroundings);
         let (place, cancelled) = (old.place.clone(), old.cancelled.clone());
-        Self::of_attempt(old.key, old.effect_key.clone(), place, cancelled, Arc::new(surroundings))
+        Self::of_attempt(old.key, old.given.clone(), place, cancelled, Arc::new(surroundings))
     }
 
     /// Tells how far the attempt is; each call is a sign of life. `percent` above 100 counts as 100.
@@ -229,7 +241,19 @@ impl Context {
     /// The same for every attempt of a task, and of no other task: give it to whatever must not
     /// happen twice.
     pub fn effect_key(&self) -> &str {
-        &self.inner.effect_key
+        &self.inner.given.effect_key
+    }
+
+    /// The locks that the task declares and this attempt holds, each with its token: another attempt
+    /// has greater ones. If one is taken from it, the attempt is cancelled.
+    pub fn locks(&self) -> &[Grant] {
+        &self.inner.given.locks
+    }
+
+    /// The token of a lock that the task declares: give it to whatever is written under the lock, and
+    /// let that refuse any that is smaller than one it has seen.
+    pub fn token(&self, lock: &str) -> Option<Token> {
+        self.inner.given.locks.iter().find(|held| held.key.as_str() == lock).map(|held| held.token)
     }
 
     /// A folder of this attempt's own; created when first asked for, removed after the attempt.
@@ -315,7 +339,7 @@ impl Context {
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
-            .field("effect_key", &self.inner.effect_key)
+            .field("effect_key", &self.inner.given.effect_key)
             .field("folder", &self.inner.place.of(self.inner.key))
             .finish_non_exhaustive()
     }

@@ -12,7 +12,7 @@ use orkestra_runtime::{
     id::{NodeId, Number, ShardId},
     journal::{Journal, Position},
     supervise::log::Record,
-    time::Wall,
+    time::{Now, Wall},
 };
 
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
         machine::{Event, ShardMachine, ShardSettings},
     },
     system,
-    task::{TaskEvent, TaskMachine},
+    task::{Answer as TaskAnswer, Query as TaskQuery, TaskEvent, TaskMachine},
 };
 
 /// What a data directory, or a shard of a cluster, holds.
@@ -119,6 +119,11 @@ impl Inspection {
     /// The tasks, runs and agents.
     pub const fn tasks(&self) -> &TaskMachine {
         self.machine.tasks()
+    }
+
+    /// Answers a question about tasks.
+    pub fn answer(&self, now: Now, query: &TaskQuery) -> TaskAnswer {
+        self.machine.tasks().answer_beside(now, query, self.machine.locks())
     }
 
     /// Answers a question about the context.

@@ -42,6 +42,8 @@ mod review;
 mod standing;
 #[path = "cli/submit.rs"]
 mod submit;
+#[path = "cli/task_locks.rs"]
+mod task_locks;
 #[path = "cli/up.rs"]
 mod up;
 #[path = "cli/usage.rs"]

@@ -7,13 +7,16 @@
 use crate::{context::ContextEvent, lock::LockEvent, shard::machine::Event, task::TaskEvent};
 
 /// The highest of them: what this program reads.
-pub(super) const HIGHEST: u16 = 2;
+pub(super) const HIGHEST: u16 = 3;
 
 /// The level in which locks appeared.
 pub(super) const LOCKS: u16 = 2;
 
+/// The level in which tasks began to declare locks.
+const LOCKS_OF_TASKS: u16 = 3;
+
 /// The level of an event.
-pub(super) const fn of(event: &Event) -> u16 {
+pub(super) fn of(event: &Event) -> u16 {
     match event {
         Event::Task(event) => of_task(event),
         Event::Context(event) => of_context(event),
@@ -21,8 +24,10 @@ pub(super) const fn of(event: &Event) -> u16 {
     }
 }
 
-const fn of_task(event: &TaskEvent) -> u16 {
+fn of_task(event: &TaskEvent) -> u16 {
     match event {
+        // Whoever cannot read them would let the task begin without them.
+        TaskEvent::Submitted { spec, .. } if !spec.locks.is_empty() => LOCKS_OF_TASKS,
         TaskEvent::RunOpened { .. }
         | TaskEvent::RunSealed { .. }
         | TaskEvent::RunEnded { .. }
