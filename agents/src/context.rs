@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use crate::{
     redaction::Redaction,
     secret::{Secret, Secrets},
+    shipped::{Laid, Repositories},
 };
 
 /// Where an agent's progress goes to.
@@ -64,6 +65,8 @@ pub(crate) struct Surroundings {
     pub(crate) blobs: Option<Arc<dyn Blobs>>,
     pub(crate) secrets: Option<Arc<dyn Secrets>>,
     pub(crate) signs: Arc<dyn Signs>,
+    /// What was shipped to this node; none where nothing is.
+    pub(crate) repositories: Option<Arc<Repositories>>,
 }
 
 /// What an agent may do at work: tell how far it is, see whether it was cancelled, keep its outside
@@ -82,6 +85,8 @@ struct Inner {
     cancelled: watch::Receiver<bool>,
     artifacts: Mutex<Vec<Artifact>>,
     confidence: Mutex<Confidence>,
+    /// The shipped repositories that it works with: they stay while it does.
+    held: Mutex<Vec<Arc<Laid>>>,
     surroundings: Arc<Surroundings>,
 }
 
@@ -143,7 +148,7 @@ impl Context {
         progress: ProgressSink,
     ) -> Self {
         let signs = Arc::new(ToClosure(progress));
-        let surroundings = Surroundings { blobs: None, secrets: None, signs };
+        let surroundings = Surroundings { blobs: None, secrets: None, signs, repositories: None };
         let key = (TaskNo(0), Attempt(1));
         let place = Place::Own(folder.into());
         let given = Given { effect_key: effect_key.into(), locks: Vec::new() };
@@ -158,9 +163,18 @@ impl Context {
         surroundings: Arc<Surroundings>,
     ) -> Self {
         let (folder, artifacts) = (OnceLock::new(), Mutex::new(Vec::new()));
-        let confidence = Mutex::default();
-        let inner =
-            Inner { key, given, place, folder, cancelled, artifacts, confidence, surroundings };
+        let (confidence, held) = (Mutex::default(), Mutex::default());
+        let inner = Inner {
+            key,
+            given,
+            place,
+            folder,
+            cancelled,
+            artifacts,
+            confidence,
+            held,
+            surroundings,
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -189,6 +203,12 @@ impl Context {
         let given = Given { locks, ..old.given.clone() };
         let (place, cancelled) = (old.place.clone(), old.cancelled.clone());
         Self::of_attempt(old.key, given, place, cancelled, Arc::clone(&old.surroundings))
+    }
+
+    /// The same context, before it is shared, with repositories that were shipped to this node.
+    #[must_use]
+    pub fn with_repositories(self, repositories: Arc<Repositories>) -> Self {
+        self.changed(|surroundings| surroundings.repositories = Some(repositories))
     }
 
     fn changed(self, change: impl FnOnce(&mut Surroundings)) -> Self {
@@ -323,6 +343,16 @@ impl Context {
         Arc::make_mut(&mut confidence.redaction).add_secret(&secret);
         drop(confidence);
         Ok(secret)
+    }
+
+    /// What was shipped to this node; none where nothing is.
+    pub(crate) fn repositories(&self) -> Option<&Arc<Repositories>> {
+        self.inner.surroundings.repositories.as_ref()
+    }
+
+    /// Keeps a shipped repository where it is while the attempt lasts.
+    pub(crate) fn keep_laid(&self, laid: Arc<Laid>) {
+        self.inner.held.lock().unwrap_or_else(PoisonError::into_inner).push(laid);
     }
 
     /// What of this attempt must not be seen, as far as that is known by now.

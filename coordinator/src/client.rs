@@ -235,7 +235,9 @@ impl Tasks {
         let read = read.map_err(|error| unanswered(&error))?;
         match read.answer {
             ShardAnswer::Task(answer) => Ok((answer, read.settled)),
-            answer @ (ShardAnswer::Context(_) | ShardAnswer::Lock(_)) => {
+            answer @ (ShardAnswer::Context(_)
+            | ShardAnswer::Lock(_)
+            | ShardAnswer::Committee(_)) => {
                 let why = format!("the shard answered something else: {answer:?}");
                 Err(Error::new(ErrorKind::Fault, why))
             }
@@ -332,7 +334,9 @@ impl Tasks {
 fn of_tasks(reply: ShardReply) -> Result<Reply, ShardError> {
     match reply {
         ShardReply::Task(reply) => Ok(reply),
-        ShardReply::Context(_) | ShardReply::Lock(_) => Err(ShardError::NoAnswer),
+        ShardReply::Context(_) | ShardReply::Lock(_) | ShardReply::Committee(_) => {
+            Err(ShardError::NoAnswer)
+        }
     }
 }
 

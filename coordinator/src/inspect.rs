@@ -19,6 +19,7 @@ use crate::{
     audit::{AuditRow, Auditor},
     context::{ContextAnswer, ContextQuery},
     health::{Tending, Vitals},
+    lock::{LockAnswer, LockQuery},
     shard::{
         Mind as _,
         fold::Fold,
@@ -129,6 +130,11 @@ impl Inspection {
     /// Answers a question about the context.
     pub fn context(&self, query: &ContextQuery) -> ContextAnswer {
         self.machine.context().answer(query, self.machine.tasks())
+    }
+
+    /// Answers a question about locks; times that only a leader measures are missing.
+    pub fn locks(&self, now: Now, query: &LockQuery) -> LockAnswer {
+        self.machine.locks().answer(now, query)
     }
 
     /// Hands on every event of the journal, oldest first, as a row; where its beginning was trimmed,

@@ -124,6 +124,21 @@ name!(
     SessionId,
     "a session"
 );
+name!(
+    /// What a vote is called.
+    VoteId,
+    "a vote"
+);
+name!(
+    /// Who votes.
+    VoterId,
+    "a voter"
+);
+name!(
+    /// What may be chosen in a vote.
+    OptionId,
+    "an option"
+);
 
 macro_rules! number {
     ($(#[$doc:meta])* $type:ident($inner:ty)) => {
@@ -178,6 +193,10 @@ number!(
 number!(
     /// A place in the queues of a shard's locks: the number of the event that gave it.
     WaitNo(u64)
+);
+number!(
+    /// A vote within its shard: the number of the event that opened it.
+    VoteNo(u64)
 );
 number!(
     /// What a client calls one thing that it asks for, within its session: from 1, and rising.

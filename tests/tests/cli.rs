@@ -24,6 +24,8 @@ mod health;
 mod kept;
 #[path = "cli/live.rs"]
 mod live;
+#[path = "cli/locks.rs"]
+mod locks;
 #[path = "cli/looking.rs"]
 mod looking;
 #[path = "cli/metrics.rs"]
@@ -38,6 +40,8 @@ mod repository;
 mod resume;
 #[path = "cli/review.rs"]
 mod review;
+#[path = "cli/shipped.rs"]
+mod shipped;
 #[path = "cli/standing.rs"]
 mod standing;
 #[path = "cli/submit.rs"]

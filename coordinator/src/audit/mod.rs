@@ -4,6 +4,7 @@
 //! second time, so nothing can be lost between the journal and its audit. Payloads stand in rows as
 //! they stand in the journal; secrets never get there.
 
+mod committee;
 mod context;
 mod lock;
 mod row;
@@ -91,6 +92,7 @@ impl Auditor {
             Event::Task(event) => event,
             Event::Context(event) => return (context::type_of(event), None),
             Event::Lock(event) => return (lock::type_of(event), None),
+            Event::Committee(event) => return (committee::type_of(event), None),
         };
         self.remember(number, event);
         let (run, task) = Self::subject(number, event);
@@ -124,6 +126,18 @@ impl Auditor {
                     task_id: None,
                     agent_name: None,
                     details: lock::details_of(event),
+                };
+            }
+            Event::Committee(event) => {
+                return AuditRow {
+                    event_id: format!("s{}-{number}", self.shard),
+                    number,
+                    timestamp: at,
+                    event_type: committee::type_of(event),
+                    run: None,
+                    task_id: None,
+                    agent_name: None,
+                    details: committee::details_of(number, event),
                 };
             }
         };

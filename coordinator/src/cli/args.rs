@@ -22,6 +22,7 @@ use crate::{
     bench::Part,
     cli::{
         change::args::{AgentChange, ControlCommand, TaskChange},
+        lock::args::LockCommand,
         up::UpArgs,
         vote::args::VoteCommand,
     },
@@ -113,6 +114,9 @@ Examples:
   orkestra health -o json"
     )]
     Health(HealthArgs),
+    /// Take locks, look at them, give them back; run a program while one is held.
+    #[command(subcommand)]
+    Lock(LockCommand),
     /// Count votes.
     #[command(subcommand)]
     Vote(VoteCommand),

@@ -1,6 +1,11 @@
 //! `orkestra backup` and `orkestra restore`: what was copied, as people and programs read it.
 
-use std::{fmt::Write as _, future::Future, path::Path, time::Duration};
+use std::{
+    fmt::{self, Write as _},
+    future::Future,
+    path::Path,
+    time::Duration,
+};
 
 use orkestra_runtime::{
     Result,
@@ -36,7 +41,7 @@ struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    fn of(manifest: &'a Manifest, folder: &Path, took: Duration) -> Self {
+    fn of(manifest: &'a Manifest, folder: impl fmt::Display, took: Duration) -> Self {
         let Manifest {
             program,
             taken_at,
@@ -50,7 +55,7 @@ impl<'a> Told<'a> {
             ..
         } = manifest;
         Self {
-            folder: folder.display().to_string(),
+            folder: folder.to_string(),
             program,
             taken_at,
             journal: *journal,
@@ -130,14 +135,14 @@ pub(super) fn tell_backup(
             "blob {name} is named in the journal and not in {of}: lost, or deleted on purpose"
         ))?;
     }
-    console.item(&Told::of(manifest, into, took), |told| told.text("backed up to"))?;
+    console.item(&Told::of(manifest, into.display(), took), |told| told.text("backed up to"))?;
     Ok(if is_whole { Exit::Done } else { Exit::Negative })
 }
 
 /// Tells what was restored.
 pub(super) fn tell_restored(
     manifest: &Manifest,
-    to: &Path,
+    to: impl fmt::Display,
     took: Duration,
     console: &mut Console,
 ) -> Result<()> {
@@ -158,11 +163,21 @@ pub(super) async fn restore(
     });
     let manifest = telling(copying, far, console).await?;
     let took = clock.now().moment.since(began.moment);
-    tell_restored(&manifest, data_dir, took, console)?;
+    tell_restored(&manifest, data_dir.display(), took, console)?;
     let flag = format!("--data-dir {}", data_dir.display());
-    console.say(format!(
-        "`orkestra task list {flag}` shows what it holds; `orkestra run …` with {flag} goes on from there"
-    ))?;
+    console.say(match &manifest.cluster {
+        Some(cluster) => format!(
+            "it is that of cluster {} with {}: `orkestra task list {flag}` shows what shard 0 holds; \
+             `orkestra restore --from {} --nats URL` makes a cluster of it again",
+            cluster.name,
+            output::counted(cluster.shards.len() as u64, "shard"),
+            from.display(),
+        ),
+        None => format!(
+            "`orkestra task list {flag}` shows what it holds; `orkestra run …` with {flag} goes on from \
+             there"
+        ),
+    })?;
     console.say(
         "note: what agents did outside after the backup was taken is done again, under the same \
          effect keys",

@@ -13,7 +13,7 @@ use crate::{
         settings::Settings,
     },
     door::{Healed, Request},
-    output::{Console, Exit, Table},
+    output::{Console, Exit, Table, counted},
     safety::{
         doctor::{Diagnosis, Questions, examine},
         remedy::Remedy,
@@ -78,10 +78,10 @@ fn told(diagnosis: &Diagnosis) -> String {
     for finding in advised {
         let _ = write!(text, "\n{}: {}", finding.name, finding.suggestion);
     }
-    let (warnings, faults) = (summary.warning, summary.fail + summary.critical);
+    let warnings = counted(summary.warning, "warning");
+    let faults = counted(summary.fail + summary.critical, "fault");
     let well = if summary.is_well() { "all is well" } else { "something is wrong" };
-    let _ =
-        write!(text, "\n\n{well}: {} passed, {warnings} warnings, {faults} faults\n", summary.pass);
+    let _ = write!(text, "\n\n{well}: {} passed, {warnings}, {faults}\n", summary.pass);
     text
 }
 

@@ -16,6 +16,7 @@ mod files;
 mod follow;
 mod guard;
 mod health;
+mod lock;
 mod look;
 mod parse;
 mod redact;
@@ -45,6 +46,7 @@ use crate::{
         change::Asking,
         cluster::{Cluster, lines, nodes, not_here},
         failure::Failure,
+        lock::args::LockCommand,
         look::Looking,
         settings::Settings,
     },
@@ -92,6 +94,11 @@ fn run(cli: Cli, console: &mut Console) -> Result<Exit, Failure> {
         Command::Scenario(command) => files::scenario(&command, console),
         Command::Config(command) => files::config(&command, &common, console),
         Command::Vote(command) => vote::serve(&command, console),
+        Command::Lock(LockCommand::Exec { parent, command }) => {
+            let (exit, told) = lock::become_program(parent, &command);
+            console.error(told)?;
+            Ok(exit)
+        }
         command => {
             let settings = Settings::load_with(&common, flags_of(&command))?;
             settings.begin_log(common.verbose);
@@ -204,6 +211,9 @@ async fn serve(
         Command::Health(args) => {
             let looking = Looking::at(settings, (console, now), args.run.run.as_deref()).await?;
             health::show(&args, looking, data_dir).await?
+        }
+        Command::Lock(command) => {
+            lock::serve(&command, &Asking { settings, clock }, console).await?
         }
         Command::Doctor(args) => return doctor::doctor(&args, settings, console, clock).await,
         Command::Operate(operation) => operate(&operation, (settings, clock), console).await?,

@@ -11,7 +11,7 @@ use orkestra_runtime::{
 use crate::{
     cli::{args::SubmitArgs, change::Asking, failure::Failure},
     door::Request,
-    output::{Console, Format},
+    output::{Console, Format, counted},
     public::{Submission, Submitted},
 };
 
@@ -29,10 +29,13 @@ pub(super) async fn submit(
         Error::new(ErrorKind::Fault, "cannot write what is submitted").because(error)
     })?;
     let done: Submitted = asking.ask(&Request::TaskSubmit { submission }, None).await?;
-    if console.format() != Format::Table {
-        console.item(&done, |_| String::new())?;
-    } else if !args.wait {
-        console.say(told(&done))?;
+    // How the run ends is told at the end: where there is one document only, it is that.
+    match (console.format(), args.wait) {
+        (Format::Ndjson, _) | (Format::Json | Format::Yaml, false) => {
+            console.item(&done, |_| String::new())?;
+        }
+        (Format::Table, false) => console.say(told(&done))?,
+        (Format::Table | Format::Json | Format::Yaml, true) => {}
     }
     Ok(done.run)
 }
@@ -69,7 +72,7 @@ fn told(done: &Submitted) -> String {
     if tasks.len() > NAMED_MAX {
         named.push("…");
     }
-    let (count, named) = (tasks.len(), named.join(", "));
+    let (count, named) = (counted(tasks.len() as u64, "task"), named.join(", "));
     let how = match (existed, sealed) {
         (true, true) => "which was there before, and gets no more tasks",
         (true, false) => "which was there before",
@@ -77,7 +80,7 @@ fn told(done: &Submitted) -> String {
         (false, false) => "which takes more tasks until it is sealed",
     };
     format!(
-        "submitted {count} tasks to run {run}, {how}: {named}\n\
+        "submitted {count} to run {run}, {how}: {named}\n\
          `orkestra task watch {run}` shows how far it is"
     )
 }

@@ -159,6 +159,10 @@ keys! {
         "how often the health of the team is judged though nobody asks; a change is logged";
     "sweeps.recovery_every", sweeps_recovery_every: Every = "10m",
         "how often tasks in progress that nobody holds are looked for";
+    "locks.lease", locks_lease: Duration = "1h",
+        "for how long a session that holds locks lives without a renewal, if whoever opens it does not say";
+    "locks.delay", locks_delay: Duration = "15s",
+        "for how long a lock is kept back that was stolen, or whose holder went without a word";
     "checks.off", checks_off: Checks = "",
         "checks before and after tasks that this node does not make, unless a task asks for them";
     "context.snapshot_every", context_snapshot_every: Every = "10m",

@@ -1,6 +1,8 @@
 //! Whoever minds the door: carries out what is asked, at a node that is at work as in a folder that
 //! is opened for one change.
 
+mod locks;
+
 use std::path::PathBuf;
 
 use orkestra_runtime::{
@@ -149,6 +151,7 @@ impl Clerk {
                 self.context(ContextChange::Phase { phase: *phase }, &by).await
             }
             Request::TaskSubmit { submission } => self.submit(submission).await,
+            Request::Lock { ask } => self.lock(ask.clone(), &by).await,
             Request::DoctorHeal {} => self.heal().await,
             Request::Compact { keep_records } => {
                 told(&ops::compact(&self.means, *keep_records).await?)

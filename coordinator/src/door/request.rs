@@ -9,7 +9,7 @@ use orkestra_runtime::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{REQUEST_WITHIN, target::Target};
+use super::{REQUEST_WITHIN, locks::LockAsk, target::Target};
 use crate::context::{ProjectPhase, SnapshotNo};
 
 /// How long a compaction may take: it reads and writes what there is.
@@ -169,6 +169,12 @@ pub enum Request {
         /// The submission, as JSON text: so its inputs stay as they are.
         submission: String,
     },
+    /// Asks something of locks; answered by [`LockReply`](crate::lock::LockReply), or
+    /// [`LockAnswer`](crate::lock::LockAnswer) where it only looks.
+    Lock {
+        /// What.
+        ask: LockAsk,
+    },
     /// Shows what is sensitive in a task, and records who asked; answered by
     /// [`Revealed`](crate::sensitive::Revealed).
     TaskReveal {
@@ -191,6 +197,7 @@ impl Request {
         match self {
             Self::Status {}
             | Self::TaskSubmit { .. }
+            | Self::Lock { .. }
             | Self::ContextSnapshot { .. }
             | Self::ContextRestore { .. }
             | Self::ContextPhase { .. }

@@ -18,6 +18,8 @@ pub enum Exit {
     Unreachable,
     /// 130: it was interrupted.
     Interrupted,
+    /// That of a program that was run, or what stands in its place.
+    Of(u8),
 }
 
 impl Exit {
@@ -30,6 +32,7 @@ impl Exit {
             Self::Waiting => 3,
             Self::Unreachable => 4,
             Self::Interrupted => 130,
+            Self::Of(code) => code,
         }
     }
 

@@ -52,6 +52,12 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// So many of what has this name: one of it has no s.
+pub fn counted(count: u64, name: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {name}{s}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

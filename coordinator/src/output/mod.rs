@@ -13,7 +13,7 @@ mod table;
 
 pub use console::{Console, Format, Surroundings, is_reader_gone};
 pub use exit::Exit;
-pub use human::{age, duration, size};
+pub use human::{age, counted, duration, size};
 pub use log::begin_log;
 pub use progress::{Progress, Running, Snapshot};
 pub use table::Table;

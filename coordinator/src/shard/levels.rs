@@ -4,16 +4,22 @@
 //! next level, and raises [`HIGHEST`]. Then a leader writes it only once all nodes that may lead read
 //! it: see [`Ceiling`](super::Ceiling).
 
-use crate::{context::ContextEvent, lock::LockEvent, shard::machine::Event, task::TaskEvent};
+use crate::{
+    committee::CommitteeEvent, context::ContextEvent, lock::LockEvent, shard::machine::Event,
+    task::TaskEvent,
+};
 
 /// The highest of them: what this program reads.
-pub(super) const HIGHEST: u16 = 3;
+pub(super) const HIGHEST: u16 = 4;
 
 /// The level in which locks appeared.
 pub(super) const LOCKS: u16 = 2;
 
+/// The level in which votes appeared.
+pub(super) const COMMITTEE: u16 = 3;
+
 /// The level in which tasks began to declare locks.
-const LOCKS_OF_TASKS: u16 = 3;
+const LOCKS_OF_TASKS: u16 = 4;
 
 /// The level of an event.
 pub(super) fn of(event: &Event) -> u16 {
@@ -21,6 +27,7 @@ pub(super) fn of(event: &Event) -> u16 {
         Event::Task(event) => of_task(event),
         Event::Context(event) => of_context(event),
         Event::Lock(event) => of_lock(event),
+        Event::Committee(event) => of_committee(event),
     }
 }
 
@@ -78,5 +85,24 @@ const fn of_lock(event: &LockEvent) -> u16 {
         | LockEvent::Released { .. }
         | LockEvent::Stolen { .. }
         | LockEvent::Reopened { .. } => LOCKS,
+    }
+}
+
+const fn of_committee(event: &CommitteeEvent) -> u16 {
+    match event {
+        CommitteeEvent::Enrolled { .. }
+        | CommitteeEvent::Opened { .. }
+        | CommitteeEvent::Cast { .. }
+        | CommitteeEvent::Committed { .. }
+        | CommitteeEvent::Equivocated { .. }
+        | CommitteeEvent::Late { .. }
+        | CommitteeEvent::Malformed { .. }
+        | CommitteeEvent::SetAside { .. }
+        | CommitteeEvent::Unsealing { .. }
+        | CommitteeEvent::Mediated { .. }
+        | CommitteeEvent::Closed { .. }
+        | CommitteeEvent::Decided { .. }
+        | CommitteeEvent::Judged { .. }
+        | CommitteeEvent::Forgotten { .. } => COMMITTEE,
     }
 }

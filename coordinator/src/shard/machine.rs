@@ -14,6 +14,10 @@ use orkestra_runtime::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    committee::{
+        CommitteeAnswer, CommitteeCommand, CommitteeEffect, CommitteeEvent, CommitteeMachine,
+        CommitteeQuery, CommitteeReply, CommitteeSettings,
+    },
     context::{
         ContextAnswer, ContextCommand, ContextEffect, ContextEvent, ContextMachine, ContextQuery,
         ContextReply, ContextSettings,
@@ -40,6 +44,8 @@ pub enum Command {
     Context(ContextCommand),
     /// Something about locks.
     Lock(LockCommand),
+    /// Something about votes.
+    Committee(CommitteeCommand),
 }
 
 impl Command {
@@ -50,6 +56,7 @@ impl Command {
             Self::Task(command) => command.asker(),
             Self::Context(command) => command.asker(),
             Self::Lock(command) => command.asker(),
+            Self::Committee(command) => command.asker(),
         };
         if let Some(asker) = asker {
             *asker = to;
@@ -68,6 +75,8 @@ pub enum Event {
     Context(ContextEvent),
     /// Something about locks.
     Lock(LockEvent),
+    /// Something about votes.
+    Committee(CommitteeEvent),
 }
 
 /// What a shard asks the world to do.
@@ -79,6 +88,8 @@ pub enum Effect {
     Context(ContextEffect),
     /// Something about locks.
     Lock(LockEffect),
+    /// Something about votes.
+    Committee(CommitteeEffect),
 }
 
 /// What a shard can be asked.
@@ -91,6 +102,8 @@ pub enum Query {
     Context(ContextQuery),
     /// Something about locks.
     Lock(LockQuery),
+    /// Something about votes.
+    Committee(CommitteeQuery),
 }
 
 /// What a shard answers to a query.
@@ -103,6 +116,8 @@ pub enum Answer {
     Context(ContextAnswer),
     /// Something about locks.
     Lock(LockAnswer),
+    /// Something about votes.
+    Committee(CommitteeAnswer),
 }
 
 /// What a shard answers to a command.
@@ -115,6 +130,8 @@ pub enum Reply {
     Context(ContextReply),
     /// Something about locks.
     Lock(LockReply),
+    /// Something about votes.
+    Committee(CommitteeReply),
 }
 
 /// How the sub-machines of a shard behave.
@@ -126,6 +143,8 @@ pub struct ShardSettings {
     pub context: ContextSettings,
     /// Of locks.
     pub locks: LockSettings,
+    /// Of votes.
+    pub committee: CommitteeSettings,
 }
 
 /// All sub-machines of one shard.
@@ -134,16 +153,18 @@ pub struct ShardMachine {
     tasks: TaskMachine,
     context: ContextMachine,
     locks: LockMachine,
+    pub(super) committee: CommitteeMachine,
 }
 
 impl ShardMachine {
     /// An empty shard.
     pub fn new(settings: ShardSettings) -> Self {
-        let ShardSettings { tasks, context, locks } = settings;
+        let ShardSettings { tasks, context, locks, committee } = settings;
         Self {
             tasks: TaskMachine::new(tasks),
             context: ContextMachine::new(context),
             locks: LockMachine::new(locks),
+            committee: CommitteeMachine::new(committee),
         }
     }
 
@@ -160,6 +181,11 @@ impl ShardMachine {
     /// The lock machine, for views and for whoever checks a token in the step that it guards.
     pub const fn locks(&self) -> &LockMachine {
         &self.locks
+    }
+
+    /// The committee, for views.
+    pub const fn committee(&self) -> &CommitteeMachine {
+        &self.committee
     }
 
     fn decide_lock(&self, now: Now, command: &LockCommand, step: &mut Step<Self>) {
@@ -200,8 +226,8 @@ impl ShardMachine {
 }
 
 /// The version of snapshots that this program writes, raised with that of any sub-machine. Version 1
-/// held tasks alone, version 2 tasks and the context.
-const SNAPSHOT_VERSION: u32 = 3;
+/// held tasks alone, version 2 tasks and the context, version 3 locks besides.
+const SNAPSHOT_VERSION: u32 = 4;
 
 /// More than one grant of locks, or the ends of as many attempts as one command ends, can take: as many
 /// locks as one request may name, with names as long as they may be.
@@ -218,6 +244,9 @@ struct Snapshot {
     /// Nothing in what versions 1 and 2 wrote: then nobody holds a lock.
     #[serde(default, with = "serde_bytes")]
     locks: Vec<u8>,
+    /// Nothing in what versions 1 to 3 wrote: then there are no votes.
+    #[serde(default, with = "serde_bytes")]
+    committee: Vec<u8>,
 }
 
 impl Mind for ShardMachine {
@@ -263,6 +292,7 @@ impl Mind for ShardMachine {
                 }
             }
             Command::Lock(command) => self.decide_lock(now, command, step),
+            Command::Committee(command) => self.decide_committee(now, command, step),
         }
     }
 
@@ -274,6 +304,7 @@ impl Mind for ShardMachine {
             }
             Event::Context(event) => self.context.apply(number, at, event, &self.tasks),
             Event::Lock(event) => self.locks.apply(number, at, event),
+            Event::Committee(event) => self.committee.apply(number, at, event),
         }
     }
 
@@ -282,6 +313,7 @@ impl Mind for ShardMachine {
             Event::Task(event) => self.tasks.lead(now, event),
             Event::Context(event) => self.context.lead(event),
             Event::Lock(event) => self.locks.lead(now, number, event),
+            Event::Committee(event) => self.committee.lead(event),
         }
     }
 
@@ -294,6 +326,7 @@ impl Mind for ShardMachine {
             }
             Command::Context(command) => self.context.hear(command),
             Command::Lock(command) => self.locks.hear(now, command),
+            Command::Committee(command) => self.committee.hear(now, command),
         }
     }
 
@@ -302,6 +335,7 @@ impl Mind for ShardMachine {
         self.context.promote(&self.tasks);
         self.locks.promote(now);
         self.locks.hear(now, &ties::left_over(&self.tasks, &self.locks));
+        self.committee.promote();
     }
 
     fn answer(&self, now: Now, query: &Query) -> Answer {
@@ -309,24 +343,32 @@ impl Mind for ShardMachine {
             Query::Task(query) => Answer::Task(self.tasks.answer_beside(now, query, &self.locks)),
             Query::Context(query) => Answer::Context(self.context.answer(query, &self.tasks)),
             Query::Lock(query) => Answer::Lock(self.locks.answer(now, query)),
+            Query::Committee(query) => Answer::Committee(self.committee.answer(query)),
         }
     }
 
     fn wakeup(&self, now: Now) -> Option<Moment> {
-        let wakeups = [self.tasks.wakeup(now), self.context.wakeup(now), self.locks.wakeup(now)];
+        let wakeups = [
+            self.tasks.wakeup(now),
+            self.context.wakeup(now),
+            self.locks.wakeup(now),
+            self.committee.wakeup(now),
+        ];
         wakeups.into_iter().flatten().min()
     }
 
     fn due(&self, now: Now) -> Option<Command> {
         let of_tasks = self.tasks.due(now).map(Command::Task);
         let of_context = || self.context.due(now).map(Command::Context);
-        of_tasks.or_else(of_context).or_else(|| self.locks.due(now).map(Command::Lock))
+        let of_locks = || self.locks.due(now).map(Command::Lock);
+        let of_votes = || self.committee.due(now).map(Command::Committee);
+        of_tasks.or_else(of_context).or_else(of_locks).or_else(of_votes)
     }
 
     fn snapshot(&self) -> Vec<u8> {
         let (tasks, context) = (self.tasks.snapshot(), self.context.snapshot());
-        let locks = self.locks.snapshot();
-        let snapshot = Snapshot { v: SNAPSHOT_VERSION, tasks, context, locks };
+        let (locks, committee) = (self.locks.snapshot(), self.committee.snapshot());
+        let snapshot = Snapshot { v: SNAPSHOT_VERSION, tasks, context, locks, committee };
         // Writing plain data to memory cannot fail; an empty snapshot is refused when it is read.
         rmp_serde::to_vec_named(&snapshot).unwrap_or_default()
     }
@@ -336,11 +378,12 @@ impl Mind for ShardMachine {
         machine.tasks.configure(self.tasks.settings().clone());
         machine.context.configure(self.context.settings().clone());
         machine.locks.configure(self.locks.settings().clone());
+        machine.committee.configure(self.committee.settings().clone());
         Ok(machine)
     }
 
     fn restore(bytes: &[u8]) -> Result<Self> {
-        let Snapshot { tasks, context, locks, .. } =
+        let Snapshot { tasks, context, locks, committee, .. } =
             versioned::read("this shard", SNAPSHOT_VERSION, bytes)?;
         let tasks = TaskMachine::restore(TaskSettings::default(), &tasks)?;
         let context = match &context[..] {
@@ -351,6 +394,10 @@ impl Mind for ShardMachine {
             [] => LockMachine::default(),
             bytes => LockMachine::restore(LockSettings::default(), bytes)?,
         };
-        Ok(Self { tasks, context, locks })
+        let committee = match &committee[..] {
+            [] => CommitteeMachine::default(),
+            bytes => CommitteeMachine::restore(CommitteeSettings::default(), bytes)?,
+        };
+        Ok(Self { tasks, context, locks, committee })
     }
 }

@@ -18,6 +18,7 @@ pub mod step;
 mod ties;
 #[cfg(any(test, feature = "testing"))]
 pub mod toy;
+mod votes;
 
 pub use ceiling::Ceiling;
 pub use fold::{Fold, Genesis};

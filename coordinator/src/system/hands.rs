@@ -14,6 +14,7 @@ use orkestra_runtime::{
 use tokio::sync::mpsc;
 
 use crate::{
+    committee::CommitteeEffect,
     context::ContextEffect,
     lock::LockEffect,
     shard::{
@@ -112,6 +113,22 @@ fn carry_out_lock(effect: LockEffect, ports: &mut Ports<ShardReply>) {
     }
 }
 
+/// Answers whoever asked about a vote; voters are told by whoever serves them.
+fn carry_out_vote(effect: CommitteeEffect, ports: &mut Ports<ShardReply>) {
+    match effect {
+        CommitteeEffect::Reply { to, reply } => {
+            // Whoever asked may have gone.
+            ports.answer(to, ShardReply::Committee(reply));
+        }
+        CommitteeEffect::Count { vote, .. } => {
+            tracing::warn!(%vote, "a vote waits to be counted, and nobody counts here");
+        }
+        CommitteeEffect::Tell { vote, told, .. } => {
+            tracing::debug!(%vote, ?told, "a vote goes on");
+        }
+    }
+}
+
 impl ShardHands<ShardMachine> for TeamHands {
     type Reply = ShardReply;
 
@@ -124,6 +141,7 @@ impl ShardHands<ShardMachine> for TeamHands {
                 return;
             }
             Effect::Lock(effect) => return carry_out_lock(effect, ports),
+            Effect::Committee(effect) => return carry_out_vote(effect, ports),
         };
         match effect {
             TaskEffect::Reply { to, reply: Reply::TasksEnded(ended) } => {

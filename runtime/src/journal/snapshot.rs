@@ -111,7 +111,14 @@ impl Journal {
             match self.load(mark).await {
                 Ok(snapshot) => return Ok(Some(snapshot)),
                 Err(error) => {
-                    tracing::error!(shard = self.shard.0, blob = %mark.blob, %error, "snapshot lost");
+                    let (shard, blob) = (self.shard.0, &mark.blob);
+                    match error.kind() {
+                        ErrorKind::Corrupt | ErrorKind::NotFound => {
+                            tracing::error!(shard, %blob, %error, "snapshot lost");
+                        }
+                        // It may well be there still: it could not be read now.
+                        _ => tracing::warn!(shard, %blob, %error, "snapshot passed over"),
+                    }
                     fault.get_or_insert(error);
                 }
             }

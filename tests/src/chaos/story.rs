@@ -79,7 +79,7 @@ impl Told {
         for (number, event) in (head.first.0..).zip(decoded.events) {
             match event {
                 Event::Task(event) => self.event(number, event),
-                Event::Context(_) | Event::Lock(_) => {}
+                Event::Context(_) | Event::Lock(_) | Event::Committee(_) => {}
             }
         }
     }

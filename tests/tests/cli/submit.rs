@@ -97,7 +97,7 @@ fn tasks_go_to_the_process_that_is_at_work_in_a_folder_and_wait_in_one_where_nob
 
     let submit = ["task", "submit", "--file", "-", "--run", "later"];
     let told = with_input(&desk, &submit, &desk.path("one")).expect(0);
-    told.says(&["submitted 1 tasks to run later", "takes more tasks until it is sealed"]);
+    told.says(&["submitted 1 task to run later", "takes more tasks until it is sealed"]);
     desk.run(&["task", "list", "--run", "later"]).expect(0).shows(&["extra"]);
     desk.run(&["task", "watch", "later"]).expect(4).says(&["nobody is at work in"]);
 }

@@ -42,6 +42,12 @@ pub(in crate::cli) async fn ask(
             Ok(way) => carry_out(way).await,
             Err(error) => Err(error),
         },
+        Request::Lock { .. } => {
+            match cluster.way_of(kept_namespace(settings.namespace.as_deref())) {
+                Ok(way) => carry_out(way).await,
+                Err(error) => Err(error),
+            }
+        }
         _ => match cluster.meant(run_of(request)).await {
             Ok(way) => carry_out(way).await,
             Err(error) => Err(error),

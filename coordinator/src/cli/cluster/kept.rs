@@ -46,7 +46,7 @@ pub(in crate::cli) async fn restore(
     nats.close().await;
     let manifest = restored?;
     let took = clock.now().moment.since(began.moment);
-    backup::tell_restored(&manifest, Path::new(&settings.config.cluster_name.0), took, console)?;
+    backup::tell_restored(&manifest, &settings.config.cluster_name.0, took, console)?;
     console.say(
         "its nodes can be started now; they need the same cluster.shards\n\
          note: what agents did outside after the backup was taken is done again, under the same \

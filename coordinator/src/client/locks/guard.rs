@@ -86,6 +86,12 @@ impl Guard {
         released
     }
 
+    /// Leaves the locks to their session, which holds them until it is closed or ends.
+    pub fn leave(mut self) -> Vec<Grant> {
+        self.over();
+        self.grants.clone()
+    }
+
     fn over(&mut self) {
         self.is_over = true;
         self.shared.take(&self.grants);

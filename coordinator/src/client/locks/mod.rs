@@ -14,6 +14,7 @@ mod guard;
 mod session;
 #[cfg(test)]
 mod tests;
+mod way;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -26,19 +27,16 @@ use orkestra_runtime::{
 
 pub use guard::Guard;
 pub use session::{Session, SessionSpec};
+use way::Way;
+pub(crate) use way::{Door, Unasked};
 
-use super::{WITHIN, a_moment, unanswered};
+use super::{WITHIN, a_moment};
 use crate::{
     lock::{
         Grant, LockAnswer, LockCommand, LockQuery, LockReason, LockRefusal, LockReply, Release,
         Theft,
     },
     reach::Shard,
-    shard::{
-        actor::ShardError,
-        machine::{Answer, Command, Query, Reply},
-        pool::Pool,
-    },
 };
 
 /// Why nothing came of a request for locks.
@@ -73,13 +71,18 @@ impl From<LockError> for Error {
 /// The way to the locks of a namespace. Cheap to clone.
 #[derive(Clone)]
 pub struct Locks {
-    shard: Shard,
+    way: Way,
     clock: Arc<dyn Clock>,
 }
 
 impl Locks {
     pub(crate) const fn new(shard: Shard, clock: Arc<dyn Clock>) -> Self {
-        Self { shard, clock }
+        Self { way: Way::Shard(shard), clock }
+    }
+
+    /// The way through the door of another process.
+    pub(crate) fn through(door: Arc<dyn Door>, clock: Arc<dyn Clock>) -> Self {
+        Self { way: Way::Door(door), clock }
     }
 
     /// Opens a session, which is renewed from now on until it is closed or dropped.
@@ -100,9 +103,8 @@ impl Locks {
     /// Takes a lock from whoever holds it; answers the greatest token that is no good any more. It is
     /// asked once: after an error of kind `Unavailable`, look whether it happened.
     pub async fn steal(&self, theft: Theft) -> Result<Token, LockError> {
-        let make = |to| Command::Lock(LockCommand::Steal { to, theft });
-        let asked = self.shard.command(make, Pool::Outside, WITHIN).await;
-        match of_locks(asked)? {
+        let to = ReplyTo::default();
+        match told(self.way.once(LockCommand::Steal { to, theft }, WITHIN).await)? {
             LockReply::Stolen { token } => Ok(token),
             LockReply::Refused(refusal) => Err(LockError::Refused(refusal)),
             reply => Err(odd(&reply)),
@@ -141,21 +143,20 @@ impl Locks {
     pub async fn query(&self, query: LockQuery) -> Result<LockAnswer> {
         let asked = async {
             loop {
-                match self.shard.query(Query::Lock(query.clone()), WITHIN).await {
+                match self.way.query(query.clone(), WITHIN).await {
                     // The reign that was asked has ended: the next one knows.
-                    Err(ShardError::NoAnswer) if !self.shard.is_closed() => a_moment().await,
+                    Err(Unasked::NoAnswer(_)) if !self.way.is_closed() => a_moment().await,
                     asked => break asked,
                 }
             }
         };
-        let read = tokio::time::timeout(WITHIN, asked).await.unwrap_or(Err(ShardError::NoAnswer));
-        match read.map_err(|error| unanswered(&error))?.answer {
-            Answer::Lock(answer) => Ok(answer),
-            answer @ (Answer::Task(_) | Answer::Context(_)) => {
-                let why = format!("the shard answered something else: {answer:?}");
-                Err(Error::new(ErrorKind::Fault, why))
-            }
-        }
+        let read = tokio::time::timeout(WITHIN, asked).await;
+        read.unwrap_or_else(|_| Err(Unasked::NoAnswer(silent()))).map_err(Unasked::into_error)
+    }
+
+    /// Passes on what another process asks, once and as it is.
+    pub(crate) async fn pass(&self, command: LockCommand, within: Duration) -> Result<LockReply> {
+        self.way.once(command, within).await.map_err(Unasked::into_error)
     }
 
     /// Asks for what may be asked twice without effect, again while no answer comes.
@@ -166,15 +167,15 @@ impl Locks {
     ) -> Result<LockReply, LockError> {
         let asked = async {
             loop {
-                let command = |to| Command::Lock(make(to));
-                match self.shard.command_again(command, Pool::Outside, within).await {
-                    Err(ShardError::NoAnswer) if !self.shard.is_closed() => a_moment().await,
+                let command = make(ReplyTo::default());
+                match self.way.again(command, within).await {
+                    Err(Unasked::NoAnswer(_)) if !self.way.is_closed() => a_moment().await,
                     asked => break asked,
                 }
             }
         };
         let asked = tokio::time::timeout(within, asked).await;
-        of_locks(asked.unwrap_or(Err(ShardError::NoAnswer)))
+        told(asked.unwrap_or_else(|_| Err(Unasked::NoAnswer(silent()))))
     }
 
     /// The same; a refusal is an error.
@@ -190,15 +191,14 @@ impl Locks {
     }
 }
 
-fn of_locks(asked: Result<Reply, ShardError>) -> Result<LockReply, LockError> {
-    match asked {
-        Ok(Reply::Lock(reply)) => Ok(reply),
-        Ok(reply @ (Reply::Task(_) | Reply::Context(_))) => {
-            let why = format!("the shard answered something else: {reply:?}");
-            Err(LockError::Failed(Error::new(ErrorKind::Fault, why)))
-        }
-        Err(error) => Err(LockError::Failed(unanswered(&error))),
-    }
+fn told(asked: Result<LockReply, Unasked>) -> Result<LockReply, LockError> {
+    asked.map_err(|unasked| LockError::Failed(unasked.into_error()))
+}
+
+fn silent() -> Error {
+    let why =
+        "no answer came from whoever keeps the locks: look whether it was done, then ask again";
+    Error::new(ErrorKind::Unavailable, why)
 }
 
 fn odd(reply: &LockReply) -> LockError {
@@ -208,6 +208,6 @@ fn odd(reply: &LockReply) -> LockError {
 
 impl fmt::Debug for Locks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Locks").field("shard", &self.shard).finish_non_exhaustive()
+        f.debug_struct("Locks").field("way", &self.way).finish_non_exhaustive()
     }
 }

@@ -30,6 +30,8 @@ use crate::{
 
 /// The part of a lease after which it is renewed.
 const RENEWALS: u32 = 4;
+/// How often it is asked what was lost where nobody tells of it.
+const NEWS_EVERY: Duration = Duration::from_secs(1);
 /// The part of a lease that is not relied on: two clocks may run at rates that differ by as much.
 const DRIFT: u32 = 20;
 
@@ -151,6 +153,16 @@ impl Session {
         }
     }
 
+    /// Lets it live for one more lease, and renews it no more: what it holds is given back by whoever
+    /// knows its number and tokens, or lost after the lease.
+    pub async fn leave(self) -> Result<(), LockError> {
+        let session = self.shared.number;
+        match self.shared.locks.done(|to| LockCommand::Renew { to, session }, WITHIN).await? {
+            LockReply::Renewed { .. } => Ok(()),
+            reply => Err(odd(&reply)),
+        }
+    }
+
     /// Closes it in order: all that it holds is free at once. What its guards still say is no longer
     /// true.
     pub async fn close(self) -> Result<(), LockError> {
@@ -259,13 +271,13 @@ struct Keeper {
 
 impl Keeper {
     async fn run(mut self, mut errands: mpsc::UnboundedReceiver<Errand>) {
-        let mut next = self.shared.now() + self.lease / RENEWALS;
+        let mut next = self.next();
         loop {
             let rest = next.since(self.shared.now());
             tokio::select! {
                 biased;
                 () = tokio::time::sleep(rest) => {
-                    next = self.shared.now() + self.lease / RENEWALS;
+                    next = self.next();
                     if !self.renew().await {
                         return;
                     }
@@ -278,6 +290,13 @@ impl Keeper {
                 }
             }
         }
+    }
+
+    /// When it is renewed next. From outside that is also how it hears that a lock was taken from it.
+    fn next(&self) -> Moment {
+        let rest = self.lease / RENEWALS;
+        let rest = if self.shared.locks.way.is_led_here() { rest } else { rest.min(NEWS_EVERY) };
+        self.shared.now() + rest
     }
 
     async fn carry_out(&self, errand: Errand) {

@@ -332,7 +332,8 @@ impl ClassicOutcome {
     }
 }
 
-fn level(share: &BigRational, leaders: usize) -> ConsensusLevel {
+/// How far they agree of whom this share is for the best, and so many options are best.
+pub(super) fn level(share: &BigRational, leaders: usize) -> ConsensusLevel {
     let (one, four_fifths) = (Exact::one().0, BigRational::new(4.into(), 5.into()));
     match leaders {
         1 if *share == one => ConsensusLevel::Unanimous,

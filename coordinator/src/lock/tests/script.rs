@@ -88,7 +88,7 @@ impl Script {
             match effect {
                 Effect::Lock(LockEffect::Reply { to, reply }) => replies.push((to.0, reply)),
                 Effect::Lock(effect) => self.effects.push(effect),
-                Effect::Task(_) | Effect::Context(_) => {}
+                Effect::Task(_) | Effect::Context(_) | Effect::Committee(_) => {}
             }
         }
         replies
@@ -266,14 +266,16 @@ impl Script {
     pub(super) fn query(&self, query: &LockQuery) -> LockAnswer {
         match self.machine.answer(self.now, &Query::Lock(query.clone())) {
             Answer::Lock(answer) => answer,
-            Answer::Task(_) | Answer::Context(_) => panic!("another question was answered"),
+            Answer::Task(_) | Answer::Context(_) | Answer::Committee(_) => {
+                panic!("another question was answered")
+            }
         }
     }
 
     pub(super) fn events(&self) -> impl DoubleEndedIterator<Item = &LockEvent> {
         self.journal.iter().filter_map(|(_, event)| match event {
             Event::Lock(event) => Some(event),
-            Event::Task(_) | Event::Context(_) => None,
+            Event::Task(_) | Event::Context(_) | Event::Committee(_) => None,
         })
     }
 
