@@ -17,6 +17,7 @@ use orkestra_runtime::{
 
 use crate::{
     audit::{AuditRow, Auditor},
+    committee::{CommitteeAnswer, CommitteeQuery},
     context::{ContextAnswer, ContextQuery},
     health::{Tending, Vitals},
     lock::{LockAnswer, LockQuery},
@@ -130,6 +131,11 @@ impl Inspection {
     /// Answers a question about locks; times that only a leader measures are missing.
     pub fn locks(&self, now: Now, query: &LockQuery) -> LockAnswer {
         self.machine.locks().answer(now, query)
+    }
+
+    /// Answers a question about votes.
+    pub fn votes(&self, query: &CommitteeQuery) -> CommitteeAnswer {
+        self.machine.committee().answer(query)
     }
 
     /// Hands on every event of the journal, oldest first, as a row; where its beginning was trimmed,

@@ -48,6 +48,8 @@ mod submit;
 mod up;
 #[path = "cli/usage.rs"]
 mod usage;
+#[path = "cli/votes.rs"]
+mod votes;
 #[path = "cli/voting.rs"]
 mod voting;
 #[path = "cli/waiting.rs"]

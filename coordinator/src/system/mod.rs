@@ -50,7 +50,7 @@ pub(crate) use porter::{Sayer, porter_of};
 pub use standing::Standing;
 
 use crate::{
-    client::{Tasks, locks::Locks},
+    client::{Tasks, locks::Locks, votes::Votes},
     context::Contexts,
     door::{self, Clerk, Identity},
     health::Monitor,
@@ -64,6 +64,7 @@ use crate::{
         machine::{ShardMachine, ShardSettings},
     },
     tree::{self, Tolerance},
+    voting::teller_of,
 };
 
 /// How long a part has to end in order, beyond the draining of agents.
@@ -172,6 +173,7 @@ impl System {
         let standing = Arc::new(Standing::default());
         let (workers, followers): (Workers, Followers) = Default::default();
         let (porter, inbox) = porter_of();
+        let (teller, to_count) = teller_of();
         introduce(&spec.people, boot, &porter);
         let sink = porter.sink();
         let settings = spec.settings.clone();
@@ -183,7 +185,7 @@ impl System {
                 let team: Arc<dyn Team> = Arc::new(hands::Near(Arc::clone(&workers)));
                 let of = (team, Arc::clone(&followers), Arc::clone(&sink));
                 let told: hands::Told = (Arc::clone(&standing), Arc::clone(&spec.clock));
-                Arc::new(move |_| TeamHands::new(of.clone(), told.clone()))
+                Arc::new(move |_| TeamHands::new(of.clone(), told.clone()).counted_by(&teller))
             },
             clock: Arc::clone(&spec.clock),
             chance: Chance::from_seed(spec.seed),
@@ -208,7 +210,8 @@ impl System {
         let parts = tree::Parts {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
-            porter: porter.child(inbox, handle, Arc::clone(&spec.clock)),
+            porter: porter.child(inbox, handle.clone(), Arc::clone(&spec.clock)),
+            teller: to_count.child(handle, Arc::clone(&spec.clock)),
             doors,
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
@@ -249,6 +252,11 @@ impl System {
     /// The way to its locks.
     pub fn locks(&self) -> Locks {
         Locks::new(self.means.shard.clone(), Arc::clone(&self.means.clock))
+    }
+
+    /// The way to its votes.
+    pub fn votes(&self) -> Votes {
+        Votes::new(self.means.shard.clone())
     }
 
     /// Who carries out what is asked of the node as a whole.

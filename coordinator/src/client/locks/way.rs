@@ -130,7 +130,9 @@ impl Way {
 fn of_locks(asked: Result<Reply, ShardError>) -> Result<LockReply, Unasked> {
     match asked? {
         Reply::Lock(reply) => Ok(reply),
-        reply @ (Reply::Task(_) | Reply::Context(_) | Reply::Committee(_)) => Err(Unasked::Failed(other(&reply))),
+        reply @ (Reply::Task(_) | Reply::Context(_) | Reply::Committee(_)) => {
+            Err(Unasked::Failed(other(&reply)))
+        }
     }
 }
 
