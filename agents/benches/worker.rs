@@ -67,6 +67,7 @@ fn spec(clock: &Arc<SystemClock>, sink: Sink) -> WorkerSpec {
         folder: Arc::new(PathBuf::from("unused")),
         blobs: Arc::new(NoBlobs),
         secrets: None,
+        repositories: None,
         sink,
         introduce: None,
         heart: None,

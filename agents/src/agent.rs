@@ -72,6 +72,12 @@ pub trait Agent: Send + Sync + 'static {
     fn availability(&self) -> Availability {
         Availability::Available
     }
+
+    /// Whether it works on another machine than its worker: it is then given references to shipped
+    /// repositories as they are, since a path of this machine says nothing there.
+    fn is_elsewhere(&self) -> bool {
+        false
+    }
 }
 
 /// An [`Agent`] whose type is forgotten.
@@ -80,6 +86,8 @@ pub trait DynAgent: Send + Sync + 'static {
     fn work(&self, work: Work, context: Context) -> BoxFuture<'_, Result<Json, Failure>>;
     /// See [`Agent::availability`].
     fn availability(&self) -> Availability;
+    /// See [`Agent::is_elsewhere`].
+    fn is_elsewhere(&self) -> bool;
 }
 
 impl<A: Agent> DynAgent for A {
@@ -89,6 +97,10 @@ impl<A: Agent> DynAgent for A {
 
     fn availability(&self) -> Availability {
         Agent::availability(self)
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        Agent::is_elsewhere(self)
     }
 }
 

@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use crate::{
     redaction::Redaction,
     secret::{Secret, Secrets},
+    shipped::{Laid, Repositories},
 };
 
 /// Where an agent's progress goes to.
@@ -63,6 +64,8 @@ pub(crate) struct Surroundings {
     pub(crate) blobs: Option<Arc<dyn Blobs>>,
     pub(crate) secrets: Option<Arc<dyn Secrets>>,
     pub(crate) signs: Arc<dyn Signs>,
+    /// What was shipped to this node; none where nothing is.
+    pub(crate) repositories: Option<Arc<Repositories>>,
 }
 
 /// What an agent may do at work: tell how far it is, see whether it was cancelled, keep its outside
@@ -81,6 +84,8 @@ struct Inner {
     cancelled: watch::Receiver<bool>,
     artifacts: Mutex<Vec<Artifact>>,
     confidence: Mutex<Confidence>,
+    /// The shipped repositories that it works with: they stay while it does.
+    held: Mutex<Vec<Arc<Laid>>>,
     surroundings: Arc<Surroundings>,
 }
 
@@ -133,7 +138,7 @@ impl Context {
         progress: ProgressSink,
     ) -> Self {
         let signs = Arc::new(ToClosure(progress));
-        let surroundings = Surroundings { blobs: None, secrets: None, signs };
+        let surroundings = Surroundings { blobs: None, secrets: None, signs, repositories: None };
         let key = (TaskNo(0), Attempt(1));
         let place = Place::Own(folder.into());
         Self::of_attempt(key, effect_key.into(), place, cancelled, Arc::new(surroundings))
@@ -147,7 +152,7 @@ impl Context {
         surroundings: Arc<Surroundings>,
     ) -> Self {
         let (folder, artifacts) = (OnceLock::new(), Mutex::new(Vec::new()));
-        let confidence = Mutex::default();
+        let (confidence, held) = (Mutex::default(), Mutex::default());
         let inner = Inner {
             key,
             effect_key,
@@ -156,6 +161,7 @@ impl Context {
             cancelled,
             artifacts,
             confidence,
+            held,
             surroundings,
         };
         Self { inner: Arc::new(inner) }
@@ -177,6 +183,12 @@ impl Context {
     #[must_use]
     pub fn with_secrets(self, secrets: Arc<dyn Secrets>) -> Self {
         self.changed(|surroundings| surroundings.secrets = Some(secrets))
+    }
+
+    /// The same context, before it is shared, with repositories that were shipped to this node.
+    #[must_use]
+    pub fn with_repositories(self, repositories: Arc<Repositories>) -> Self {
+        self.changed(|surroundings| surroundings.repositories = Some(repositories))
     }
 
     fn changed(self, change: impl FnOnce(&mut Surroundings)) -> Self {
@@ -299,6 +311,16 @@ impl Context {
         Arc::make_mut(&mut confidence.redaction).add_secret(&secret);
         drop(confidence);
         Ok(secret)
+    }
+
+    /// What was shipped to this node; none where nothing is.
+    pub(crate) fn repositories(&self) -> Option<&Arc<Repositories>> {
+        self.inner.surroundings.repositories.as_ref()
+    }
+
+    /// Keeps a shipped repository where it is while the attempt lasts.
+    pub(crate) fn keep_laid(&self, laid: Arc<Laid>) {
+        self.inner.held.lock().unwrap_or_else(PoisonError::into_inner).push(laid);
     }
 
     /// What of this attempt must not be seen, as far as that is known by now.

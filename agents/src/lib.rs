@@ -9,6 +9,7 @@ pub mod outcome;
 mod redaction;
 mod safety;
 pub mod secret;
+pub mod shipped;
 #[cfg(test)]
 mod testing;
 pub mod worker;

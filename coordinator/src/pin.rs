@@ -10,10 +10,13 @@ use std::{
     process::Command,
 };
 
-use orkestra_agents::kinds::command::git_environment;
+use orkestra_agents::{kinds::command::git_environment, shipped::Source};
 use orkestra_runtime::{Error, ErrorKind, Result};
 
 use crate::scenario::Repository;
+
+/// How many tags are shipped with a commit: the latest ones.
+const TAGS_MAX: usize = 5_000;
 
 /// A pinned repository, and what a person should know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +27,27 @@ pub struct Pinned {
     pub uncommitted: usize,
 }
 
+/// A repository and the commit that it is at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Where it is.
+    pub root: String,
+    /// Which commit.
+    pub commit: String,
+    /// How many files differ from the commit.
+    pub uncommitted: usize,
+}
+
 /// Pins the repository that holds `path` at its `HEAD`, with its files in a folder below `folder`.
 pub fn pin(path: &str, folder: &Path) -> Result<Pinned> {
+    let Found { root, commit, uncommitted } = find(path)?;
+    let workspace = check_out(&root, &commit, folder)?;
+    let workspace = workspace.to_string_lossy().into_owned();
+    Ok(Pinned { repository: Repository { path: root, commit, workspace }, uncommitted })
+}
+
+/// Finds the repository that holds `path`, and the commit that it is at.
+pub fn find(path: &str) -> Result<Found> {
     let root = git(path, &["rev-parse", "--show-toplevel"]).map_err(|error| {
         Error::new(
             ErrorKind::Invalid,
@@ -40,10 +62,29 @@ pub fn pin(path: &str, folder: &Path) -> Result<Pinned> {
             Error::new(ErrorKind::Invalid, message)
         })?;
     let status = git(&root, &["status", "--porcelain", "--untracked-files=no"])?;
-    let workspace = check_out(&root, &commit, folder)?;
-    let workspace = workspace.to_string_lossy().into_owned();
-    let uncommitted = status.lines().count();
-    Ok(Pinned { repository: Repository { path: root, commit, workspace }, uncommitted })
+    Ok(Found { root, commit, uncommitted: status.lines().count() })
+}
+
+/// What is to be packed so that a commit can be shipped to other machines.
+pub fn source(root: &str, commit: &str) -> Result<Source> {
+    let place = |name: &str| git(root, &["rev-parse", "--git-path", name]);
+    let root_path = Path::new(root);
+    let objects = root_path.join(place("objects")?);
+    let objects = objects.canonicalize().unwrap_or(objects);
+    let tags = |which: &str| {
+        let (format, which) = ("--format=%(objectname) %(refname)", format!("{which}={commit}"));
+        let most = format!("--count={TAGS_MAX}");
+        let arguments = ["for-each-ref", "--sort=-creatordate", &most, format, &which, "refs/tags"];
+        let listed = git(root, &arguments)?;
+        let tags = listed.lines().filter_map(|line| line.split_once(' '));
+        let tags = tags.map(|(object, name)| (object.to_owned(), name.to_owned()));
+        Ok::<_, Error>(tags.collect())
+    };
+    // Only a shallow clone has the file.
+    let shallow = std::fs::read_to_string(root_path.join(place("shallow")?)).unwrap_or_default();
+    let shallow = shallow.lines().map(str::to_owned).collect();
+    let (commit, tags, own_tags) = (commit.to_owned(), tags("--merged")?, tags("--points-at")?);
+    Ok(Source { objects, commit, shallow, tags, own_tags })
 }
 
 /// Lays the files of a commit below `folder`, unless they are there.

@@ -6,6 +6,7 @@ pub mod contract;
 pub mod crooked;
 pub mod faulty;
 pub mod junk;
+pub mod locks;
 pub mod nats;
 pub mod openmetrics;
 pub mod otp;

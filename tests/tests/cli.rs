@@ -40,6 +40,8 @@ mod repository;
 mod resume;
 #[path = "cli/review.rs"]
 mod review;
+#[path = "cli/shipped.rs"]
+mod shipped;
 #[path = "cli/standing.rs"]
 mod standing;
 #[path = "cli/submit.rs"]

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must end")]
 
+#[path = "durability/locks.rs"]
+mod locks;
+
 use std::{
     fs,
     io::{BufRead as _, BufReader},

@@ -1,4 +1,7 @@
-//! The simulated shard, over many seeds.
+//! The simulated shard, over many seeds; and a model of leases, in every order.
+
+#[path = "sim/leases/mod.rs"]
+mod leases;
 
 use std::collections::BTreeMap;
 

@@ -109,6 +109,7 @@ fn make(mut spec: WorkerSpec) -> Result<Made> {
         blobs: Some(Arc::clone(&spec.blobs)),
         secrets: spec.secrets,
         signs: Arc::clone(&inbox) as _,
+        repositories: spec.repositories,
     };
     let surroundings = Arc::new(surroundings);
     let desk = Arc::new(Desk {

@@ -15,7 +15,7 @@ use orkestra_runtime::{
     protocol::{
         agent::Assignment,
         check::{Phase, blocked},
-        payload::Json,
+        payload::{Json, Payload},
         task::{Failure, Outcome},
     },
     time::Clock,
@@ -29,6 +29,7 @@ use crate::{
     outcome,
     redaction::Redaction,
     safety::{Inspector, Subject},
+    shipped::place,
 };
 
 /// An agent whose first poll takes longer than this gets a task for each attempt that follows in
@@ -155,7 +156,10 @@ async fn run(beginning: Beginning, desk: Arc<Desk>) -> Option<Outcome> {
 
 async fn work(mut assignment: Assignment, context: Context, desk: &Desk) -> Outcome {
     let is_sensitive = assignment.sensitive_output;
-    let answer = if assignment.workspace.is_none() && assignment.checks.is_empty() {
+    let placed = place::assignment(&mut assignment, desk.agent.is_elsewhere(), &context).await;
+    let answer = if let Err(failure) = placed {
+        Err(failure)
+    } else if assignment.workspace.is_none() && assignment.checks.is_empty() {
         answer(assignment, &context, desk).await
     } else {
         let workspace = assignment.workspace.take();
@@ -176,7 +180,7 @@ async fn work(mut assignment: Assignment, context: Context, desk: &Desk) -> Outc
 
 /// What the agent makes of what it is given.
 async fn answer(assignment: Assignment, context: &Context, desk: &Desk) -> Result<Json, Failure> {
-    let work = given(assignment, context, &desk.blobs).await?;
+    let work = given(assignment, context, desk).await?;
     desk.agent.work(work, context.clone()).await
 }
 
@@ -195,11 +199,7 @@ async fn checked(
 }
 
 /// Fetches what an attempt is given, and says to its context what of that must not be seen.
-async fn given(
-    assignment: Assignment,
-    context: &Context,
-    blobs: &Arc<dyn Blobs>,
-) -> Result<Work, Failure> {
+async fn given(assignment: Assignment, context: &Context, desk: &Desk) -> Result<Work, Failure> {
     let Assignment { attempt, run, id, title, instructions, input, results: assigned, .. } =
         assignment;
     let timeout_ms = assignment.timeout_ms;
@@ -207,7 +207,7 @@ async fn given(
     let seals_output = assignment.sensitive_output;
     let seals_artifacts = seals_output || input.is_sensitive();
     let is_sensitive = input.is_sensitive();
-    let input = outcome::fetch(input, "the input", blobs).await?;
+    let input = fetched(input, "the input", (context, desk)).await?;
     if is_sensitive {
         redaction.add_content(&input);
     }
@@ -215,7 +215,7 @@ async fn given(
     for (of, payload) in assigned {
         let is_sensitive = payload.is_sensitive();
         let what = format!("the result of task {of:?}");
-        let result = outcome::fetch(payload, &what, blobs).await?;
+        let result = fetched(payload, &what, (context, desk)).await?;
         if is_sensitive {
             redaction.add_content(&result);
         }
@@ -224,4 +224,17 @@ async fn given(
     let redaction = Arc::new(redaction);
     context.confide(Confidence { redaction, seals_artifacts, seals_output });
     Ok(Work { run, id, attempt, title, instructions, input, results, timeout_ms })
+}
+
+/// Fetches what an attempt is given, with the folders of this machine where it names what was shipped.
+async fn fetched(
+    payload: Payload,
+    what: &str,
+    (context, desk): (&Context, &Desk),
+) -> Result<Json, Failure> {
+    let json = outcome::fetch(payload, what, &desk.blobs).await?;
+    if desk.agent.is_elsewhere() {
+        return Ok(json);
+    }
+    place::json(json, context).await
 }

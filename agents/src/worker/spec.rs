@@ -13,7 +13,7 @@ use orkestra_runtime::{
 };
 
 use super::actor::WorkerAddress;
-use crate::{agent::DynAgent, secret::Secrets};
+use crate::{agent::DynAgent, secret::Secrets, shipped::Repositories};
 
 /// Makes the agent, anew for each life of its worker.
 pub type AgentFactory = Arc<dyn Fn() -> Arc<dyn DynAgent> + Send + Sync>;
@@ -100,6 +100,8 @@ pub struct WorkerSpec {
     pub blobs: Arc<dyn Blobs>,
     /// Where secrets are read from, if this agent may.
     pub secrets: Option<Arc<dyn Secrets>>,
+    /// The repositories that are shipped to its node; none where none are.
+    pub repositories: Option<Arc<Repositories>>,
     /// Where the worker speaks to.
     pub sink: Sink,
     /// Who is told the address before the sink hears `Joined`.

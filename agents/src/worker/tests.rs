@@ -67,6 +67,7 @@ pub(super) fn bench<A: DynAgent>(capacity: u32, agent: A) -> Bench {
         folder: Arc::new(PathBuf::from(folder.path())),
         blobs: Arc::clone(&blobs) as _,
         secrets: None,
+        repositories: None,
         sink: Arc::new(move |one| drop(say.send(one))),
         introduce: None,
         heart: None,

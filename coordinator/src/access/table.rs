@@ -73,7 +73,7 @@ impl Role {
             Self::CoordinatorStore => "the same node's second login: journals, registers, blobs",
             Self::Agents => "a node that hosts workers: says what they say, keeps blobs",
             Self::Client => "submits, asks, hears public events",
-            Self::Operator => "as a client, and asks nodes, drains, reads journals",
+            Self::Operator => "as a client, and asks nodes, drains, reads journals, keeps blobs",
             Self::Monitor => "hears heartbeats, supervision and events, asks services",
             Self::Agent => "one agent in any language: its own subjects only",
         }
@@ -255,6 +255,8 @@ impl Plan {
         let asks = ["shard.*.ask", "node.*.ask", "nodes.ask", "agents.roll"];
         grant.publish.extend(self.all_own(&asks));
         grant.publish.extend(asked(self.opened_to_operators()));
+        // What a run brings with it; whoever reads a blob sees by its name whether it is still whole.
+        grant.publish.push(self.own("blob.>"));
         for stream in self.shelves() {
             grant.publish.extend(asked(self.readings(&stream)));
         }

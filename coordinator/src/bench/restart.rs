@@ -120,6 +120,7 @@ fn crashing(place: &Place, say: &mpsc::UnboundedSender<Told>) -> Result<ChildSpe
             folder: Arc::clone(&folder),
             blobs: Arc::clone(&blobs),
             secrets: None,
+            repositories: None,
             sink: Arc::clone(&sink),
             introduce: Some(Arc::new(move |address| {
                 let _ = introduced.send(Told::There(address.clone()));

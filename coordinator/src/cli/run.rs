@@ -27,7 +27,7 @@ use crate::{
     metrics::Metrics,
     output::{Console, Exit, Format},
     pin::pin,
-    scenario::Prepared,
+    scenario::{Prepared, Scenario},
     sensitive::given,
     shard::actor::Settings as ShardPace,
     system::{System, SystemSpec},
@@ -76,6 +76,24 @@ pub(super) fn prepare(
     data_dir: &Path,
     console: &mut Console,
 ) -> Result<Prepared, Failure> {
+    let (scenario, set) = read(args, console)?;
+    let mut notes = Vec::new();
+    let inputs = scenario.resolve(&set, |path| {
+        let pinned = pin(path, &data_dir.join("workspaces")).map_err(|error| error.to_string())?;
+        notes.extend(told_uncommitted(pinned.uncommitted, &pinned.repository.commit));
+        Ok(pinned.repository)
+    })?;
+    for note in notes {
+        console.warn(note)?;
+    }
+    Ok(scenario.prepare(&inputs)?)
+}
+
+/// Reads the scenario, and what it is given as texts.
+pub(super) fn read(
+    args: &RunArgs,
+    console: &mut Console,
+) -> Result<(Scenario, Vec<(String, String)>), Failure> {
     let scenario = files::read_scenario(&args.file)?;
     let (set, in_the_open) = given(&scenario, files::split_set(&args.set)?)?;
     for name in in_the_open {
@@ -84,22 +102,18 @@ pub(super) fn prepare(
              write --set {name}=@FILE or --set {name}=env:NAME"
         ))?;
     }
-    let mut notes = Vec::new();
-    let inputs = scenario.resolve(&set, |path| {
-        let pinned = pin(path, &data_dir.join("workspaces")).map_err(|error| error.to_string())?;
-        if pinned.uncommitted > 0 {
-            notes.push(format!(
-                "{} files differ from commit {} and are not looked at: commit them first if they count",
-                pinned.uncommitted,
-                files::short(&pinned.repository.commit)
-            ));
-        }
-        Ok(pinned.repository)
-    })?;
-    for note in notes {
-        console.warn(note)?;
-    }
-    Ok(scenario.prepare(&inputs)?)
+    Ok((scenario, set))
+}
+
+/// What a person should know of files that are not committed.
+pub(super) fn told_uncommitted(files: usize, commit: &str) -> Option<String> {
+    let commit = files::short(commit);
+    (files > 0).then(|| {
+        format!(
+            "{files} files differ from commit {commit} and are not looked at: commit them first if they \
+             count"
+        )
+    })
 }
 
 pub(super) fn open(data_dir: &Path) -> Result<Embedded> {

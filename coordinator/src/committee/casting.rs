@@ -1,26 +1,27 @@
 //! Casting ballots: open, sealed and revealed.
 
 use orkestra_runtime::{
-    id::{Number, VoteId, VoteNo, VoterId},
+    id::{Number, VoteNo, VoterId},
     machine::ReplyTo,
 };
 
 use super::{
     ballot::{Ballot, Content},
-    command::{Casting, CommitteeCommand, CommitteeReply, Officer, Sealing},
-    decision::{CommitteeDecision, CommitteeNews},
+    command::{Casting, CommitteeCommand, Sealing},
+    decision::CommitteeDecision,
     digest::{Digest, Signature},
     event::CommitteeEvent,
     machine::{Asker, CommitteeMachine},
     outcome::Aside,
     proposal::{BallotFault, Member, Question},
     refusal::CommitteeRefusal,
+    reply::CommitteeReply,
     settings::{INLINE_MEMBERS_MAX, REASONS_BYTES_MAX, WORDS_CHARS_MAX},
     signed::Signed,
     state::{Phase, Vote},
 };
 
-type Answered = Result<CommitteeReply, CommitteeRefusal>;
+pub(super) type Answered = Result<CommitteeReply, CommitteeRefusal>;
 
 /// Below so many ballots each is looked at; above, every eighth part of the next power of two.
 const ALWAYS: usize = 64;
@@ -206,108 +207,12 @@ impl CommitteeMachine {
         Ok(CommitteeReply::Committed { existed: false })
     }
 
-    pub(super) fn decide_malformed(
-        &self,
-        asker: Asker,
-        (name, voter): (&VoteId, &VoterId),
-        why: &str,
-        out: &mut CommitteeDecision,
-    ) {
-        let answer = self.malformed((name, voter), why, out);
-        if let (Asker::Task(task), Ok(reply)) = (asker, &answer) {
-            let again = *reply == CommitteeReply::OnceMore;
-            out.news.push(CommitteeNews::Malformed { task, voter: voter.clone(), again });
-        }
-        Self::answered_of(asker, voter, answer, out);
-    }
-
-    fn malformed(
-        &self,
-        (name, voter): (&VoteId, &VoterId),
-        why: &str,
-        out: &mut CommitteeDecision,
-    ) -> Answered {
-        let (no, vote) = self.named(name)?;
-        let member = self.voter(vote, voter)?;
-        if !matches!(vote.phase, Phase::Voting { .. } | Phase::Revealing { .. }) {
-            return Err(self.not_now(vote));
-        }
-        not_aside(vote, voter)?;
-        if let Some(seq) = newest(vote, voter).filter(|_| !vote.proposal.changeable) {
-            return Err(CommitteeRefusal::HasVoted { voter: voter.clone(), seq });
-        }
-        if !vote.malformed.contains(voter) {
-            let (vote, voter, why) = (no, voter.clone(), words(why));
-            out.event(CommitteeEvent::Malformed { vote, voter, why });
-            return Ok(CommitteeReply::OnceMore);
-        }
-        // What cannot be read is signed by nobody: it silences nobody who signs.
-        if member.key.is_some() || newest(vote, voter).is_some() {
-            return Ok(CommitteeReply::OnceMore);
-        }
-        let aside = Aside::Malformed;
-        out.event(CommitteeEvent::SetAside { vote: no, voter: voter.clone(), why: aside });
-        self.then_look(no, vote, vote.ballots.len().max(vote.sealed.len()), out);
-        Ok(CommitteeReply::SetAside)
-    }
-
-    pub(super) fn decide_absent(
-        &self,
-        to: ReplyTo,
-        (name, voter): (&VoteId, &VoterId),
-        officer: &Officer,
-        out: &mut CommitteeDecision,
-    ) {
-        if officer.is_keeper {
-            self.absent(Asker::Reply(to), (name, voter), &officer.why, out);
-            return;
-        }
-        let refusal = self.named(name).map_or_else(
-            |refusal| refusal,
-            |(_, vote)| CommitteeRefusal::NotYours {
-                vote: name.clone(),
-                proposer: vote.proposal.proposer.clone(),
-            },
-        );
-        Self::answered(Asker::Reply(to), Err(refusal), out);
-    }
-
-    pub(super) fn absent(
-        &self,
-        asker: Asker,
-        (name, voter): (&VoteId, &VoterId),
-        why: &str,
-        out: &mut CommitteeDecision,
-    ) {
-        let answer = self.is_absent((name, voter), why, out);
-        Self::answered_of(asker, voter, answer, out);
-    }
-
-    fn is_absent(
-        &self,
-        (name, voter): (&VoteId, &VoterId),
-        why: &str,
-        out: &mut CommitteeDecision,
-    ) -> Answered {
-        let (no, vote) = self.named(name)?;
-        self.voter(vote, voter)?;
-        if !matches!(vote.phase, Phase::Voting { .. } | Phase::Mediating { .. }) {
-            return Err(self.not_now(vote));
-        }
-        if vote.aside.contains_key(voter) {
-            return Ok(CommitteeReply::SetAside);
-        }
-        if let Some(seq) = newest(vote, voter) {
-            return Err(CommitteeRefusal::HasVoted { voter: voter.clone(), seq });
-        }
-        let aside = Aside::Absent { why: words(why) };
-        out.event(CommitteeEvent::SetAside { vote: no, voter: voter.clone(), why: aside });
-        self.then_look(no, vote, vote.ballots.len().max(vote.sealed.len()), out);
-        Ok(CommitteeReply::SetAside)
-    }
-
     /// A member of the electorate.
-    fn voter<'a>(&'a self, vote: &Vote, voter: &VoterId) -> Result<&'a Member, CommitteeRefusal> {
+    pub(super) fn voter<'a>(
+        &'a self,
+        vote: &Vote,
+        voter: &VoterId,
+    ) -> Result<&'a Member, CommitteeRefusal> {
         self.durable.member(vote, voter).ok_or_else(|| CommitteeRefusal::NoVoter {
             voter: voter.clone(),
             vote: vote.proposal.id.clone(),
@@ -338,7 +243,13 @@ impl CommitteeMachine {
     ///
     /// With many voters it is not looked at after every ballot: what each look costs grows with their
     /// number, so between two looks at least an eighth as many ballots must come in as there are.
-    fn then_look(&self, no: VoteNo, vote: &Vote, ballots: usize, out: &mut CommitteeDecision) {
+    pub(super) fn then_look(
+        &self,
+        no: VoteNo,
+        vote: &Vote,
+        ballots: usize,
+        out: &mut CommitteeDecision,
+    ) {
         let members = self.durable.rolls.get(&vote.roll).map_or(0, |roll| roll.members.len());
         // One who was absent may have voted, and one may have been set aside: look rather too often.
         let is_last = ballots + vote.aside.len() + 1 >= members;
@@ -384,7 +295,7 @@ pub(super) fn newest(vote: &Vote, voter: &VoterId) -> Option<u64> {
 }
 
 /// Who will not vote may change its mind; others who are set aside stay so.
-fn not_aside(vote: &Vote, voter: &VoterId) -> Result<(), CommitteeRefusal> {
+pub(super) fn not_aside(vote: &Vote, voter: &VoterId) -> Result<(), CommitteeRefusal> {
     match vote.aside.get(voter) {
         None | Some(Aside::Absent { .. }) => Ok(()),
         Some(why @ (Aside::Equivocated | Aside::Malformed)) => {

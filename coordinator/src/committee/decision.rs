@@ -9,11 +9,8 @@ use orkestra_runtime::{
 };
 
 use super::{
-    command::{CommitteeCommand, CommitteeReply},
-    event::CommitteeEvent,
-    outcome::Outcome,
-    poll::Poll,
-    refusal::CommitteeRefusal,
+    command::CommitteeCommand, event::CommitteeEvent, outcome::Outcome, poll::Poll,
+    refusal::CommitteeRefusal, reply::CommitteeReply,
 };
 
 /// What the world is asked to do.

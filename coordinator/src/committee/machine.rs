@@ -9,11 +9,12 @@ use orkestra_runtime::{
 };
 
 use super::{
-    command::{CommitteeCommand, CommitteeReply},
+    command::CommitteeCommand,
     decision::{CommitteeDecision, CommitteeEffect, CommitteeNews},
     event::CommitteeEvent,
     outcome::Aside,
     refusal::CommitteeRefusal,
+    reply::CommitteeReply,
     settings::CommitteeSettings,
     state::{Durable, Vote},
 };

@@ -46,6 +46,7 @@
 //! `ladder.rs` what follows, `recount.rs` checks it all again.
 
 mod apply;
+mod attendance;
 mod ballot;
 mod casting;
 mod closing;
@@ -73,12 +74,14 @@ mod outcome;
 mod poll;
 mod proposal;
 mod refusal;
+mod reply;
 pub mod settings;
 pub mod settled;
 mod signed;
 mod snapshot;
 mod state;
 pub mod tally;
+mod ties;
 pub mod view;
 pub mod weights;
 
@@ -86,9 +89,7 @@ pub mod weights;
 mod tests;
 
 pub use ballot::{Ballot, Content, Scope};
-pub use command::{
-    Casting, CommitteeCommand, CommitteeReply, Mediation, Officer, Ruling, Sealing, Truth,
-};
+pub use command::{Casting, CommitteeCommand, Mediation, Officer, Ruling, Sealing, Truth};
 pub use decision::{CommitteeDecision, CommitteeEffect, CommitteeNews, Told};
 pub use digest::{Digest, Signature};
 pub use event::{Climb, CommitteeEvent};
@@ -100,6 +101,7 @@ pub use proposal::{
     Rung, Said, Then, TieWay, Weighting,
 };
 pub use refusal::{Bound, CommitteeRefusal};
+pub use reply::CommitteeReply;
 pub use settings::CommitteeSettings;
 pub use signed::{Signed, VoterKey, sign, verify};
 pub use view::{CommitteeAnswer, CommitteeGauges, CommitteeQuery};

@@ -10,13 +10,14 @@ use orkestra_runtime::{
 
 use super::{
     casting::words,
-    command::{CommitteeReply, Mediation, Officer, Ruling, Truth},
+    command::{Mediation, Officer, Ruling, Truth},
     decision::{CommitteeDecision, Told},
     event::CommitteeEvent,
     machine::{Asker, CommitteeMachine},
     outcome::{Decision, Outcome, Tallied, Why},
     proposal::{BallotFault, Choice, Proposal, ProposalFault, Question, TieWay},
     refusal::{Bound, CommitteeRefusal},
+    reply::CommitteeReply,
     settings::{
         INLINE_MEMBERS_MAX, MEDIATED_MAX, OPTION_BYTES_MAX, TEXT_BYTES_MAX, TITLE_CHARS_MAX,
     },

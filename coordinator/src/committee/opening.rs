@@ -9,7 +9,6 @@ use orkestra_runtime::{
 };
 
 use super::{
-    command::CommitteeReply,
     decision::{CommitteeDecision, CommitteeNews, Told},
     digest::Digest,
     event::CommitteeEvent,
@@ -19,6 +18,7 @@ use super::{
         Electorate, Proposal, ProposalFault, Weighting, bytes_of, sound_members, sound_roll,
     },
     refusal::{Bound, CommitteeRefusal},
+    reply::CommitteeReply,
     settings::{self, DRAFTS_MAX, KEPT_BYTES_MAX, MEMBERS_MAX, OPEN_MAX, PROPOSAL_BYTES_MAX},
     tally::Weight,
     weights::{Judged, RecordRule},

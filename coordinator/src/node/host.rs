@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use orkestra_agents::worker::Sink;
+use orkestra_agents::{shipped::Repositories, worker::Sink};
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{Blobs, Registers},
@@ -25,6 +25,7 @@ struct Inner {
     agents: watch::Receiver<Option<SupervisorHandle>>,
     registers: Arc<dyn Registers>,
     blobs: Arc<dyn Blobs>,
+    repositories: Arc<Repositories>,
     sink: Sink,
     workers: Workers,
     folder: PathBuf,
@@ -39,6 +40,7 @@ pub(crate) struct HostParts {
     pub(crate) agents: watch::Receiver<Option<SupervisorHandle>>,
     pub(crate) registers: Arc<dyn Registers>,
     pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) repositories: Arc<Repositories>,
     pub(crate) sink: Sink,
     pub(crate) workers: Workers,
     pub(crate) folder: PathBuf,
@@ -51,11 +53,12 @@ pub(crate) struct HostParts {
 impl Host {
     pub(crate) fn new(parts: HostParts) -> Self {
         let HostParts { agents, registers, blobs, sink, workers, .. } = parts;
-        let HostParts { folder, clock, drain_within, capacities, .. } = parts;
+        let HostParts { repositories, folder, clock, drain_within, capacities, .. } = parts;
         Self(Arc::new(Inner {
             agents,
             registers,
             blobs,
+            repositories,
             sink,
             workers,
             folder,
@@ -74,6 +77,7 @@ impl Host {
         let boot = next_life(inner.registers.as_ref()).await?;
         let common = Arc::new(Common {
             blobs: Arc::clone(&inner.blobs),
+            repositories: Some(Arc::clone(&inner.repositories)),
             sink: Arc::clone(&inner.sink),
             workers: Arc::clone(&inner.workers),
             folder: inner.folder.clone(),

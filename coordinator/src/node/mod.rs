@@ -90,7 +90,7 @@ use ear::Ears;
 use hosting::Offers;
 use led::LedParts;
 use made::check_cluster;
-use parts::{agents, host_of, hosting_of, placing_of, reading_of};
+use parts::{agents, host_of, hosting_of, placing_of, reading_of, repositories_of};
 
 /// One shard of a cluster, as this node reaches it.
 #[derive(Clone, Debug)]
@@ -151,6 +151,7 @@ impl Node {
         let life = patiently("count the lives of nodes", || next_life(registers.as_ref()));
         let boot = Incarnation(life.await?);
         leftovers_swept(&spec.folder, boot.0).await;
+        let repositories = repositories_of(&spec).await;
         let refused = Refused::default();
         let is_drained = || drained::is_drained(registers.as_ref(), &spec.name);
         let is_drained = patiently("look whether this node is drained", is_drained).await?;
@@ -213,7 +214,7 @@ impl Node {
             draining: draining.subscribe(),
             shards: Arc::clone(&shards),
         };
-        let host = host_of(&spec, (&desk, &workers), agents_of, capacities);
+        let host = host_of(&spec, (&desk, &workers, &repositories), agents_of, capacities);
         let hosting = hosting_of(&spec, &host, (&presence, &desk));
         let mut doors = asked::doors(
             &spec,
@@ -235,7 +236,7 @@ impl Node {
             desk: tree::again("desk", move || Arc::clone(&desk_runner).run(), &spec.clock),
             hosting: tree::again("hosting", move || Arc::clone(&hosting).run(), &spec.clock),
             doors,
-            agents: agents(&spec, boot, (&desk, &workers)),
+            agents: agents(&spec, boot, (&desk, &workers, &repositories)),
         };
         let env = Env { clock: Arc::clone(&spec.clock), seed: spec.seed, log: spec.log.clone() };
         let tree = Supervisor::start(&tree::node(parts, &spec, Arc::new(told)), env).await?;

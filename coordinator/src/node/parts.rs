@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use orkestra_agents::shipped::{Bounds, Repositories};
 use orkestra_runtime::{
     id::Incarnation,
     presence::Presence,
@@ -18,6 +19,12 @@ use super::{
     reading::Reading,
 };
 use crate::system::{Common, Workers, member_child};
+
+/// Where a node lays out what is shipped to it, below its folder.
+const REPOSITORIES: &str = "repositories";
+
+/// What all agents of a node share.
+pub(super) type Shared<'a> = (&'a Desk, &'a Workers, &'a Arc<Repositories>);
 
 pub(super) fn placing_of(
     spec: &NodeSpec,
@@ -39,11 +46,12 @@ pub(super) fn placing_of(
 pub(super) fn agents(
     spec: &NodeSpec,
     boot: Incarnation,
-    (desk, workers): (&Desk, &Workers),
+    (desk, workers, repositories): Shared<'_>,
 ) -> Vec<ChildSpec> {
     let desk = desk.clone();
     let common = Arc::new(Common {
         blobs: spec.fabric.blobs(),
+        repositories: Some(Arc::clone(repositories)),
         sink: Arc::new(move |word| desk.worker_said(word)),
         workers: Arc::clone(workers),
         folder: spec.folder.clone(),
@@ -57,7 +65,7 @@ pub(super) fn agents(
 
 pub(super) fn host_of(
     spec: &NodeSpec,
-    (desk, workers): (&Desk, &Workers),
+    (desk, workers, repositories): Shared<'_>,
     agents: watch::Receiver<Option<SupervisorHandle>>,
     capacities: watch::Sender<Capacities>,
 ) -> Host {
@@ -66,6 +74,7 @@ pub(super) fn host_of(
         agents,
         registers: spec.fabric.registers(),
         blobs: spec.fabric.blobs(),
+        repositories: Arc::clone(repositories),
         sink: Arc::new(move |word| desk.worker_said(word)),
         workers: Arc::clone(workers),
         folder: spec.folder.clone(),
@@ -96,4 +105,10 @@ pub(super) fn hosting_of(
 pub(super) fn reading_of(shards: &[Reached], presence: &Presence) -> Arc<Reading> {
     let handles = shards.iter().filter_map(Reached::handle).cloned();
     Arc::new(Reading { handles: handles.collect(), presence: presence.clone() })
+}
+
+/// The repositories that are shipped to this node; what an earlier life of it laid out is removed.
+pub(super) async fn repositories_of(spec: &NodeSpec) -> Arc<Repositories> {
+    let folder = spec.folder.join(REPOSITORIES);
+    Repositories::in_folder(folder, spec.fabric.blobs(), Bounds::default()).await
 }

@@ -31,7 +31,7 @@ mod words;
 
 use orkestra_runtime::{
     id::{RunId, TaskId},
-    protocol::task::TaskSpec,
+    protocol::{agent::Artifact, task::TaskSpec},
 };
 use serde_json::Value;
 
@@ -80,6 +80,8 @@ pub struct Prepared {
     pub input_hash: String,
     /// The other inputs.
     pub sensitive_inputs: SensitiveInputs,
+    /// The repositories that are shipped for it, if it is run on other machines.
+    pub shipped: Vec<Artifact>,
 }
 
 /// A place in the output of a task.

@@ -83,6 +83,7 @@ impl Scenario {
             scenario_hash: self.hash.clone(),
             input_hash: hash(&hashed),
             sensitive_inputs,
+            shipped: Vec::new(),
         })
     }
 

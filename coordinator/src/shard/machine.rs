@@ -153,7 +153,7 @@ pub struct ShardMachine {
     tasks: TaskMachine,
     context: ContextMachine,
     locks: LockMachine,
-    committee: CommitteeMachine,
+    pub(super) committee: CommitteeMachine,
 }
 
 impl ShardMachine {
@@ -186,26 +186,6 @@ impl ShardMachine {
     /// The committee, for views.
     pub const fn committee(&self) -> &CommitteeMachine {
         &self.committee
-    }
-
-    fn decide_committee(&self, now: Now, command: &CommitteeCommand, step: &mut Step<Self>) {
-        // As with locks: what nobody asked for is left for later where not all nodes can read it.
-        if command.is_internal() && step.level() < levels::COMMITTEE {
-            if !matches!(command, CommitteeCommand::Later) {
-                step.then(Command::Committee(CommitteeCommand::Later));
-            }
-            return;
-        }
-        let decision = self.committee.decide(now, step.next_number(), command);
-        for event in decision.events {
-            step.event(Event::Committee(event));
-        }
-        for effect in decision.effects {
-            step.effect(Effect::Committee(effect));
-        }
-        for command in decision.then {
-            step.then(Command::Committee(command));
-        }
     }
 
     fn decide_lock(&self, now: Now, command: &LockCommand, step: &mut Step<Self>) {

@@ -17,6 +17,7 @@ pub mod sequencer;
 pub mod step;
 #[cfg(any(test, feature = "testing"))]
 pub mod toy;
+mod votes;
 
 pub use ceiling::Ceiling;
 pub use fold::{Fold, Genesis};

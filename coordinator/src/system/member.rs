@@ -4,6 +4,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use orkestra_agents::{
     Secrets,
+    shipped::Repositories,
     worker::{self, AgentFactory, Introduce, Sink, Terms, WorkerMail, WorkerSpec},
 };
 use orkestra_runtime::{
@@ -86,6 +87,8 @@ impl fmt::Debug for Member {
 #[derive(Clone)]
 pub(crate) struct Common {
     pub(crate) blobs: Arc<dyn Blobs>,
+    /// What is shipped to this node; none where nothing is.
+    pub(crate) repositories: Option<Arc<Repositories>>,
     pub(crate) sink: Sink,
     pub(crate) workers: Workers,
     pub(crate) folder: PathBuf,
@@ -117,6 +120,7 @@ impl Lives {
             folder: Arc::clone(&self.folder),
             blobs: Arc::clone(&common.blobs),
             secrets: self.secrets.clone(),
+            repositories: common.repositories.clone(),
             sink: Arc::clone(&common.sink),
             introduce: Some(introduce(&self.profile.id, incarnation, &common.workers)),
             // A worker never runs the agent's code, so it cannot hang with it.

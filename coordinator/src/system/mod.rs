@@ -333,6 +333,8 @@ fn common(
 ) -> Common {
     Common {
         blobs: spec.fabric.blobs(),
+        // What a run of one process looks at lies where it lies.
+        repositories: None,
         sink,
         workers,
         folder: spec.folder.clone(),

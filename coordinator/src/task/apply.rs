@@ -10,9 +10,10 @@ use orkestra_runtime::{
 };
 
 use crate::task::{
-    event::{CancelReason, FailReason, RunOpening, TaskEvent, Then},
+    event::{CancelReason, FailReason, TaskEvent, Then},
     graph::{self, Verdict},
     machine::TaskMachine,
+    opening::RunOpening,
     people::{self, PersonDecision},
     queue::{Class, place},
     standing::{Pause, Scope},

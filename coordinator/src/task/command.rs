@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 pub use super::decision::Decision;
 pub(super) use super::decision::Round;
 use crate::task::{
-    event::RunOpening,
     gauges::Gauges,
     heal::Healing,
+    opening::RunOpening,
     people::{PendingView, Word},
     redact::{SensitiveCommand, SensitiveReply},
     roster::AgentNo,

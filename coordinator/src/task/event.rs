@@ -3,49 +3,18 @@
 use std::{fmt, sync::Arc};
 
 use orkestra_runtime::{
-    fabric::BlobName,
     id::{AgentId, Attempt, RunId, TaskId, TaskNo},
     protocol::{
         agent::{AgentProfile, Artifact},
         check::{CheckResult, Phase as When},
-        payload::{Json, Payload},
+        payload::Payload,
         task::{Failure, TaskSpec},
     },
     time::Wall,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::task::{people::Said, redact::Part, standing::Scope, state::RunNo};
-
-/// What a run is opened with.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunOpening {
-    /// The scenario's name; may be empty.
-    #[serde(default)]
-    pub scenario: String,
-    /// The hash of the scenario; resuming with another is refused.
-    #[serde(default)]
-    pub scenario_hash: String,
-    /// The hash of the pinned inputs; resuming with another is refused.
-    #[serde(default)]
-    pub input_hash: String,
-    /// How many attempts of this run may be outstanding at once; none: as many as agents hold.
-    #[serde(default)]
-    pub concurrency: Option<u32>,
-    /// Whether tasks begin as they come. A graph (the default) stays invisible until it is sealed.
-    #[serde(default)]
-    pub stream: bool,
-    /// What whoever opened it wants to find again, e.g. its inputs.
-    #[serde(default)]
-    pub notes: Json,
-    /// Whose run it is: what is paused and resumed together. Empty: the default namespace.
-    #[serde(default)]
-    pub namespace: String,
-    /// The sealed blob with the key by which `input_hash` was made, where inputs are sensitive:
-    /// without it the hash tells nothing of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub input_key: Option<BlobName>,
-}
+use crate::task::{opening::RunOpening, people::Said, redact::Part, standing::Scope, state::RunNo};
 
 /// Why an agent was chosen, in points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

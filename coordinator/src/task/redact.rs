@@ -247,6 +247,8 @@ impl TaskMachine {
         }
         let keys = self.durable.runs.values().filter(|run| self.needs_key(run));
         named.extend(keys.filter_map(|run| run.opening.input_key.clone()));
+        let shipped = self.durable.runs.values().flat_map(|run| &run.opening.shipped);
+        named.extend(shipped.map(|shipped| shipped.blob.clone()));
         named
     }
 

@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::task::{
     checks::Checked,
-    event::{CancelReason, FailReason, RunOpening},
+    event::{CancelReason, FailReason},
+    opening::RunOpening,
     people::PersonDecision,
     queue::Queues,
     redact::Redaction,

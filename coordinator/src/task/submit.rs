@@ -14,9 +14,10 @@ use orkestra_runtime::{
 
 use crate::task::{
     command::{Decision, Refusal, RefusalCode, Reply, TaskCommand},
-    event::{RunOpening, TaskEvent},
+    event::TaskEvent,
     graph,
     machine::TaskMachine,
+    opening::RunOpening,
     people, redact,
     state::{Run, RunNo},
 };

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::task::{
     breaker::Open,
-    event::{CancelReason, RunOpening},
+    event::CancelReason,
     machine::TaskMachine,
+    opening::RunOpening,
     people::{self, PendingView, PersonDecision},
     redact::Redaction,
     roster::PERSON,

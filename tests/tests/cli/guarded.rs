@@ -4,7 +4,7 @@
 use orkestra_tests::{command::Running, nats::guarded::Guarded};
 use tokio::runtime::Runtime;
 
-use crate::{SLOW, desk};
+use crate::{SLOW, desk, repository::Repository, review::clean, shipped::LOOK};
 
 /// A configuration as one of the roles; the keys of the store are given.
 fn config(guarded: &Guarded, user: &str, store: &str) -> String {
@@ -52,11 +52,15 @@ fn nodes_and_commands_work_by_the_logins_of_the_configuration_that_is_shipped() 
     let ask = |args: &[&str]| desk.run(&[args, &["--config", "operator.toml"]].concat());
     ask(&["node", "list"]).expect(0).shows(&["coordinator", "agents"]);
     ask(&["run", "slow.toml", "--set", "ms=1"]).expect(0).says(&["30 completed"]);
+    // What a run brings with it is all that they write.
+    desk.write("look.toml", LOOK);
+    Repository::with(&desk.path("repo"), &clean());
+    ask(&["run", "look.toml", "--set", "repo=repo"]).expect(0).says(&["1 completed"]);
     desk.write("one.json", r#"{"id": "extra", "input": {"ms": 1}}"#);
     let submitted = ask(&["task", "submit", "--file", "one.json", "--wait"]).expect(0);
     submitted.says(&["1 tasks (1 completed"]);
     ask(&["audit", "list", "--limit", "2"]).expect(0).shows(&["run_opened"]);
-    // Whoever runs the cluster may read all that is kept, and write none of it.
+    // Whoever runs the cluster may read all that is kept, and write none of it but blobs.
     ask(&["backup", "--into", "copy"]).expect(0).shows(&["those of 2 shards of cluster main"]);
     ask(&["node", "drain", "agents"]).expect(0).says(&["node agents is drained"]);
     ask(&["node", "undrain", "agents"]).expect(0).says(&["leads and works again"]);

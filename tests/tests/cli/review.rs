@@ -17,7 +17,7 @@ const MAIN: &str =
     "//! Tidy.\nfn main() {}\n\n#[test]\nfn one_is_one() {\n    assert_eq!(1, 1);\n}\n";
 
 /// A repository in which there is nothing to mend.
-fn clean() -> Vec<(&'static str, String)> {
+pub(crate) fn clean() -> Vec<(&'static str, String)> {
     [
         ("LICENSE", LICENCE),
         ("README.md", "# Tidy\n\nSee [the change](CHANGELOG.md#030).\n"),

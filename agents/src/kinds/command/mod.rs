@@ -88,6 +88,7 @@ pub use spec::{
 use crate::{
     agent::{Agent, Work},
     context::Context,
+    shipped,
 };
 
 /// An agent that is a program. See the module for its protocols.
@@ -106,16 +107,21 @@ impl CommandAgent {
 
 impl Agent for CommandAgent {
     async fn work(&self, work: Work, context: Context) -> Result<Json, Failure> {
-        match &self.spec.protocol {
-            Protocol::JsonLines => lines::work(&self.spec, work, &context).await,
+        let spec = &*self.spec.placed(&context).await?;
+        match &spec.protocol {
+            Protocol::JsonLines => lines::work(spec, work, &context).await,
             Protocol::Plain { input, output, success_codes } => {
                 let judge = plain::Judge { input: *input, output: *output, success_codes };
-                plain::work(&self.spec, judge, work, &context).await
+                plain::work(spec, judge, work, &context).await
             }
         }
     }
 
     fn availability(&self) -> Availability {
+        // A program that is shipped is there when its repository is.
+        if !shipped::found(self.spec.program()).is_empty() {
+            return Availability::Available;
+        }
         match program::find(self.spec.program()) {
             Ok(_) => Availability::Available,
             Err(reason) => Availability::Unavailable { reason },

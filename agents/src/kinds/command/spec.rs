@@ -1,13 +1,16 @@
 //! Which program, how it is spoken to, what it gets and how much it may take.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     path::PathBuf,
     time::Duration,
 };
 
-use orkestra_runtime::{Error, ErrorKind, Result};
+use orkestra_runtime::{Error, ErrorKind, Result, protocol::task::Failure};
+
+use crate::{context::Context, shipped::place};
 
 /// The variables that a program gets from this process unless its spec says otherwise.
 pub const ENVIRONMENT: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
@@ -143,6 +146,20 @@ impl CommandSpec {
 
     pub(super) fn program(&self) -> &str {
         self.argv.first().map_or("", String::as_str)
+    }
+
+    /// The spec with folders of this machine where it names what was shipped.
+    pub(super) async fn placed(&self, context: &Context) -> Result<Cow<'_, Self>, Failure> {
+        let mut placed = Cow::Borrowed(self);
+        if let Cow::Owned(argv) = place::texts(&self.argv, context).await? {
+            placed.to_mut().argv = argv;
+        }
+        if let Some(folder) = self.folder.as_ref().and_then(|folder| folder.to_str())
+            && let Some(here) = place::text(folder, context).await?
+        {
+            placed.to_mut().folder = Some(here.into());
+        }
+        Ok(placed)
     }
 
     pub(super) fn check(&self) -> Result<()> {

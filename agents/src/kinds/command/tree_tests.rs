@@ -139,6 +139,7 @@ async fn hire(script: &str, terms: Terms) -> Hired {
         folder: Arc::new(PathBuf::from(folder.path())),
         blobs: Arc::new(MemoryBlobs::default()),
         secrets: None,
+        repositories: None,
         sink: Arc::new(move |one| drop(say.send(one))),
         introduce: None,
         heart: None,

@@ -77,6 +77,10 @@ impl Agent for RemoteAgent {
     fn availability(&self) -> Availability {
         self.line.availability()
     }
+
+    fn is_elsewhere(&self) -> bool {
+        true
+    }
 }
 
 /// How the worker of such an agent treats its attempts: it looks all the time whether the agent is

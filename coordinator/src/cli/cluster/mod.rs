@@ -8,6 +8,7 @@ pub(super) mod login;
 pub(super) mod node;
 pub(super) mod nodes;
 pub(super) mod run;
+mod ship;
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -5,18 +5,19 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use orkestra_runtime::{
     Result,
+    fabric::Fabric as _,
     id::{AgentId, RunId},
     protocol::node::Hosts,
-    time::{Clock as _, Moment, SystemClock},
+    time::{Clock as _, Moment, SystemClock, Wall},
 };
 
-use super::{Cluster, Way, lines};
+use super::{Cluster, Way, lines, ship};
 use crate::{
     cli::{
         args::RunArgs,
         failure::Failure,
         run::{
-            Interruptions, choose, ending, prepare,
+            Interruptions, choose, ending,
             watch::{self, Patience, Seen, Stage},
         },
         settings::Settings,
@@ -43,9 +44,14 @@ pub(in crate::cli) async fn run(
     if args.watching.metrics.is_some() {
         console.warn("--metrics tells of a run in this process: it is left out")?;
     }
-    let prepared = prepare(args, settings.data_dir(), console)?;
+    let (prepared, shipments) = ship::prepare(args, console).await?;
     let cluster = Cluster::connect(settings).await?;
-    let ran = on_cluster(&prepared, args, (&cluster, &mut interruptions), console).await;
+    // A run that only waits for what is shipped anew may end as soon as it is there.
+    let began = SystemClock::start().now().wall;
+    let ran = match ship::keep(shipments, &cluster.nats.blobs()).await {
+        Ok(()) => on_cluster(&prepared, args, (&cluster, &mut interruptions, began), console).await,
+        Err(error) => Err(error.into()),
+    };
     cluster.close().await;
     ran
 }
@@ -53,13 +59,12 @@ pub(in crate::cli) async fn run(
 async fn on_cluster(
     prepared: &Prepared,
     args: &RunArgs,
-    (cluster, interruptions): (&Cluster, &mut Interruptions),
+    (cluster, interruptions, began): (&Cluster, &mut Interruptions, Wall),
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     let clock = SystemClock::start();
     offer(prepared, args, cluster, console).await?;
     let way = cluster.way_of(&prepared.namespace)?;
-    let began = clock.now().wall;
     let stood = (&way.tasks, (&way.contexts, began));
     let run = choose::choose(prepared, args.fresh, stood, console).await?;
     console.say(format!(

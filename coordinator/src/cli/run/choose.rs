@@ -79,6 +79,7 @@ async fn opening(prepared: &Prepared, run: &RunId, tasks: &Tasks) -> Result<RunO
         stream: false,
         notes: Json::of(&serde_json::json!({ "title": prepared.title }))?,
         namespace: prepared.namespace.clone(),
+        shipped: prepared.shipped.clone(),
     })
 }
 

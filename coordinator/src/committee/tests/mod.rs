@@ -3,5 +3,7 @@
 pub(super) mod draws;
 mod oracle;
 mod properties;
+mod script;
 mod settled;
 mod stuck;
+mod voting;

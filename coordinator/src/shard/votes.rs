@@ -1,0 +1,36 @@
+//! The committee within the composition.
+
+use orkestra_runtime::time::Now;
+
+use super::{
+    Step, levels,
+    machine::{Command, Effect, Event, ShardMachine},
+};
+use crate::committee::CommitteeCommand;
+
+impl ShardMachine {
+    pub(super) fn decide_committee(
+        &self,
+        now: Now,
+        command: &CommitteeCommand,
+        step: &mut Step<Self>,
+    ) {
+        // As with locks: what nobody asked for is left for later where not all nodes can read it.
+        if command.is_internal() && step.level() < levels::COMMITTEE {
+            if !matches!(command, CommitteeCommand::Later) {
+                step.then(Command::Committee(CommitteeCommand::Later));
+            }
+            return;
+        }
+        let decision = self.committee.decide(now, step.next_number(), command);
+        for event in decision.events {
+            step.event(Event::Committee(event));
+        }
+        for effect in decision.effects {
+            step.effect(Effect::Committee(effect));
+        }
+        for command in decision.then {
+            step.then(Command::Committee(command));
+        }
+    }
+}

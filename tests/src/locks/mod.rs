@@ -1,0 +1,13 @@
+//! Histories of those who take turns at locks, and what must hold of them.
+//!
+//! | part | what |
+//! |---|---|
+//! | [`crowd`] | clients that take, write under, give back and lose locks, and write down each call |
+//! | [`table`] | what the journal says of locks, held against what it must never say |
+//! | [`history`] | what the clients saw, held against what one lock at a time can do |
+//!
+//! Promises: an unknown result stays open to the end, and nothing of a node's memory is believed.
+
+pub mod crowd;
+pub mod history;
+pub mod table;
