@@ -17,7 +17,7 @@ use orkestra_runtime::{
 
 use crate::{
     audit::{AuditRow, Auditor},
-    committee::{CommitteeAnswer, CommitteeQuery},
+    committee::{CommitteeAnswer, CommitteeEvent, CommitteeQuery},
     context::{ContextAnswer, ContextQuery},
     health::{Tending, Vitals},
     lock::{LockAnswer, LockQuery},
@@ -179,6 +179,28 @@ impl Inspection {
         let mut hand_on = |_: Number, _: Wall, event: &Event| {
             if let Event::Task(event) = event {
                 each(event);
+            }
+        };
+        let mut position = Position::default();
+        let read = self.journal.read_on(&mut position, Sequence(u64::MAX), &mut hand_on).await;
+        let trimmed = match read {
+            Err(error) if error.kind() == ErrorKind::NotFound => error,
+            read => return read.map(drop),
+        };
+        let marks = self.journal.snapshots().await?;
+        let Some(oldest) = marks.first() else { return Err(trimmed) };
+        let mut position = oldest.position;
+        self.journal.read_on(&mut position, Sequence(u64::MAX), hand_on).await.map(drop)
+    }
+
+    /// Hands on every event of votes that is kept, oldest first.
+    pub async fn each_of_votes(
+        &self,
+        mut each: impl FnMut(Number, Wall, &CommitteeEvent) + Send,
+    ) -> Result<()> {
+        let mut hand_on = |number: Number, at: Wall, event: &Event| {
+            if let Event::Committee(event) = event {
+                each(number, at, event);
             }
         };
         let mut position = Position::default();

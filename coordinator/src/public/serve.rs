@@ -25,7 +25,7 @@ use super::{
 use crate::door::Code;
 
 /// On which subjects requests come.
-const HEARD: [&str; 5] = ["task.*", "run.*", "agent.*", "node.list", "evt.read"];
+const HEARD: [&str; 6] = ["task.*", "run.*", "agent.*", "vote.*", "node.list", "evt.read"];
 /// How many requests may wait, of one kind.
 const WAITING_MAX: usize = 4_096;
 /// How many are carried out at once; one more is told so.

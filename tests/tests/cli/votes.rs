@@ -2,6 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use bytes::Bytes;
+use orkestra_runtime::{
+    fabric::{Fabric as _, Sequence, embedded::Embedded},
+    id::ShardId,
+    journal::Journal,
+};
 use orkestra_tests::command::{Desk, Said};
 use serde_json::Value;
 
@@ -201,4 +207,91 @@ fn over_nats_the_death_of_the_leader_in_mid_vote_changes_no_tally() {
     stage.run(&["vote", "cast", "release", "yes", "--as", "bob"]).expect(0);
     let done = stage.run(&["vote", "watch", "release"]).expect(0);
     done.shows(&["decided: passed", "ada votes yes", "eve votes no", "bob votes yes"]);
+    stage.run(&["vote", "recount", "release"]).expect(0).shows(&["everything is as it says"]);
+}
+
+/// Copies what a folder keeps, with other bytes in the place of these.
+async fn altered((from, into): (&Embedded, &Embedded), (old, new): (&[u8], &[u8])) -> usize {
+    let log = Journal::of(from, ShardId(0)).unwrap().log().clone();
+    let (mut end, mut found) = (Sequence(0), 0);
+    loop {
+        let entries = from.logs().read(&log, Sequence(end.0 + 1), 1 << 20).await.unwrap();
+        if entries.is_empty() {
+            return found;
+        }
+        for entry in entries {
+            let mut record = entry.record.to_vec();
+            let at = record.windows(old.len()).position(|window| window == old);
+            if let Some(at) = at {
+                record[at..at + new.len()].copy_from_slice(new);
+                found += 1;
+            }
+            end = into.logs().append(&log, end, Bytes::from(record)).await.unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_recount_finds_the_place_where_a_journal_was_altered() {
+    let desk = desk();
+    desk.write("release.toml", RELEASE);
+    vote(&desk, &["call", "release.toml"]).expect(0);
+    for (voter, word, why) in
+        [("ada", "yes", "the tests pass"), ("eve", "no", "not yet"), ("bob", "yes", "as ada says")]
+    {
+        vote(&desk, &["cast", "release", word, "--as", voter, "--because", why]).expect(0);
+    }
+    let sound = vote(&desk, &["recount", "release"]).expect(0);
+    sound.shows(&["passed; record ", "everything is as it says"]);
+    let before = vote(&desk, &["recount", "release", "-o", "json"]).expect(0).json();
+    let got = vote(&desk, &["get", "release", "-o", "json"]).expect(0).json();
+    assert_eq!(before["rounds"][0]["record"], got["record"]);
+    assert_eq!(before["difference"], Value::Null);
+    vote(&desk, &["recount", "lunch"]).expect(2).says(&["there is no vote lunch"]);
+
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let found = runtime.block_on(async {
+        let from = Embedded::open_read_only(&desk.path("data")).unwrap();
+        let into = Embedded::open(&desk.path("copy")).unwrap();
+        let found = altered((&from, &into), (b"the tests pass", b"the tests fail")).await;
+        from.close().await;
+        into.close().await;
+        found
+    });
+    assert_eq!(found, 1, "nothing was altered");
+    let rows = desk.run(&["audit", "list", "--data-dir", "copy", "-o", "json"]).expect(0).json();
+    let cast = |row: &&Value| {
+        row["event_type"] == "vote_cast" && row["details"]["voter"] == "ada"
+    };
+    let row = rows.as_array().unwrap().iter().find(cast).unwrap().clone();
+    let told = desk.run(&["vote", "recount", "release", "--data-dir", "copy", "-o", "json"]);
+    let difference = told.expect(1).json()["difference"].clone();
+    assert_eq!(difference["number"], row["number"], "{difference} is not at {row}");
+}
+
+/// The first block of the page about votes in a language.
+fn shown(language: &str) -> String {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let page = std::fs::read_to_string(root.join("docs/voting.md")).unwrap();
+    let fence = format!("```{language}\n");
+    let block = page.split(&fence).nth(1).and_then(|rest| rest.split("```").next());
+    block.unwrap().to_owned()
+}
+
+#[test]
+fn what_the_page_about_votes_shows_can_be_done_as_it_shows_it() {
+    let desk = desk();
+    desk.write("release.toml", &shown("toml"));
+    let mut done = 0;
+    for line in shown("sh").lines() {
+        let words = line.strip_prefix("orkestra ").unwrap();
+        // Only what is said why stands between quotes, and at the end.
+        let (words, because) = words.split_once('\'').unwrap_or((words, ""));
+        let mut words: Vec<&str> = words.split_whitespace().collect();
+        words.extend((!because.is_empty()).then(|| because.trim_end_matches('\'')));
+        words.extend(["--data-dir", "data"]);
+        desk.run(&words).expect(0);
+        done += 1;
+    }
+    assert_eq!(done, 8);
 }

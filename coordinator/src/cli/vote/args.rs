@@ -48,6 +48,18 @@ Example:
         #[arg(long, value_name = "TIME", value_parser = parse_duration)]
         within: Option<Duration>,
     },
+    /// Count a vote again from the journal alone, signatures included.
+    #[command(
+        after_help = "It reads the folder, or the journal of a cluster, and believes nothing else. It ends with 0 when
+everything is as the outcome says, and with 1 and the first place that is not.
+
+Example:
+  orkestra vote recount release"
+    )]
+    Recount {
+        /// The vote.
+        vote: String,
+    },
     /// Close a vote before its time: what is in counts.
     #[command(after_help = "Example:\n  orkestra vote close release --reason 'all are here'")]
     Close(WordArgs),

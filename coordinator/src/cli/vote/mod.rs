@@ -7,6 +7,7 @@ mod key;
 mod look;
 mod officer;
 mod proposal;
+mod recount;
 mod said;
 mod show;
 mod tally;
@@ -53,6 +54,7 @@ pub(super) async fn serve(
         VoteCommand::Watch { vote, within } => {
             look::watch((vote, *within), asking, console).await?
         }
+        VoteCommand::Recount { vote } => recount::recount(vote, asking, console).await?,
         VoteCommand::Close(args) => officer::close(args, asking, console).await?,
         VoteCommand::Withdraw(args) => officer::withdraw(args, asking, console).await?,
         VoteCommand::Decide(args) => officer::decide(args, asking, console).await?,

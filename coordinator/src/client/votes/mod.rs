@@ -29,7 +29,7 @@ pub use voter::{SealedBallot, Voter};
 
 pub(crate) use paging::paged;
 
-use super::WITHIN;
+use super::{Tasks, WITHIN};
 use crate::{
     committee::{
         Ballot, Casting, CommitteeAnswer, CommitteeCommand, CommitteeQuery, CommitteeRefusal,
@@ -113,6 +113,11 @@ pub struct Votes {
 impl Votes {
     pub(crate) const fn new(shard: Shard) -> Self {
         Self { shard }
+    }
+
+    /// The way to the votes that are kept where these tasks are.
+    pub fn beside(tasks: &Tasks) -> Self {
+        Self::new(tasks.shard.clone())
     }
 
     /// Opens a vote, or finds it open as it is. Voters who do not fit its record are enrolled before,
