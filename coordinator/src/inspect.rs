@@ -193,11 +193,12 @@ impl Inspection {
         self.journal.read_on(&mut position, Sequence(u64::MAX), hand_on).await.map(drop)
     }
 
-    /// Hands on every event of votes that is kept, oldest first.
+    /// Hands on every event of votes that is kept, oldest first; answers whether they are all that
+    /// ever were.
     pub async fn each_of_votes(
         &self,
         mut each: impl FnMut(Number, Wall, &CommitteeEvent) + Send,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let mut hand_on = |number: Number, at: Wall, event: &Event| {
             if let Event::Committee(event) = event {
                 each(number, at, event);
@@ -207,12 +208,12 @@ impl Inspection {
         let read = self.journal.read_on(&mut position, Sequence(u64::MAX), &mut hand_on).await;
         let trimmed = match read {
             Err(error) if error.kind() == ErrorKind::NotFound => error,
-            read => return read.map(drop),
+            read => return read.map(|_| true),
         };
         let marks = self.journal.snapshots().await?;
         let Some(oldest) = marks.first() else { return Err(trimmed) };
         let mut position = oldest.position;
-        self.journal.read_on(&mut position, Sequence(u64::MAX), hand_on).await.map(drop)
+        self.journal.read_on(&mut position, Sequence(u64::MAX), hand_on).await.map(|_| false)
     }
 
     /// Closes the directory.

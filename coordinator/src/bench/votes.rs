@@ -72,8 +72,7 @@ async fn vote(place: &Place, votes: &Votes, baselines: &Baselines) -> Result<Vec
 
 fn proposal() -> Result<Proposal> {
     let question = Question::election(Kind::Ranked, Method::Schulze);
-    let mut proposal =
-        Proposal::new(VoteId::new("many")?, voter(0)?, question, DEADLINE_MS);
+    let mut proposal = Proposal::new(VoteId::new("many")?, voter(0)?, question, DEADLINE_MS);
     for name in OPTIONS {
         let (id, title, text) = (OptionId::new(name)?, String::new(), String::new());
         proposal.options.push(Choice { id, title, text });

@@ -260,9 +260,7 @@ fn a_recount_finds_the_place_where_a_journal_was_altered() {
     });
     assert_eq!(found, 1, "nothing was altered");
     let rows = desk.run(&["audit", "list", "--data-dir", "copy", "-o", "json"]).expect(0).json();
-    let cast = |row: &&Value| {
-        row["event_type"] == "vote_cast" && row["details"]["voter"] == "ada"
-    };
+    let cast = |row: &&Value| row["event_type"] == "vote_cast" && row["details"]["voter"] == "ada";
     let row = rows.as_array().unwrap().iter().find(cast).unwrap().clone();
     let told = desk.run(&["vote", "recount", "release", "--data-dir", "copy", "-o", "json"]);
     let difference = told.expect(1).json()["difference"].clone();

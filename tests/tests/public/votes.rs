@@ -19,9 +19,11 @@ async fn a_vote_is_called_cast_and_waited_for_and_whoever_is_wrong_is_told_so() 
     let told = stage.ask("vote.call", &nameless).await;
     assert_eq!(told["code"], "INVALID", "{told}");
 
-    let cast = |voter: &str, choice: &str| json!({
-        "vote": "lunch", "voter": voter, "content": { "choice": choice },
-    });
+    let cast = |voter: &str, choice: &str| {
+        json!({
+            "vote": "lunch", "voter": voter, "content": { "choice": choice },
+        })
+    };
     let first = stage.ask("vote.cast", &cast("ada", "soup")).await;
     assert_eq!((&first["seq"], &first["existed"]), (&json!(1), &json!(false)), "{first}");
     let twice = stage.ask("vote.cast", &cast("ada", "soup")).await;

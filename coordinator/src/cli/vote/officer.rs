@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     cli::change::Asking,
-    committee::{CommitteeReply, Ruling, Truth},
+    committee::{CommitteeReply, Decision, Ruling, Truth},
     door::VoteAsk,
     output::{Console, Exit},
 };
@@ -18,6 +18,13 @@ use crate::{
 struct Done {
     vote: VoteId,
     done: &'static str,
+}
+
+/// What a person decided.
+#[derive(Serialize)]
+struct Ruled {
+    vote: VoteId,
+    decision: Decision,
 }
 
 fn done(vote: VoteId, done: &'static str, console: &mut Console) -> Result<Exit> {
@@ -33,7 +40,7 @@ pub(super) async fn close(
 ) -> Result<Exit> {
     let (vote, why) = (VoteId::new(&args.vote)?, args.reason.clone());
     match change(VoteAsk::Close { vote: vote.clone(), why }, asking).await? {
-        CommitteeReply::Closed | CommitteeReply::Decided(_) => done(vote, "closed", console),
+        CommitteeReply::Closed | CommitteeReply::Decided { .. } => done(vote, "closed", console),
         reply => Err(odd(&reply)),
     }
 }
@@ -64,9 +71,9 @@ pub(super) async fn decide(
         RulingArgs { pass: false, choose: None, .. } => Ruling::Fail,
     };
     match change(VoteAsk::Decide { vote: vote.clone(), ruling, why }, asking).await? {
-        CommitteeReply::Decided(outcome) => {
-            console.item(&outcome, |outcome| {
-                format!("vote {} is decided: {}\n", outcome.vote, outcome.decision)
+        CommitteeReply::Decided { vote, decision } => {
+            console.item(&Ruled { vote, decision }, |ruled| {
+                format!("vote {} is decided: {}\n", ruled.vote, ruled.decision)
             })?;
             Ok(Exit::Done)
         }

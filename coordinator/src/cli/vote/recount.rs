@@ -58,7 +58,7 @@ async fn of_cluster(vote: &VoteId, cluster: &Cluster, asking: &Asking<'_>) -> Re
 async fn of(vote: &VoteId, inspection: &Inspection) -> Result<Counted> {
     // Which events are of it is found out before any is believed.
     let (mut named, mut from) = (None, BTreeMap::new());
-    inspection
+    let is_whole = inspection
         .each_of_votes(|number, _, event| {
             if let CommitteeEvent::Opened { proposal, climb, .. } = event {
                 let no = VoteNo(number.0);
@@ -73,7 +73,7 @@ async fn of(vote: &VoteId, inspection: &Inspection) -> Result<Counted> {
     while let Some(before) = from.get(&root).copied().filter(|before| *before < root) {
         root = before;
     }
-    let mut recount = Recount::of(root);
+    let mut recount = Recount::of(root, is_whole);
     inspection.each_of_votes(|number, at, event| recount.hear(number, at, event)).await?;
     let (rounds, difference) = recount.finish();
     Ok(Counted { vote: vote.clone(), rounds, difference })

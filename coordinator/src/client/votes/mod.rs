@@ -227,7 +227,7 @@ impl Votes {
     pub async fn close(&self, vote: &VoteId, officer: Officer) -> Result<(), VoteError> {
         let (to, vote) = (ReplyTo::default(), vote.clone());
         match self.once(CommitteeCommand::Close { to, vote, officer }).await? {
-            CommitteeReply::Closed | CommitteeReply::Decided(_) => Ok(()),
+            CommitteeReply::Closed | CommitteeReply::Decided { .. } => Ok(()),
             reply => Err(odd(&reply)),
         }
     }
@@ -262,10 +262,10 @@ impl Votes {
         vote: &VoteId,
         ruling: Ruling,
         officer: Officer,
-    ) -> Result<Outcome, VoteError> {
+    ) -> Result<Decision, VoteError> {
         let (to, vote) = (ReplyTo::default(), vote.clone());
         match self.once(CommitteeCommand::Decide { to, vote, ruling, officer }).await? {
-            CommitteeReply::Decided(outcome) => Ok(*outcome),
+            CommitteeReply::Decided { decision, .. } => Ok(decision),
             reply => Err(odd(&reply)),
         }
     }
