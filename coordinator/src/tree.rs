@@ -8,7 +8,8 @@
 //!    │  └─ shard-0     rest_for_one
 //!    │     ├─ reigns   leadership, journal and sequencer: one reign after another
 //!    │     ├─ porter   carries what workers say to the sequencer
-//!    │     └─ teller   counts votes that are too large for the sequencer
+//!    │     ├─ teller   counts votes that are too large for the sequencer
+//!    │     └─ locks    tells sessions what was taken from them
 //!    ├─ doors          one_for_one with backoff: ways in from outside, and who looks on
 //!    │  ├─ control     the socket in the data directory; only where there is one
 //!    │  ├─ monitor     follows what is durable, for health; only if asked for
@@ -47,17 +48,18 @@ pub(crate) struct Parts {
     pub(crate) reigns: ChildSpec,
     pub(crate) porter: ChildSpec,
     pub(crate) teller: ChildSpec,
+    pub(crate) locks: ChildSpec,
     pub(crate) doors: Vec<ChildSpec>,
     pub(crate) agents: Vec<ChildSpec>,
 }
 
 /// The tree of a node.
 pub(crate) fn node(parts: Parts, tolerance: Tolerance) -> SupervisorSpec {
-    let Parts { fabric, reigns, porter, teller, doors, agents } = parts;
+    let Parts { fabric, reigns, porter, teller, locks, doors, agents } = parts;
     let Tolerance { restarts, period } = tolerance;
     let supervisor = |name: &str| SupervisorSpec::new(name).intensity(restarts, period);
     let shard = supervisor("shard-0").strategy(Strategy::RestForOne);
-    let shard = shard.child(reigns).child(porter).child(teller);
+    let shard = shard.child(reigns).child(porter).child(teller).child(locks);
     let shards = supervisor("shards").supervisor(shard);
     let doors = doors.into_iter().fold(supervisor("doors"), SupervisorSpec::child);
     let agents = agents.into_iter().fold(supervisor("agents"), SupervisorSpec::child);

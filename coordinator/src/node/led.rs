@@ -30,7 +30,7 @@ use crate::{
         actor::{Settings as ShardPace, ShardParts, shard},
         machine::{ShardMachine, ShardSettings},
     },
-    system::{Followers, Standing, Team, TeamHands, porter_of, reigns_child},
+    system::{Followers, Standing, Team, TeamHands, bell, bell_child, porter_of, reigns_child},
     voting::teller_of,
 };
 
@@ -71,15 +71,15 @@ pub(crate) async fn led(
     let (porter, porter_inbox) = porter_of();
     let (teller, to_count) = teller_of();
     let (words, hears) = ear::words();
+    let (ring, to_tell) = bell();
     let settings = settings_of(&spec.settings, number);
     let clock = Arc::clone(&spec.clock);
-    let standing = Arc::new(Standing::default());
     let (handle, runner) = shard(ShardParts {
         journal,
         genesis: Arc::new(move || ShardMachine::new(settings.clone())),
         hands: {
             let (followers, sink) = (Arc::clone(&followers), porter.sink());
-            let told = (standing, Arc::clone(&clock));
+            let told = (Arc::new(Standing::default()), Arc::clone(&clock), ring);
             Arc::new(move |epoch| {
                 let team: Arc<dyn Team> = Arc::new(Far::begun(epoch, words.clone()));
                 let of = (team, Arc::clone(&followers), Arc::clone(&sink));
@@ -117,6 +117,7 @@ pub(crate) async fn led(
         to_count.child(handle, Arc::clone(&clock)),
         tree::again("ear", move || Arc::clone(&ear).run(), &clock),
         tree::again("server", move || Arc::clone(&server).serve(), &clock),
+        bell_child(to_tell, (spec.fabric.messages(), number), Arc::clone(&clock)),
     ];
     let children = ShardChildren { name: format!("shard-{number}"), children };
     Ok((at, Some(children)))

@@ -21,7 +21,8 @@
 //!    │     ├─ porter  carries what workers say to the sequencer
 //!    │     ├─ teller  counts votes that are too large for the sequencer
 //!    │     ├─ ear     speaks to workers on all nodes, and hears them
-//!    │     └─ server  answers what other nodes ask
+//!    │     ├─ server  answers what other nodes ask
+//!    │     └─ locks   tells sessions what was taken from them
 //!    ├─ reading       what all nodes can read that may lead
 //!    ├─ placing       who should lead what
 //!    ├─ desk          stands between this node's workers and all shards
@@ -101,7 +102,8 @@ pub struct Reached {
     pub tasks: Tasks,
     /// The way to its context.
     pub contexts: Contexts,
-    way: Shard,
+    /// The way to all of it.
+    pub(crate) way: Shard,
     /// Where this node may lead it.
     seat: Option<Seat>,
 }

@@ -90,6 +90,7 @@ impl Desk {
                 let deleted = tasks.redact(&change.run, None, &by(change.r#as.as_ref())).await?;
                 redacted(change.run, None, deleted)
             }
+            Ask::Lock(word) => self.lock(word, key).await,
             Ask::Vote(word) => self.vote(word).await,
             ask => self.carry_out_more(ask).await,
         }

@@ -1,9 +1,13 @@
 //! The way to one shard.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
-use orkestra_runtime::{id::RunId, machine::ReplyTo};
+use orkestra_runtime::{
+    fabric::Messages,
+    id::{RunId, ShardId},
+    machine::ReplyTo,
+};
 
 use super::there::{Asking, There};
 use crate::{
@@ -25,17 +29,25 @@ pub(crate) type Here = ShardHandle<ShardMachine, TeamHands>;
 pub(crate) struct Shard {
     here: Option<Here>,
     there: Option<There>,
+    /// Where it is told what sessions have lost, of a shard that is only here.
+    told: Option<Arc<dyn Messages>>,
 }
 
 impl Shard {
     /// A shard that nobody else can lead.
-    pub(crate) const fn here(handle: Here) -> Self {
-        Self { here: Some(handle), there: None }
+    pub(crate) const fn here(handle: Here, told: Arc<dyn Messages>) -> Self {
+        Self { here: Some(handle), there: None, told: Some(told) }
     }
 
     /// A shard of a cluster; `here` where this node may lead it.
     pub(crate) const fn of_cluster(here: Option<Here>, there: There) -> Self {
-        Self { here, there: Some(there) }
+        Self { here, there: Some(there), told: None }
+    }
+
+    /// Where it is told which sessions have lost something.
+    pub(crate) fn news(&self) -> Option<(Arc<dyn Messages>, ShardId)> {
+        let here = || Some((Arc::clone(self.told.as_ref()?), ShardId(0)));
+        self.there.as_ref().map(There::news).or_else(here)
     }
 
     /// The way to it within this process, if this process may lead it.

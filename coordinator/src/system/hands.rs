@@ -21,7 +21,7 @@ use crate::{
         actor::{Ports, ShardHands},
         machine::{Effect, Reply as ShardReply, ShardMachine},
     },
-    system::Standing,
+    system::{Standing, bell::Bell},
     task::{Ended, Reply, TaskEffect},
     voting::Teller,
 };
@@ -62,8 +62,8 @@ impl Team for Near {
 /// Who follows runs: streams of what ended, by token.
 pub(crate) type Followers = Arc<Directory<ReplyTo, mpsc::Sender<Vec<Ended>>>>;
 
-/// Who is told that nothing can be written, and by which clock.
-pub(crate) type Told = (Arc<Standing>, Arc<dyn Clock>);
+/// Who is told that nothing can be written, by which clock, and who tells sessions what they lost.
+pub(crate) type Told = (Arc<Standing>, Arc<dyn Clock>, Bell);
 
 /// Carries out what a shard decides.
 pub struct TeamHands {
@@ -123,8 +123,8 @@ impl TeamHands {
     }
 }
 
-/// Answers whoever asked for a lock; who has lost one is told by the renewal of its session.
-fn carry_out_lock(effect: LockEffect, ports: &mut Ports<ShardReply>) {
+/// Answers whoever asked for a lock, and has told who has lost one.
+fn carry_out_lock(effect: LockEffect, ports: &mut Ports<ShardReply>, bell: &Bell) {
     match effect {
         LockEffect::Reply { to, reply } => {
             // Whoever asked may have gone.
@@ -132,9 +132,11 @@ fn carry_out_lock(effect: LockEffect, ports: &mut Ports<ShardReply>) {
         }
         LockEffect::Lost { session, lost, why } => {
             tracing::warn!(%session, key = %lost.key, token = %lost.token, why, "a lock was taken");
+            bell.ring(session);
         }
         LockEffect::Ended { session, reason } => {
             tracing::debug!(%session, %reason, "a session that may hold locks has ended");
+            bell.ring(session);
         }
     }
 }
@@ -150,7 +152,7 @@ impl ShardHands<ShardMachine> for TeamHands {
                 ports.answer(to, ShardReply::Context(reply));
                 return;
             }
-            Effect::Lock(effect) => return carry_out_lock(effect, ports),
+            Effect::Lock(effect) => return carry_out_lock(effect, ports, &self.told.2),
             Effect::Committee(effect) => return self.carry_out_committee(effect, ports),
         };
         match effect {
@@ -179,7 +181,7 @@ impl ShardHands<ShardMachine> for TeamHands {
     }
 
     fn parked(&mut self, is_parked: bool) {
-        let (standing, clock) = &self.told;
+        let (standing, clock, _) = &self.told;
         standing.set_full(is_parked, clock.now().moment);
         if is_parked {
             tracing::error!(

@@ -140,7 +140,7 @@ fn a_sealed_ballot_is_kept_in_a_file_and_revealed_from_it() {
     cast(&["no", "--as", "bob", "--keep", "ada.json"]).expect(4).says(&["keeps another"]);
     cast(&["no", "--as", "bob", "--keep", "bob.json"]).expect(0);
     let open = vote(&desk, &["get", "board"]).expect(0);
-    open.shows(&["sealed ballots are revealed"]);
+    let open = open.shows(&["sealed ballots are revealed"]);
     assert!(!open.out.contains("votes yes"), "{}", open.out);
     vote(&desk, &["reveal", "board", "--from", "ada.json"]).expect(0);
     vote(&desk, &["reveal", "board", "--from", "bob.json", "--as", "ada"]).expect(2);
