@@ -22,3 +22,5 @@ mod requests;
 mod stage;
 #[path = "public/synadia.rs"]
 mod synadia;
+#[path = "public/votes.rs"]
+mod votes;

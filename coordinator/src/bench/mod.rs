@@ -20,6 +20,7 @@ mod shell;
 mod start;
 mod storm;
 mod tasks;
+mod votes;
 
 use std::{
     path::{Path, PathBuf},
@@ -39,12 +40,13 @@ pub(crate) use nats::serve;
 pub use nats::{PeerPlace, Servers, measure as measure_over_nats};
 
 /// All groups of figures, in the order in which they are measured.
-const GROUPS: [&str; 15] = [
+const GROUPS: [&str; 16] = [
     "baseline",
     "tasks.1",
     "tasks.64",
     "tasks.4096",
     "pipeline",
+    "votes",
     "shell",
     "restart",
     "replay",
@@ -175,6 +177,7 @@ async fn measure_group(group: &str, place: &Place, baselines: &Baselines) -> Res
             let figures = child::measure(Part::Pipeline, place).await?;
             Ok(pipeline::beside(figures, baselines))
         }
+        "votes" => votes::measure(place, baselines).await,
         "shell" => shell::measure(place, baselines).await,
         "restart" => restart::measure(place).await,
         "replay" => child::measure(Part::Replay, place).await,

@@ -31,6 +31,7 @@ use crate::{
         machine::{ShardMachine, ShardSettings},
     },
     system::{Followers, Standing, Team, TeamHands, bell, bell_child, porter_of, reigns_child},
+    voting::teller_of,
 };
 
 /// What a shard on a node is made of.
@@ -68,6 +69,7 @@ pub(crate) async fn led(
         settings: spec.lease,
     });
     let (porter, porter_inbox) = porter_of();
+    let (teller, to_count) = teller_of();
     let (words, hears) = ear::words();
     let (ring, to_tell) = bell();
     let settings = settings_of(&spec.settings, number);
@@ -80,7 +82,8 @@ pub(crate) async fn led(
             let told = (Arc::new(Standing::default()), Arc::clone(&clock), ring);
             Arc::new(move |epoch| {
                 let team: Arc<dyn Team> = Arc::new(Far::begun(epoch, words.clone()));
-                TeamHands::new((team, Arc::clone(&followers), Arc::clone(&sink)), told.clone())
+                let of = (team, Arc::clone(&followers), Arc::clone(&sink));
+                TeamHands::new(of, told.clone()).counted_by(&teller)
             })
         },
         clock: Arc::clone(&clock),
@@ -110,7 +113,8 @@ pub(crate) async fn led(
     let children = vec![
         tree::once("steward", steward.run(), &clock),
         reigns_child(handle.clone(), runner, Arc::clone(&clock)),
-        porter.child(porter_inbox, handle, Arc::clone(&clock)),
+        porter.child(porter_inbox, handle.clone(), Arc::clone(&clock)),
+        to_count.child(handle, Arc::clone(&clock)),
         tree::again("ear", move || Arc::clone(&ear).run(), &clock),
         tree::again("server", move || Arc::clone(&server).serve(), &clock),
         bell_child(to_tell, (spec.fabric.messages(), number), Arc::clone(&clock)),

@@ -91,6 +91,7 @@ impl Desk {
                 redacted(change.run, None, deleted)
             }
             Ask::Lock(word) => self.lock(word, key).await,
+            Ask::Vote(word) => self.vote(word).await,
             ask => self.carry_out_more(ask).await,
         }
     }

@@ -24,6 +24,7 @@ mod serve;
 mod submit;
 mod synadia;
 mod task_view;
+mod votes;
 
 use std::{fmt, sync::Arc};
 

@@ -1,6 +1,7 @@
 //! What can be asked by anybody, one subject each.
 
 pub(super) mod locks;
+pub(super) mod votes;
 
 use orkestra_runtime::{
     id::{AgentId, RunId, TaskId},
@@ -10,6 +11,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use self::locks::LockWord;
+use self::votes::VoteWord;
 use super::{answer::Trouble, events::Reread, submit::Submission};
 use crate::{
     door::{Code, Reason},
@@ -20,7 +22,7 @@ use crate::{
 pub const WORD_BYTES_MAX: usize = FRAME_BYTES_MAX - 4 * 1024;
 
 /// Every subject on which something can be asked, below the cluster's prefix.
-pub const SUBJECTS: [&str; 32] = [
+pub const SUBJECTS: [&str; 40] = [
     "agent.drain",
     "agent.list",
     "agent.resume",
@@ -53,6 +55,14 @@ pub const SUBJECTS: [&str; 32] = [
     "task.retry",
     "task.submit",
     "task.why",
+    "vote.call",
+    "vote.cast",
+    "vote.close",
+    "vote.get",
+    "vote.list",
+    "vote.reveal",
+    "vote.seal",
+    "vote.voter",
 ];
 
 /// A request.
@@ -104,6 +114,8 @@ pub enum Ask {
     EventRead(Reread),
     /// Asks something of locks.
     Lock(LockWord),
+    /// Asks something of votes.
+    Vote(VoteWord),
 }
 
 /// Nothing is needed.
@@ -278,6 +290,11 @@ impl Ask {
                     && let Some(word) = LockWord::read(verb, body)?
                 {
                     return Ok(Self::Lock(word));
+                }
+                if let Some(verb) = other.strip_prefix("vote.")
+                    && let Some(word) = VoteWord::read(verb, body)?
+                {
+                    return Ok(Self::Vote(word));
                 }
                 let message = format!("nobody answers {other:?}");
                 let help = did_you_mean(other, SUBJECTS).unwrap_or_default();

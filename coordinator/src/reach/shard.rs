@@ -18,6 +18,7 @@ use crate::{
     },
     system::TeamHands,
     task::RunSummary,
+    voting,
 };
 
 /// The way to a shard of this process.
@@ -83,13 +84,12 @@ impl Shard {
     ) -> Result<Reply, ShardError> {
         let Some(there) = &self.there else {
             let Some(here) = &self.here else { return Err(ShardError::NoOne) };
-            return here.command(make, pool, within).await;
+            return commanded(here, make(ReplyTo::default()), (pool, within)).await;
         };
         let command = make(ReplyTo::default());
         let here = |left: Duration| {
             let (here, command) = (self.led_here()?, command.clone());
-            let done = async move { here.command(|to| command.addressed(to), pool, left).await };
-            Some(done.boxed())
+            Some(async move { commanded(&here, command, (pool, left)).await }.boxed())
         };
         let remote = |left: Duration| there.command(command.clone(), pool, left);
         there.again((within, asking), here, remote).await
@@ -167,5 +167,17 @@ impl Shard {
     /// The way within this process, while it leads.
     pub(crate) fn led_here(&self) -> Option<Here> {
         self.here.as_ref().filter(|here| here.is_open()).cloned()
+    }
+}
+
+/// Asks whoever leads in this process. What can be checked before the sequencer is checked before it.
+pub(super) async fn commanded(
+    here: &Here,
+    command: Command,
+    (pool, within): (Pool, Duration),
+) -> Result<Reply, ShardError> {
+    match voting::checked(here, command).await {
+        Ok(command) => here.command(|to| command.addressed(to), pool, within).await,
+        Err(refused) => Ok(refused),
     }
 }

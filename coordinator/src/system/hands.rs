@@ -23,6 +23,7 @@ use crate::{
     },
     system::{Standing, bell::Bell},
     task::{Ended, Reply, TaskEffect},
+    voting::Teller,
 };
 
 /// Where the workers of this node are.
@@ -70,6 +71,8 @@ pub struct TeamHands {
     followers: Followers,
     sink: Sink,
     told: Told,
+    /// Who counts what is too long to be counted by the sequencer.
+    teller: Option<Teller>,
 }
 
 impl fmt::Debug for TeamHands {
@@ -93,7 +96,30 @@ impl TeamHands {
             told.0.set_full(false, told.1.now().moment);
         }
         team.ask_who_is_there();
-        Self { team, followers, sink, told }
+        Self { team, followers, sink, told, teller: None }
+    }
+
+    /// The same, with somebody who counts large votes.
+    pub(crate) fn counted_by(self, teller: &Teller) -> Self {
+        Self { teller: Some(teller.clone()), ..self }
+    }
+
+    /// Answers whoever asked for something of votes; long counts are handed over.
+    fn carry_out_committee(&self, effect: CommitteeEffect, ports: &mut Ports<ShardReply>) {
+        match effect {
+            CommitteeEffect::Reply { to, reply } => {
+                // Whoever asked may have gone.
+                ports.answer(to, ShardReply::Committee(reply));
+            }
+            CommitteeEffect::Count { vote, poll } => {
+                if let Some(teller) = &self.teller {
+                    teller.count(vote, poll);
+                }
+            }
+            CommitteeEffect::Tell { vote, told, .. } => {
+                tracing::debug!(%vote, ?told, "a vote waits for somebody, or is decided");
+            }
+        }
     }
 }
 
@@ -115,22 +141,6 @@ fn carry_out_lock(effect: LockEffect, ports: &mut Ports<ShardReply>, bell: &Bell
     }
 }
 
-/// Answers whoever asked about a vote; voters are told by whoever serves them.
-fn carry_out_vote(effect: CommitteeEffect, ports: &mut Ports<ShardReply>) {
-    match effect {
-        CommitteeEffect::Reply { to, reply } => {
-            // Whoever asked may have gone.
-            ports.answer(to, ShardReply::Committee(reply));
-        }
-        CommitteeEffect::Count { vote, .. } => {
-            tracing::warn!(%vote, "a vote waits to be counted, and nobody counts here");
-        }
-        CommitteeEffect::Tell { vote, told, .. } => {
-            tracing::debug!(%vote, ?told, "a vote goes on");
-        }
-    }
-}
-
 impl ShardHands<ShardMachine> for TeamHands {
     type Reply = ShardReply;
 
@@ -143,7 +153,7 @@ impl ShardHands<ShardMachine> for TeamHands {
                 return;
             }
             Effect::Lock(effect) => return carry_out_lock(effect, ports, &self.told.2),
-            Effect::Committee(effect) => return carry_out_vote(effect, ports),
+            Effect::Committee(effect) => return self.carry_out_committee(effect, ports),
         };
         match effect {
             TaskEffect::Reply { to, reply: Reply::TasksEnded(ended) } => {

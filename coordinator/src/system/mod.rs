@@ -52,7 +52,7 @@ pub(crate) use porter::{Sayer, porter_of};
 pub use standing::Standing;
 
 use crate::{
-    client::{Tasks, locks::Locks},
+    client::{Tasks, locks::Locks, votes::Votes},
     context::Contexts,
     door::{self, Clerk, Identity},
     health::Monitor,
@@ -66,6 +66,7 @@ use crate::{
         machine::{ShardMachine, ShardSettings},
     },
     tree::{self, Tolerance},
+    voting::teller_of,
 };
 
 /// How long a part has to end in order, beyond the draining of agents.
@@ -174,6 +175,7 @@ impl System {
         let standing = Arc::new(Standing::default());
         let (workers, followers): (Workers, Followers) = Default::default();
         let (porter, inbox) = porter_of();
+        let (teller, to_count) = teller_of();
         let (ring, to_tell) = bell();
         introduce(&spec.people, boot, &porter);
         let sink = porter.sink();
@@ -186,7 +188,7 @@ impl System {
                 let team: Arc<dyn Team> = Arc::new(hands::Near(Arc::clone(&workers)));
                 let of = (team, Arc::clone(&followers), Arc::clone(&sink));
                 let told: hands::Told = (Arc::clone(&standing), Arc::clone(&spec.clock), ring);
-                Arc::new(move |_| TeamHands::new(of.clone(), told.clone()))
+                Arc::new(move |_| TeamHands::new(of.clone(), told.clone()).counted_by(&teller))
             },
             clock: Arc::clone(&spec.clock),
             chance: Chance::from_seed(spec.seed),
@@ -211,7 +213,8 @@ impl System {
         let parts = tree::Parts {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
-            porter: porter.child(inbox, handle, Arc::clone(&spec.clock)),
+            porter: porter.child(inbox, handle.clone(), Arc::clone(&spec.clock)),
+            teller: to_count.child(handle, Arc::clone(&spec.clock)),
             locks: bell_child(to_tell, bus, Arc::clone(&spec.clock)),
             doors,
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
@@ -252,6 +255,11 @@ impl System {
     /// The way to its locks.
     pub fn locks(&self) -> Locks {
         Locks::new(self.means.shard.clone(), Arc::clone(&self.means.clock))
+    }
+
+    /// The way to its votes.
+    pub fn votes(&self) -> Votes {
+        Votes::new(self.means.shard.clone())
     }
 
     /// Who carries out what is asked of the node as a whole.
