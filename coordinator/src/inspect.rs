@@ -17,6 +17,7 @@ use orkestra_runtime::{
 
 use crate::{
     audit::{AuditRow, Auditor},
+    committee::{CommitteeAnswer, CommitteeEvent, CommitteeQuery},
     context::{ContextAnswer, ContextQuery},
     health::{Tending, Vitals},
     lock::{LockAnswer, LockQuery},
@@ -26,7 +27,7 @@ use crate::{
         machine::{Event, ShardMachine, ShardSettings},
     },
     system,
-    task::{TaskEvent, TaskMachine},
+    task::{Answer as TaskAnswer, Query as TaskQuery, TaskEvent, TaskMachine},
 };
 
 /// What a data directory, or a shard of a cluster, holds.
@@ -122,6 +123,11 @@ impl Inspection {
         self.machine.tasks()
     }
 
+    /// Answers a question about tasks.
+    pub fn answer(&self, now: Now, query: &TaskQuery) -> TaskAnswer {
+        self.machine.tasks().answer_beside(now, query, self.machine.locks())
+    }
+
     /// Answers a question about the context.
     pub fn context(&self, query: &ContextQuery) -> ContextAnswer {
         self.machine.context().answer(query, self.machine.tasks())
@@ -130,6 +136,11 @@ impl Inspection {
     /// Answers a question about locks; times that only a leader measures are missing.
     pub fn locks(&self, now: Now, query: &LockQuery) -> LockAnswer {
         self.machine.locks().answer(now, query)
+    }
+
+    /// Answers a question about votes.
+    pub fn votes(&self, query: &CommitteeQuery) -> CommitteeAnswer {
+        self.machine.committee().answer(query)
     }
 
     /// Hands on every event of the journal, oldest first, as a row; where its beginning was trimmed,
@@ -185,6 +196,29 @@ impl Inspection {
         let Some(oldest) = marks.first() else { return Err(trimmed) };
         let mut position = oldest.position;
         self.journal.read_on(&mut position, Sequence(u64::MAX), hand_on).await.map(drop)
+    }
+
+    /// Hands on every event of votes that is kept, oldest first; answers whether they are all that
+    /// ever were.
+    pub async fn each_of_votes(
+        &self,
+        mut each: impl FnMut(Number, Wall, &CommitteeEvent) + Send,
+    ) -> Result<bool> {
+        let mut hand_on = |number: Number, at: Wall, event: &Event| {
+            if let Event::Committee(event) = event {
+                each(number, at, event);
+            }
+        };
+        let mut position = Position::default();
+        let read = self.journal.read_on(&mut position, Sequence(u64::MAX), &mut hand_on).await;
+        let trimmed = match read {
+            Err(error) if error.kind() == ErrorKind::NotFound => error,
+            read => return read.map(|_| true),
+        };
+        let marks = self.journal.snapshots().await?;
+        let Some(oldest) = marks.first() else { return Err(trimmed) };
+        let mut position = oldest.position;
+        self.journal.read_on(&mut position, Sequence(u64::MAX), hand_on).await.map(|_| false)
     }
 
     /// Closes the directory.

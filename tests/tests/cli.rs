@@ -46,10 +46,14 @@ mod shipped;
 mod standing;
 #[path = "cli/submit.rs"]
 mod submit;
+#[path = "cli/task_locks.rs"]
+mod task_locks;
 #[path = "cli/up.rs"]
 mod up;
 #[path = "cli/usage.rs"]
 mod usage;
+#[path = "cli/votes.rs"]
+mod votes;
 #[path = "cli/voting.rs"]
 mod voting;
 #[path = "cli/waiting.rs"]
