@@ -91,6 +91,7 @@ fn batch(first: u64) -> Vec<Assignment> {
         workspace: None,
         checks: Switches::default(),
         sensitive_output: false,
+        locks: Vec::new(),
     };
     (first..first + BATCH).map(one).collect()
 }

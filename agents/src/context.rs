@@ -11,9 +11,10 @@ use bytes::Bytes;
 use orkestra_runtime::{
     Error,
     fabric::{BlobName, Blobs, seal},
-    id::{Attempt, Incarnation, TaskNo},
+    id::{Attempt, Incarnation, TaskNo, Token},
     protocol::{
         agent::{Artifact, Progress},
+        lock::Grant,
         task::{Failure, FailureKind},
         understanding::Understanding,
     },
@@ -77,7 +78,7 @@ pub struct Context {
 
 struct Inner {
     key: AttemptKey,
-    effect_key: Box<str>,
+    given: Given,
     place: Place,
     /// Worked out when it is first asked for: most attempts need none.
     folder: OnceLock<PathBuf>,
@@ -111,6 +112,15 @@ impl Confidence {
     }
 }
 
+/// What an attempt is given for what it does outside.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    /// What makes outside effects idempotent.
+    pub(crate) effect_key: Box<str>,
+    /// The locks that it holds.
+    pub(crate) locks: Vec<Grant>,
+}
+
 /// Where an attempt's folder is, once it is made.
 #[derive(Clone)]
 pub(crate) enum Place {
@@ -141,12 +151,13 @@ impl Context {
         let surroundings = Surroundings { blobs: None, secrets: None, signs, repositories: None };
         let key = (TaskNo(0), Attempt(1));
         let place = Place::Own(folder.into());
-        Self::of_attempt(key, effect_key.into(), place, cancelled, Arc::new(surroundings))
+        let given = Given { effect_key: effect_key.into(), locks: Vec::new() };
+        Self::of_attempt(key, given, place, cancelled, Arc::new(surroundings))
     }
 
     pub(crate) fn of_attempt(
         key: AttemptKey,
-        effect_key: Box<str>,
+        given: Given,
         place: Place,
         cancelled: watch::Receiver<bool>,
         surroundings: Arc<Surroundings>,
@@ -155,7 +166,7 @@ impl Context {
         let (confidence, held) = (Mutex::default(), Mutex::default());
         let inner = Inner {
             key,
-            effect_key,
+            given,
             place,
             folder,
             cancelled,
@@ -185,6 +196,15 @@ impl Context {
         self.changed(|surroundings| surroundings.secrets = Some(secrets))
     }
 
+    /// The same context, before it is shared, with locks that its attempt holds.
+    #[must_use]
+    pub fn with_locks(self, locks: Vec<Grant>) -> Self {
+        let old = &self.inner;
+        let given = Given { locks, ..old.given.clone() };
+        let (place, cancelled) = (old.place.clone(), old.cancelled.clone());
+        Self::of_attempt(old.key, given, place, cancelled, Arc::clone(&old.surroundings))
+    }
+
     /// The same context, before it is shared, with repositories that were shipped to this node.
     #[must_use]
     pub fn with_repositories(self, repositories: Arc<Repositories>) -> Self {
@@ -196,7 +216,7 @@ impl Context {
         let mut surroundings = (*old.surroundings).clone();
         change(&mut surroundings);
         let (place, cancelled) = (old.place.clone(), old.cancelled.clone());
-        Self::of_attempt(old.key, old.effect_key.clone(), place, cancelled, Arc::new(surroundings))
+        Self::of_attempt(old.key, old.given.clone(), place, cancelled, Arc::new(surroundings))
     }
 
     /// Tells how far the attempt is; each call is a sign of life. `percent` above 100 counts as 100.
@@ -241,7 +261,19 @@ impl Context {
     /// The same for every attempt of a task, and of no other task: give it to whatever must not
     /// happen twice.
     pub fn effect_key(&self) -> &str {
-        &self.inner.effect_key
+        &self.inner.given.effect_key
+    }
+
+    /// The locks that the task declares and this attempt holds, each with its token: another attempt
+    /// has greater ones. If one is taken from it, the attempt is cancelled.
+    pub fn locks(&self) -> &[Grant] {
+        &self.inner.given.locks
+    }
+
+    /// The token of a lock that the task declares: give it to whatever is written under the lock, and
+    /// let that refuse any that is smaller than one it has seen.
+    pub fn token(&self, lock: &str) -> Option<Token> {
+        self.inner.given.locks.iter().find(|held| held.key.as_str() == lock).map(|held| held.token)
     }
 
     /// A folder of this attempt's own; created when first asked for, removed after the attempt.
@@ -337,7 +369,7 @@ impl Context {
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
-            .field("effect_key", &self.inner.effect_key)
+            .field("effect_key", &self.inner.given.effect_key)
             .field("folder", &self.inner.place.of(self.inner.key))
             .finish_non_exhaustive()
     }

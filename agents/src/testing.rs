@@ -74,6 +74,7 @@ pub(crate) fn assignment(number: u64) -> Assignment {
         workspace: None,
         checks: Switches::default(),
         sensitive_output: false,
+        locks: Vec::new(),
     }
 }
 

@@ -27,7 +27,7 @@ use crate::{
         machine::{Event, ShardMachine, ShardSettings},
     },
     system,
-    task::{TaskEvent, TaskMachine},
+    task::{Answer as TaskAnswer, Query as TaskQuery, TaskEvent, TaskMachine},
 };
 
 /// What a data directory, or a shard of a cluster, holds.
@@ -121,6 +121,11 @@ impl Inspection {
     /// The tasks, runs and agents.
     pub const fn tasks(&self) -> &TaskMachine {
         self.machine.tasks()
+    }
+
+    /// Answers a question about tasks.
+    pub fn answer(&self, now: Now, query: &TaskQuery) -> TaskAnswer {
+        self.machine.tasks().answer_beside(now, query, self.machine.locks())
     }
 
     /// Answers a question about the context.

@@ -46,6 +46,8 @@ mod shipped;
 mod standing;
 #[path = "cli/submit.rs"]
 mod submit;
+#[path = "cli/task_locks.rs"]
+mod task_locks;
 #[path = "cli/up.rs"]
 mod up;
 #[path = "cli/usage.rs"]

@@ -27,6 +27,7 @@ const DOCUMENTS: [&str; 15] = [
     "docs/nats.md",
     "docs/people.md",
     "docs/checks.md",
+    "docs/scenarios.md",
     "docs/voting.md",
 ];
 const ORKESTRA: &str = env!("CARGO_BIN_EXE_orkestra-under-test");

@@ -76,7 +76,7 @@ fn every_bug_that_can_be_planted_is_in_the_list_once() {
 
 #[test]
 fn whatever_goes_wrong_in_a_team_every_task_ends_once_and_as_it_was_told() {
-    let mut total = [0; 9];
+    let mut total = [0; 11];
     for seed in 0..TEAM_SEEDS {
         let history = run_team(seed, TeamPlant::Nothing)
             .unwrap_or_else(|fault| panic!("seed {seed} of the team: {fault}"));
@@ -90,6 +90,8 @@ fn whatever_goes_wrong_in_a_team_every_task_ends_once_and_as_it_was_told() {
             history.repeated,
             history.stops,
             history.opened,
+            history.locked,
+            history.stolen,
         ];
         total.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
     }

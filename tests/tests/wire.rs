@@ -7,15 +7,18 @@ use std::{fmt::Debug, fmt::Write as _, path::Path};
 use orkestra_runtime::{
     fabric::BlobName,
     id::{
-        AgentId, Attempt, Capability, Epoch, Incarnation, NodeId, RunId, ShardId, TaskId, TaskNo,
+        AgentId, Attempt, Capability, Epoch, Incarnation, LockKey, NodeId, RunId, ShardId, TaskId,
+        TaskNo, Token,
     },
     limits::FRAME_BYTES_MAX,
     protocol::{
         agent::{
-            AgentProfile, Artifact, Assignment, Availability, FromAgent, Progress, Report, ToAgent,
+            AgentProfile, Artifact, Assignment, Availability, FromAgent, Locked, Progress, Report,
+            ToAgent,
         },
         check::{CheckName, CheckResult, Level, Switch, Switches, Workspace},
         desk::{FromDesk, Muster, Said, ToDesk, tagged},
+        lock::Grant,
         node::{Hosts, NodeBeat, Reads, Roles, Staying},
         payload::{Json, Payload},
         task::{Failure, FailureKind, Outcome},
@@ -84,17 +87,22 @@ fn to_agent() -> Vec<(&'static str, ToAgent)> {
         workspace: Some(Box::new(workspace())),
         checks: switches(),
         sensitive_output: true,
+        locks: Vec::new(),
     };
     let (incarnation, number) = (Incarnation(7), 5_000_000_000);
     let want = ToAgent::Want { incarnation, number, count: 300, held: 2, heard: 41 };
     let hidden = Payload::Sensitive { name: BlobName::of(b"y"), bytes: 9 };
     let hidden = Assignment { input: hidden, sensitive_output: false, ..assignment.clone() };
+    let token = Token(41);
+    let locks = vec![Grant { key: LockKey::new("db").unwrap(), token }];
+    let locked = Locked::of(Assignment { locks, ..assignment.clone() });
     vec![
         ("assign", ToAgent::Assign(vec![assignment, hidden])),
         ("cancel", ToAgent::Cancel { task, attempt, reason: "why".into() }),
         ("acknowledged", ToAgent::Acknowledged(vec![(task, attempt)])),
         ("who_is_there", ToAgent::WhoIsThere),
         ("want", want),
+        ("assign_locked", ToAgent::AssignLocked(vec![locked])),
     ]
 }
 

@@ -4,3 +4,4 @@
 pub mod command;
 pub mod function;
 pub mod remote;
+mod tokens;

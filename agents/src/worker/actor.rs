@@ -11,7 +11,7 @@ use std::{
 use futures::future::AbortHandle;
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    protocol::agent::{Assignment, Availability, ToAgent},
+    protocol::agent::{Assignment, Availability, Locked, ToAgent},
     shell::{self, Address, Hands, Outbox, Parts},
 };
 use ractor::ActorCell;
@@ -212,6 +212,9 @@ impl Hands for WorkerHands {
     fn receive(&mut self, mail: WorkerMail) -> Option<Event> {
         Some(match mail {
             WorkerMail::ToAgent(ToAgent::Assign(batch)) => Event::Assigned(batch),
+            WorkerMail::ToAgent(ToAgent::AssignLocked(batch)) => {
+                Event::Assigned(batch.into_iter().map(Locked::opened).collect())
+            }
             WorkerMail::ToAgent(ToAgent::Cancel { task, attempt, reason }) => {
                 tracing::debug!(%task, %attempt, reason, "attempt cancelled");
                 Event::CancelAsked((task, attempt))

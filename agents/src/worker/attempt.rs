@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use super::inbox::Inbox;
 use crate::{
     agent::{DynAgent, Work},
-    context::{AttemptKey, Confidence, Context, Place, Surroundings},
+    context::{AttemptKey, Confidence, Context, Given, Place, Surroundings},
     outcome,
     redaction::Redaction,
     safety::{Inspector, Subject},
@@ -136,7 +136,8 @@ async fn run(beginning: Beginning, desk: Arc<Desk>) -> Option<Outcome> {
     let place = Place::Under(Arc::clone(&desk.folder), desk.incarnation);
     let effect_key = std::mem::take(&mut assignment.effect_key).into_boxed_str();
     let surroundings = Arc::clone(&desk.surroundings);
-    let context = Context::of_attempt(key, effect_key, place, cancelled, surroundings);
+    let given = Given { effect_key, locks: std::mem::take(&mut assignment.locks) };
+    let context = Context::of_attempt(key, given, place, cancelled, surroundings);
     let folder = Folder(context.clone());
     let work = AssertUnwindSafe(work(assignment, context.clone(), &desk)).catch_unwind();
     let ended = Abortable::new(work, abort).await;

@@ -11,6 +11,7 @@ mod child;
 mod figure;
 mod flat;
 mod idle;
+mod locks;
 mod nats;
 mod pipeline;
 mod replay;
@@ -39,7 +40,7 @@ pub(crate) use nats::serve;
 pub use nats::{PeerPlace, Servers, measure as measure_over_nats};
 
 /// All groups of figures, in the order in which they are measured.
-const GROUPS: [&str; 13] = [
+const GROUPS: [&str; 16] = [
     "baseline",
     "tasks.1",
     "tasks.64",
@@ -53,6 +54,9 @@ const GROUPS: [&str; 13] = [
     "start",
     "storm",
     "memory.flat",
+    "locks.pairs",
+    "locks.handover",
+    "locks.waiters",
 ];
 
 /// What is measured in a process of its own.
@@ -70,6 +74,8 @@ pub enum Part {
     Storm,
     /// A million tasks of one stream.
     MemoryFlat,
+    /// Ten thousand who wait for one lock.
+    LocksWaiters,
     /// Answers questions over NATS.
     NatsEcho,
     /// A node of agents over NATS.
@@ -153,6 +159,7 @@ pub async fn measure_part(part: Part, folder: &Path) -> Result<Vec<Figure>> {
         Part::Start => start::run_once(&place).await.map(|()| Vec::new()),
         Part::Storm => storm::measure(&place).await,
         Part::MemoryFlat => flat::measure(&place).await,
+        Part::LocksWaiters => locks::waiters(&place).await,
         Part::NatsEcho | Part::NatsAgents | Part::NatsCoordinator => {
             let message = format!("{part:?} needs --nats, --cluster and --node");
             Err(Error::new(ErrorKind::Invalid, message))
@@ -177,6 +184,9 @@ async fn measure_group(group: &str, place: &Place, baselines: &Baselines) -> Res
         "agents.idle" => child::measure(Part::AgentsIdle, place).await,
         "storm" => child::measure(Part::Storm, place).await,
         "memory.flat" => child::measure(Part::MemoryFlat, place).await,
+        "locks.pairs" => locks::pairs(place, baselines).await,
+        "locks.handover" => locks::handover(place, baselines).await,
+        "locks.waiters" => child::measure(Part::LocksWaiters, place).await,
         _ => start::measure(place).await,
     }
 }

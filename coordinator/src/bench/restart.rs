@@ -181,5 +181,6 @@ fn assignment(number: u64) -> Result<Assignment> {
         workspace: None,
         checks: Switches::default(),
         sensitive_output: false,
+        locks: Vec::new(),
     })
 }

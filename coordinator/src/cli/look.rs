@@ -135,7 +135,7 @@ impl<'a> Looking<'a> {
 
     pub(super) async fn answer(&self, query: &Query) -> Result<Answer> {
         match &self.place {
-            Place::Folder(folder) => Ok(folder.tasks().answer(self.now, query)),
+            Place::Folder(folder) => Ok(folder.answer(self.now, query)),
             Place::Cluster(_, way) => way.tasks.query(query.clone()).await,
         }
     }

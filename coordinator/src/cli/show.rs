@@ -58,6 +58,8 @@ pub(super) fn task(task: &TaskView) -> String {
     line("last failure", failure.as_deref().unwrap_or_default());
     let needs: Vec<&str> = task.needs.iter().map(orkestra_runtime::id::TaskId::as_str).collect();
     line("needs", &needs.join(", "));
+    let locks = task.locks.iter().map(|want| format!("{} ({})", want.key, want.mode));
+    line("locks", &locks.collect::<Vec<_>>().join(", "));
     line("input", &payload(&task.input));
     for artifact in &task.artifacts {
         let size = output::size(artifact.bytes);
@@ -187,6 +189,18 @@ fn told(blocker: &Blocker) -> String {
             let due = due.map(|due| format!("; at {due}: {on_timeout}")).unwrap_or_default();
             format!("it waits for {rule} of its people: {of}{so_far}{due}")
         }
+        Blocker::Lock { key, mode, holders, lost_by, token, ahead } => {
+            let held = match holders.len() {
+                0 => String::new(),
+                _ => format!(", held by {}", holders.join(", ")),
+            };
+            let lost = match lost_by.len() {
+                0 => String::new(),
+                _ => format!(", kept back since {} lost it", lost_by.join(", ")),
+            };
+            format!("it wants lock {key} ({mode}; token {token}){held}{lost}; {ahead} before it")
+        }
+        Blocker::LockRefused { why } => format!("it was refused its locks: {why}"),
         Blocker::Queue { ahead } => format!("{ahead} of its kind are before it"),
         Blocker::Working { agent, attempt, since, progress } => {
             let progress = progress.as_ref().map(|told| format!(" ({told})")).unwrap_or_default();

@@ -12,12 +12,13 @@ use crate::written::{Faults, Findings, Path, Source, did_you_mean};
 const PREFIX: &str = "ORKESTRA_";
 
 /// Variables that are no keys: they say where the file is, or are given to command agents.
-const NOT_KEYS: [&str; 5] = [
+const NOT_KEYS: [&str; 6] = [
     "ORKESTRA_CONFIG",
     "ORKESTRA_EFFECT_KEY",
     "ORKESTRA_LOCK_KEY",
     "ORKESTRA_LOCK_SESSION",
     "ORKESTRA_LOCK_TOKEN",
+    "ORKESTRA_LOCK_TOKENS",
 ];
 
 /// The usual variables of NATS, and what they set; those that begin with `ORKESTRA_` count more.

@@ -102,7 +102,7 @@ impl LockAsk {
             LockCommand::Clean { .. } => Self::Clean {},
             LockCommand::Check { shown, .. } => Self::Check(shown),
             LockCommand::AcquireFor { .. }
-            | LockCommand::EndAttempt { .. }
+            | LockCommand::EndAttempts(_)
             | LockCommand::Waits { .. }
             | LockCommand::Await { .. }
             | LockCommand::Recall { .. }

@@ -212,7 +212,7 @@ impl LockMachine {
 }
 
 /// Refuses what cannot be meant, whatever the state is.
-fn check_wants(wants: &[Want]) -> Result<(), LockRefusal> {
+pub(crate) fn check_wants(wants: &[Want]) -> Result<(), LockRefusal> {
     if wants.is_empty() {
         return Err(LockRefusal::NothingAsked);
     }

@@ -74,6 +74,19 @@ pub struct Theft {
     pub delay_ms: Option<u64>,
 }
 
+/// An attempt that holds nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ending {
+    /// Of which task.
+    pub task: TaskNo,
+    /// Which try.
+    pub attempt: Attempt,
+    /// Why.
+    pub reason: LockReason,
+    /// Whether surely nothing more is done under its locks; if not, they are kept back for a while.
+    pub is_sure: bool,
+}
+
 /// A command. What carries a [`ReplyTo`] is answered once, when its effects are durable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -164,16 +177,10 @@ pub enum LockCommand {
         /// What; it waits without end.
         locks: Vec<Want>,
     },
-    /// Internal: an attempt has ended, or will never begin; harmless if it holds nothing.
+    /// Internal: attempts have ended, or will not begin; harmless if they hold nothing. They end at a
+    /// pace: what one command does not end stays due.
     #[serde(skip)]
-    EndAttempt {
-        /// Which task.
-        task: TaskNo,
-        /// Which try.
-        attempt: Attempt,
-        /// Why.
-        reason: LockReason,
-    },
+    EndAttempts(Vec<Ending>),
     /// Internal: for whom somebody waits, beside locks; in place of what was said before.
     #[serde(skip)]
     Waits {
@@ -236,7 +243,7 @@ impl LockCommand {
             | Self::Check { to, .. }
             | Self::Await { to, .. } => Some(to),
             Self::AcquireFor { .. }
-            | Self::EndAttempt { .. }
+            | Self::EndAttempts(_)
             | Self::Waits { .. }
             | Self::Recall { .. }
             | Self::Grant { .. }
@@ -251,7 +258,7 @@ impl LockCommand {
     pub const fn is_internal(&self) -> bool {
         match self {
             Self::AcquireFor { .. }
-            | Self::EndAttempt { .. }
+            | Self::EndAttempts(_)
             | Self::Waits { .. }
             | Self::Await { .. }
             | Self::Recall { .. }

@@ -77,6 +77,8 @@ pub enum LockNews {
         attempt: Attempt,
         /// What.
         lost: Grant,
+        /// By whom, and why.
+        why: String,
     },
 }
 

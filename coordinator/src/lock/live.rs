@@ -11,7 +11,8 @@ use orkestra_runtime::{
 };
 
 use crate::lock::{
-    owner::Party,
+    owner::{Owner, Party},
+    reason::LockReason,
     refusal::LockRefusal,
     settings::{ASKERS_MAX, REFUSALS_KEPT},
 };
@@ -91,6 +92,8 @@ pub(super) struct Live {
     pub(super) bare: BTreeSet<WaitNo>,
     /// Who is next, as the command that runs will find.
     pub(super) turn: Option<WaitNo>,
+    /// Attempts that are over, and whose end is not recorded yet: why, and whether that is sure.
+    pub(super) over: BTreeMap<Owner, (LockReason, bool)>,
     /// Nothing is due before this moment.
     pub(super) later: Option<Moment>,
     pub(super) tally: Tally,

@@ -80,9 +80,7 @@ impl LockMachine {
             LockCommand::AcquireFor { task, attempt, locks } => {
                 self.decide_acquire_for((*task, *attempt), locks, out);
             }
-            LockCommand::EndAttempt { task, attempt, reason } => {
-                self.decide_end_attempt((*task, *attempt), *reason, out);
-            }
+            LockCommand::EndAttempts(_) => self.decide_end_attempts(out),
             LockCommand::Waits { who, whom } => self.decide_waits(who, whom, out),
             LockCommand::Grant { left } => self.decide_grant(*left, out),
             LockCommand::Look { wait } => self.decide_look(*wait, out),
@@ -118,6 +116,7 @@ impl LockMachine {
                     self.live.hear_refusal(*session, *request, refusal);
                 }
             }
+            LockCommand::EndAttempts(endings) => self.hear_endings(endings),
             LockCommand::Waits { who, whom } => self.live.hear_ties(who, whom),
             LockCommand::Grant { .. } => self.plan_grant(),
             LockCommand::Look { wait } => {
@@ -133,7 +132,6 @@ impl LockMachine {
             | LockCommand::Clean { .. }
             | LockCommand::Check { .. }
             | LockCommand::AcquireFor { .. }
-            | LockCommand::EndAttempt { .. }
             | LockCommand::Sweep => {}
         }
     }
@@ -171,6 +169,7 @@ impl LockMachine {
             }
             LockEvent::Ended { owner, reason, .. } => {
                 live.tally.expired += u64::from(*reason == LockReason::Timeout);
+                live.over.remove(owner);
                 if let Owner::Session(no) = owner {
                     live.leases.remove(no);
                     live.refused.remove(no);
@@ -219,7 +218,8 @@ impl LockMachine {
     /// When it next has something to do by itself.
     pub fn wakeup(&self, now: Now) -> Option<Moment> {
         let live = &self.live;
-        let at = if live.open.is_empty() && live.kin.is_empty() && live.bare.is_empty() {
+        let nothing = live.open.is_empty() && live.kin.is_empty() && live.bare.is_empty();
+        let at = if nothing && live.over.is_empty() {
             // At its end a lease still holds; what comes right after is too late.
             let lapsed = live.leases.first().map(|until| until + Duration::from_nanos(1));
             let due = [lapsed, live.deadlines.first(), live.delays.first()];
@@ -235,6 +235,9 @@ impl LockMachine {
         let live = &self.live;
         if live.later.is_some_and(|later| now.moment < later) {
             return None;
+        }
+        if !live.over.is_empty() {
+            return Some(LockCommand::EndAttempts(Vec::new()));
         }
         if !live.open.is_empty() || !live.kin.is_empty() {
             return Some(LockCommand::Grant { left: GRANTS_MAX });

@@ -54,7 +54,8 @@ pub mod view;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Acquire, LockCommand, LockReply, Opening, Release, Theft};
+pub(crate) use acquire::check_wants;
+pub use command::{Acquire, Ending, LockCommand, LockReply, Opening, Release, Theft};
 pub use decision::{LockDecision, LockEffect, LockNews};
 pub use event::{LockEvent, Withdrawal};
 pub use machine::LockMachine;
@@ -67,4 +68,5 @@ pub use settings::{
     REQUESTS_KEPT, SESSIONS_MAX, TEXT_CHARS_MAX, WAITERS_MAX, WAITS_MAX,
 };
 pub use state::Grant;
+pub use tasks::Obstacle;
 pub use view::{LockAnswer, LockGauges, LockQuery};

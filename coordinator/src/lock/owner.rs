@@ -5,7 +5,8 @@ use std::fmt;
 use orkestra_runtime::id::{AgentId, Attempt, LockKey, SessionId, SessionNo, TaskNo};
 use serde::{Deserialize, Serialize};
 
-/// Who holds a lock or waits for it. None ever comes back under the same numbers.
+/// Who holds a lock or waits for it. A session never comes back under the same number; an attempt that
+/// did not begin may ask again, and has greater tokens then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Owner {

@@ -164,7 +164,8 @@ impl LockMachine {
                     out.effects.push(LockEffect::Lost { session, lost, why: told.clone() });
                 }
                 Owner::Attempt { task, attempt } => {
-                    out.news.push(LockNews::Lost { task, attempt, lost });
+                    let why = told.clone();
+                    out.news.push(LockNews::Lost { task, attempt, lost, why });
                 }
             }
         }

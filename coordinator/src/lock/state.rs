@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+pub use orkestra_runtime::protocol::lock::Grant;
 use orkestra_runtime::{
     id::{LockKey, RequestNo, SessionId, SessionNo, Token, WaitNo},
     time::Wall,
@@ -18,15 +19,6 @@ use crate::lock::{
     pairs,
     settings::{HOLDERS_MAX, REQUESTS_KEPT},
 };
-
-/// A lock that was given, with what it was given with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grant {
-    /// Which.
-    pub key: LockKey,
-    /// Its fence: whoever writes under the lock shows it.
-    pub token: Token,
-}
 
 /// How somebody holds a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

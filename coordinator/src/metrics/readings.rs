@@ -40,7 +40,7 @@ pub const OTHER: &str = "other";
 const PRIORITIES: [&str; 4] = ["low", "medium", "high", "critical"];
 
 /// Reasons that are shown even when nothing waits for them.
-const REASONS: [&str; 13] = [
+const REASONS: [&str; 14] = [
     "run_not_sealed",
     "dependency",
     "retry",
@@ -53,6 +53,7 @@ const REASONS: [&str; 13] = [
     "run_concurrency",
     "paused",
     "people",
+    "lock",
     "queue",
 ];
 

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use orkestra_runtime::{
     ErrorKind,
-    id::{AgentId, Capability, RunId, TaskId},
+    id::{AgentId, Capability, LockKey, RunId, TaskId},
     protocol::{
+        lock::Want,
         payload::Json,
         task::{Dependency, DependencyKind, Priority, RetryPolicy, Sensitive, TaskSpec},
     },
@@ -18,6 +19,7 @@ use super::{answer::Trouble, kept_namespace};
 use crate::{
     client::Tasks,
     door::Code,
+    scenario::LockWritten,
     task::{Answer, Query, RunOpening, view::RunView},
 };
 
@@ -95,6 +97,9 @@ pub struct TaskWord<I = Box<RawValue>> {
     /// Which of its contents may have to be deleted.
     #[serde(default)]
     pub sensitive: Sensitive,
+    /// Which locks it holds while it runs.
+    #[serde(default)]
+    pub locks: Vec<LockWritten>,
 }
 
 /// What became of a submission.
@@ -181,7 +186,7 @@ impl<I> TaskWord<I> {
     fn with_input<J, E>(self, write: impl Fn(I) -> Result<J, E>) -> Result<TaskWord<J>, E> {
         let Self { id, title, instructions, category, priority, requires, agents, needs, .. } =
             self;
-        let Self { input, retries, timeout_ms, deadline_ms, sensitive, .. } = self;
+        let Self { input, retries, timeout_ms, deadline_ms, sensitive, locks, .. } = self;
         let input = input.map(write).transpose()?;
         Ok(TaskWord {
             id,
@@ -197,6 +202,7 @@ impl<I> TaskWord<I> {
             timeout_ms,
             deadline_ms,
             sensitive,
+            locks,
         })
     }
 }
@@ -289,5 +295,15 @@ async fn spec(word: TaskWord, tasks: &Tasks) -> Result<TaskSpec, Trouble> {
     spec.timeout_ms = word.timeout_ms;
     spec.deadline_ms = word.deadline_ms;
     spec.sensitive = word.sensitive;
+    spec.locks = word.locks.iter().map(want).collect::<Result<_, Trouble>>()?;
     Ok(spec)
+}
+
+fn want(written: &LockWritten) -> Result<Want, Trouble> {
+    let key = LockKey::new(written.key())?;
+    let mode = written.mode().map_err(|(at, why, help)| {
+        let message = format!("lock {:?}, {at}: {why}", key.as_str());
+        Trouble::new(Code::Invalid, message).advised(help)
+    })?;
+    Ok(Want { key, mode })
 }

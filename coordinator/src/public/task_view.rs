@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use orkestra_runtime::{
-    id::{AgentId, RunId, TaskId},
+    id::{AgentId, LockKey, RunId, TaskId},
     protocol::{agent::Progress, payload::Payload},
     time::Wall,
 };
@@ -27,6 +27,8 @@ pub(super) struct PublicTask {
     ended: Option<String>,
     reason: Option<String>,
     needs: Vec<TaskId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    locks: Vec<LockKey>,
     #[serde(skip_serializing_if = "Option::is_none")]
     input: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,6 +53,7 @@ impl PublicTask {
             ended: view.ended.map(told),
             reason: view.reason,
             needs: view.needs,
+            locks: view.locks.into_iter().map(|want| want.key).collect(),
             input: None,
             output: None,
             artifacts: Vec::new(),

@@ -5,8 +5,11 @@
 //! fact is not known cannot be made, which is a warning.
 
 use orkestra_runtime::{
-    id::{AgentId, TaskId},
-    protocol::check::{CheckName, CheckResult, Phase, Place, Switches},
+    id::{AgentId, LockKey, TaskId},
+    protocol::{
+        check::{CheckName, CheckResult, Phase, Place, Switches},
+        lock::Want,
+    },
     time::Wall,
 };
 
@@ -28,6 +31,10 @@ pub struct Before<'a> {
     pub missing: Vec<&'a TaskId>,
     /// Its dependencies that do not allow it to begin.
     pub blocking: Vec<&'a TaskId>,
+    /// The locks that it declares.
+    pub locks: &'a [Want],
+    /// Those of them that this attempt does not hold.
+    pub unheld: Vec<&'a LockKey>,
     /// Who is to work on it.
     pub agent: Option<Hand<'a>>,
     /// How often it failed since it was submitted, or tried again by a person.
@@ -54,6 +61,8 @@ pub struct After {
     pub began: Option<Wall>,
     /// How its run counts its tasks before the end is recorded; none if the run is not there.
     pub counts: Option<Counts>,
+    /// How many locks it declares: they go with the attempt, in the step that records its end.
+    pub locks: usize,
 }
 
 /// The record checks before an attempt.
@@ -99,7 +108,14 @@ fn one_before(check: CheckName, facts: &Before<'_>, at: Wall) -> CheckResult {
         CheckName::TaskStatus if facts.was_pending => pass("it waited for an agent"),
         CheckName::TaskStatus => fail("it did not wait for an agent").advise(DOCTOR),
         CheckName::DependenciesMet => dependencies(facts, at),
-        CheckName::NoLockConflict => pass("it declares no lock"),
+        CheckName::NoLockConflict if facts.locks.is_empty() => pass("it declares no lock"),
+        CheckName::NoLockConflict if facts.unheld.is_empty() => {
+            pass(&format!("it holds all {} locks that it declares", facts.locks.len()))
+        }
+        CheckName::NoLockConflict => {
+            let names: Vec<&str> = facts.unheld.iter().map(|key| key.as_str()).collect();
+            fail(&format!("it does not hold {}", names.join(", "))).advise(DOCTOR)
+        }
         CheckName::AgentAvailable | CheckName::AgentActive => hand(check, facts, at),
         CheckName::RetryCount if facts.failures < RETRIES_MAX => {
             pass(&format!("it failed {} times", facts.failures))
@@ -154,7 +170,8 @@ fn one_after(check: CheckName, facts: &After, at: Wall) -> CheckResult {
     match check {
         CheckName::TaskCompleted if facts.completes => pass("this outcome completes it"),
         CheckName::TaskCompleted => fail("this outcome does not complete it"),
-        CheckName::LockReleased => pass("it declares no lock"),
+        CheckName::LockReleased if facts.locks == 0 => pass("it declares no lock"),
+        CheckName::LockReleased => pass(&format!("its {} locks go with this outcome", facts.locks)),
         CheckName::CompletionTime => match facts.began {
             None => fail("it is not known when it began").advise(DOCTOR),
             Some(began) if at >= began => pass("it ends after it began"),
@@ -182,7 +199,7 @@ pub(crate) const fn adds_up(counts: Counts) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use orkestra_runtime::protocol::check::Level;
+    use orkestra_runtime::protocol::{check::Level, lock::Mode};
 
     use super::*;
 
@@ -195,6 +212,8 @@ mod tests {
             was_pending: true,
             missing: Vec::new(),
             blocking: Vec::new(),
+            locks: &[],
+            unheld: Vec::new(),
             agent: Some(Hand { id: agent, others: 0, is_active: true }),
             failures: 0,
         }
@@ -228,6 +247,13 @@ mod tests {
         assert_eq!(check(|facts| facts.is_listed = false), ["task_exists fail"]);
         assert_eq!(check(|facts| facts.was_pending = false), ["task_status fail"]);
         let agent = AgentId::new("ann").unwrap();
+        let key = LockKey::new("db").unwrap();
+        let wants = [Want { key: key.clone(), mode: Mode::Shared }];
+        let facts = Before { locks: &wants, ..sound(&agent) };
+        assert!(faults(&before(&facts, &Switches::default(), AT)).is_empty());
+        let facts = Before { locks: &wants, unheld: vec![&key], ..sound(&agent) };
+        let told = before(&facts, &Switches::default(), AT);
+        assert_eq!(faults(&told), ["no_lock_conflict fail"]);
         let facts = Before { blocking: vec![&other], ..sound(&agent) };
         let results = before(&facts, &Switches::default(), AT);
         assert_eq!(faults(&results), ["dependencies_met fail"]);
@@ -260,7 +286,7 @@ mod tests {
     #[test]
     fn a139_each_record_check_after_fails_at_its_level_when_its_fact_is_wrong() {
         let counts = Counts { total: 2, assigned: 1, completed: 1, ..Counts::default() };
-        let sound = After { completes: true, began: Some(AT), counts: Some(counts) };
+        let sound = After { completes: true, began: Some(AT), counts: Some(counts), locks: 0 };
         let check = |facts: After| {
             let results = after(&facts, &Switches::default(), AT);
             assert_eq!(results.len(), 4, "each gives exactly one result");

@@ -18,6 +18,8 @@ mod checks;
 mod graph;
 mod hash;
 mod inputs;
+mod lock_words;
+mod locks;
 mod names;
 mod prepare;
 mod sensitive;
@@ -37,6 +39,7 @@ use serde_json::Value;
 
 pub use agents::{AgentConfig, AgentKind, CommandConfig, RestartConfig, SecretSource};
 pub use inputs::{InputDeclaration, InputValue, Inputs, Repository, argument_fault};
+pub use lock_words::LockWritten;
 pub use sensitive::SensitiveInputs;
 pub use words::{InputType, Protocol, RestartOn, RestartPolicy, Stdin};
 

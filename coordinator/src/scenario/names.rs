@@ -41,6 +41,9 @@ pub(super) fn check_templates(written: &Written, findings: &mut Findings<'_>) {
                 }
             }
         }
+        for (index, lock) in task.locks.iter().enumerate() {
+            checker.text(lock.key(), &at.key("locks").index(index), &variables);
+        }
         if let Some(workspace) = &task.workspace {
             let place = at.key("workspace");
             let single = [

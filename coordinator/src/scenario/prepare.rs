@@ -247,6 +247,7 @@ impl Expansion<'_> {
         spec.ask.clone_from(&fixed.ask);
         spec.sensitive = fixed.sensitive;
         spec.checks = fixed.checks.clone();
+        spec.locks = templates.locks.fill(names)?;
         if let Some(texts) = &templates.workspace {
             spec.workspace = texts.fill(names, &self.folder)?.map(Box::new);
         }

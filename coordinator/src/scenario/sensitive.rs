@@ -132,6 +132,9 @@ impl Checker<'_, '_> {
             | NeedWritten::Full(super::task_words::NeedFull { task: name, .. })) = need;
             self.open(name, &at.key("needs").index(index), WHY);
         }
+        for (index, lock) in task.locks.iter().enumerate() {
+            self.open(lock.key(), &at.key("locks").index(index), WHY);
+        }
         if task.ask.is_some() && of_task(task, self.written).any() {
             let message = "people are asked and answer in the open: this cannot be sensitive";
             let key = if task.sensitive.is_empty() { "input" } else { "sensitive" };

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     ask_words::AskWritten,
     check_words::{SwitchWritten, WorkspaceWritten},
+    lock_words::LockWritten,
 };
 
 /// A task, or with `repeat` many.
@@ -64,6 +65,9 @@ pub(super) struct TaskWritten {
     /// journal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) sensitive: Vec<PartWritten>,
+    /// Which locks it holds while it runs: all of them from before an attempt begins to its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) locks: Vec<LockWritten>,
     /// Makes a task for each combination: for each variable, its values are 0 to below its number.
     #[serde(default)]
     pub(super) repeat: BTreeMap<String, u32>,

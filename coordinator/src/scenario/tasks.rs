@@ -16,6 +16,7 @@ use super::{
     asks::check_ask,
     checks::check_switches,
     inputs::is_variable,
+    locks::check_locks,
     sensitive::of_task,
     task_words::{
         NeedKind, NeedWritten, PriorityName, PriorityWritten, RetryName, RetryWritten, TaskWritten,
@@ -58,6 +59,7 @@ pub(super) fn check_tasks(
         let at = tasks.index(index);
         all = all.saturating_add(check_repeat(task, &at, findings));
         check_needs(task, &at, findings);
+        check_locks(task, &at, findings);
         let ask = check_ask(task, agents, &at, findings);
         let checks = check_switches(task, &at, findings);
         fixed.push(Fixed { ask, checks, ..check_task(task, written, &at, findings) });

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     checks::WorkspaceTexts,
+    locks::LockTexts,
     task_words::{NeedFull, NeedKind, NeedWritten, TaskWritten},
     text::{Shape, Text},
 };
@@ -20,6 +21,7 @@ pub(super) struct Templates<'t> {
     pub(super) needs: Vec<(Text<'t>, DependencyKind)>,
     pub(super) input: Option<Shape<'t>>,
     pub(super) workspace: Option<WorkspaceTexts<'t>>,
+    pub(super) locks: LockTexts<'t>,
 }
 
 impl<'t> Templates<'t> {
@@ -35,6 +37,7 @@ impl<'t> Templates<'t> {
         let workspace = task.workspace.as_ref().map(|w| WorkspaceTexts::compile(environment, w));
         Ok(Self {
             workspace: workspace.transpose()?,
+            locks: LockTexts::compile(environment, &task.locks)?,
             id: text(&task.id)?,
             title: text(&task.title)?,
             instructions: text(&task.instructions)?,

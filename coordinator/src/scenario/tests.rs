@@ -16,7 +16,7 @@ fn nowhere(path: &str) -> Result<Repository, String> {
     Ok(Repository { path: text(path), commit: text("c0ffee"), workspace: format!("/w/{path}") })
 }
 
-fn prepare(body: &str) -> Result<Prepared, Faults> {
+pub(super) fn prepare(body: &str) -> Result<Prepared, Faults> {
     let scenario = read(body)?;
     scenario.prepare(&scenario.resolve(&[], nowhere)?)
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The highest of them: what this program reads.
-pub(super) const HIGHEST: u16 = 3;
+pub(super) const HIGHEST: u16 = 4;
 
 /// The level in which locks appeared.
 pub(super) const LOCKS: u16 = 2;
@@ -18,8 +18,11 @@ pub(super) const LOCKS: u16 = 2;
 /// The level in which votes appeared.
 pub(super) const COMMITTEE: u16 = 3;
 
+/// The level in which tasks began to declare locks.
+const LOCKS_OF_TASKS: u16 = 4;
+
 /// The level of an event.
-pub(super) const fn of(event: &Event) -> u16 {
+pub(super) fn of(event: &Event) -> u16 {
     match event {
         Event::Task(event) => of_task(event),
         Event::Context(event) => of_context(event),
@@ -28,8 +31,10 @@ pub(super) const fn of(event: &Event) -> u16 {
     }
 }
 
-const fn of_task(event: &TaskEvent) -> u16 {
+fn of_task(event: &TaskEvent) -> u16 {
     match event {
+        // Whoever cannot read them would let the task begin without them.
+        TaskEvent::Submitted { spec, .. } if !spec.locks.is_empty() => LOCKS_OF_TASKS,
         TaskEvent::RunOpened { .. }
         | TaskEvent::RunSealed { .. }
         | TaskEvent::RunEnded { .. }

@@ -26,7 +26,7 @@ use crate::{
         LockAnswer, LockCommand, LockEffect, LockEvent, LockMachine, LockQuery, LockReply,
         LockSettings,
     },
-    shard::{Mind, Step, levels},
+    shard::{Mind, Step, levels, ties},
     task::{
         Answer as TaskAnswer, Decision, Query as TaskQuery, Reply as TaskReply, TaskCommand,
         TaskEffect, TaskEvent, TaskMachine, TaskSettings,
@@ -191,14 +191,23 @@ impl ShardMachine {
     fn decide_lock(&self, now: Now, command: &LockCommand, step: &mut Step<Self>) {
         // What nobody asked for is not refused where not all nodes can read it: it is left for later.
         if command.is_internal() && step.level() < levels::LOCKS {
-            if !matches!(command, LockCommand::Later) {
+            if let Some(word) = ties::put_off(command, "not all nodes can read what locks write") {
+                step.then(Command::Task(word));
+            } else if !matches!(command, LockCommand::Later) {
                 step.then(Command::Lock(LockCommand::Later));
             }
             return;
         }
         // What does not fit this step stays due, and is done in one of its own.
-        if matches!(command, LockCommand::Grant { .. }) && step.room_bytes() < GRANT_ROOM_BYTES {
-            return;
+        let is_put_off = match command {
+            LockCommand::Grant { .. }
+            | LockCommand::EndAttempts(_)
+            | LockCommand::AcquireFor { .. } => step.room_bytes() < GRANT_ROOM_BYTES,
+            _ => false,
+        };
+        if is_put_off {
+            let word = ties::put_off(command, "much happened at the same time");
+            return word.into_iter().for_each(|word| step.then(Command::Task(word)));
         }
         let decision = self.locks.decide(now, step.next_number(), command);
         for event in decision.events {
@@ -210,6 +219,9 @@ impl ShardMachine {
         for command in decision.then {
             step.then(Command::Lock(command));
         }
+        for word in ties::of_locks(decision.news) {
+            step.then(Command::Task(word));
+        }
     }
 }
 
@@ -217,8 +229,8 @@ impl ShardMachine {
 /// held tasks alone, version 2 tasks and the context, version 3 locks besides.
 const SNAPSHOT_VERSION: u32 = 4;
 
-/// More than one grant of locks can take: as many as one request may name, with names as long as they
-/// may be.
+/// More than one grant of locks, or the ends of as many attempts as one command ends, can take: as many
+/// locks as one request may name, with names as long as they may be.
 const GRANT_ROOM_BYTES: usize = 64 * 1024;
 
 #[derive(Serialize, Deserialize)]
@@ -261,6 +273,9 @@ impl Mind for ShardMachine {
                 }
                 for effect in decision.effects {
                     step.effect(Effect::Task(effect));
+                }
+                for command in ties::of_tasks(decision.locks) {
+                    step.then(Command::Lock(command));
                 }
                 for command in decision.then {
                     step.then(Command::Task(command));
@@ -319,12 +334,13 @@ impl Mind for ShardMachine {
         self.tasks.promote(now);
         self.context.promote(&self.tasks);
         self.locks.promote(now);
+        self.locks.hear(now, &ties::left_over(&self.tasks, &self.locks));
         self.committee.promote();
     }
 
     fn answer(&self, now: Now, query: &Query) -> Answer {
         match query {
-            Query::Task(query) => Answer::Task(self.tasks.answer(now, query)),
+            Query::Task(query) => Answer::Task(self.tasks.answer_beside(now, query, &self.locks)),
             Query::Context(query) => Answer::Context(self.context.answer(query, &self.tasks)),
             Query::Lock(query) => Answer::Lock(self.locks.answer(now, query)),
             Query::Committee(query) => Answer::Committee(self.committee.answer(query)),

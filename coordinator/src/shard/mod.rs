@@ -15,6 +15,7 @@ pub mod mind;
 pub mod pool;
 pub mod sequencer;
 pub mod step;
+mod ties;
 #[cfg(any(test, feature = "testing"))]
 pub mod toy;
 mod votes;

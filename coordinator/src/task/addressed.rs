@@ -31,6 +31,9 @@ impl TaskCommand {
             | Self::Guard(_)
             | Self::Confirm(_)
             | Self::Examine(_)
+            | Self::Locks(_)
+            | Self::WantLocks(_)
+            | Self::AskForLocks
             | Self::Want
             | Self::Schedule
             | Self::Sweep => None,

@@ -192,7 +192,7 @@ impl TaskMachine {
             let outcome = outcome.as_ref().unwrap_or(&report.outcome);
             let event = self.event_of(task, (report, outcome), round);
             any_failed |= matches!(event, TaskEvent::AttemptFailed { .. });
-            self.record(event, round.out);
+            self.record_told(event, round.out);
         }
         if let Some(no) = no.filter(|no| !first.is_empty() && self.must_guard(*no, any_failed)) {
             round.out.then.push(TaskCommand::Guard(no));

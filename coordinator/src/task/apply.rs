@@ -24,6 +24,7 @@ impl TaskMachine {
     /// Folds one event in. `at` is the shard time of its record.
     pub fn apply(&mut self, number: Number, at: Wall, event: &TaskEvent) {
         self.durable.apply(number, at, event);
+        self.fresh = std::mem::take(&mut self.durable.fresh);
     }
 }
 
@@ -254,6 +255,9 @@ impl Durable {
         let Some(task) = self.tasks.get_mut(&no) else { return };
         self.tally.leave(no, task);
         match &task.phase {
+            Phase::Ready { .. } if !task.spec.locks.is_empty() => {
+                self.locking.remove(&(task.run, no));
+            }
             Phase::Ready { downstream, .. } => {
                 let class = Class::of(task.run, &task.spec);
                 self.queues.remove(&class, &place(no, &task.spec, *downstream));
@@ -264,6 +268,10 @@ impl Durable {
             _ => {}
         }
         match &phase {
+            Phase::Ready { .. } if !task.spec.locks.is_empty() => {
+                self.locking.insert((task.run, no));
+                self.fresh.push(no);
+            }
             Phase::Ready { downstream, .. } => {
                 let class = Class::of(task.run, &task.spec);
                 self.queues.insert(class, place(no, &task.spec, *downstream));

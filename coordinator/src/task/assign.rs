@@ -1,13 +1,13 @@
 //! Gives ready tasks to free agents: the next task first, to whom it suits best.
 
 use std::{
-    collections::{BTreeMap, btree_set},
+    collections::{BTreeMap, BTreeSet, btree_set},
     iter::Peekable,
 };
 
 use orkestra_runtime::{
     id::{Attempt, TaskNo},
-    protocol::agent::{Assignment, Availability, ToAgent},
+    protocol::agent::{Assignment, Availability},
     time::Now,
 };
 
@@ -108,7 +108,7 @@ impl TaskMachine {
         }
         for (index, assignments) in given {
             if let Some(candidate) = candidates.get(index) {
-                out.tell(&candidate.record.profile.id, ToAgent::Assign(assignments));
+                out.give(&candidate.record.profile.id, assignments);
             }
         }
     }
@@ -134,8 +134,7 @@ impl TaskMachine {
     }
 
     fn lines<'a>(&'a self, candidates: &[Candidate<'_>]) -> Vec<Line<'a>> {
-        let queues = self.durable.queues.iter().chain(self.live.ripe.iter());
-        queues
+        self.lines_of_ready()
             .map(|(class, places)| Line {
                 class,
                 places: places.iter().peekable(),
@@ -143,6 +142,12 @@ impl TaskMachine {
             })
             .filter(|line| !line.eligible.is_empty())
             .collect()
+    }
+
+    /// All queues of tasks that an agent could begin now.
+    pub(super) fn lines_of_ready(&self) -> impl Iterator<Item = (&Class, &BTreeSet<Place>)> {
+        let ripe = self.live.ripe.iter().chain(self.live.locks.queue().iter());
+        self.durable.queues.iter().chain(ripe)
     }
 
     /// The line whose head comes first among those that somebody with room may work on.
@@ -212,6 +217,7 @@ impl TaskMachine {
             workspace: spec.workspace.clone(),
             checks: self.switches_of(spec),
             sensitive_output: spec.sensitive.output,
+            locks: self.live.locks.held(no, attempt).unwrap_or_default().to_vec(),
         })
     }
 }

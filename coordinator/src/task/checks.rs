@@ -7,9 +7,9 @@
 //! hold by construction, and nothing is put on record.
 
 use orkestra_runtime::{
-    id::{Attempt, TaskNo},
+    id::{Attempt, LockKey, TaskNo},
     protocol::{
-        agent::{Availability, Report, ToAgent},
+        agent::{Availability, Report},
         check::{CheckResult, Phase as When, Switches, blocked},
         task::{Outcome, TaskSpec},
     },
@@ -78,7 +78,7 @@ impl TaskMachine {
             return self.fail_attempt((no, task), failure, round);
         }
         let assignments = self.assignment(no, task, attempt).into_iter().collect();
-        round.out.tell(&record.profile.id, ToAgent::Assign(assignments));
+        round.out.give(&record.profile.id, assignments);
     }
 
     fn before<'a>(&'a self, no: TaskNo, task: &'a Task, hand: Hand<'a>) -> Before<'a> {
@@ -96,7 +96,12 @@ impl TaskMachine {
             }
         }
         let lease = self.live.leases.get(&no);
+        let held = self.live.locks.held(no, task.attempt).unwrap_or_default();
+        let is_held = |key: &LockKey| held.iter().any(|held| held.key == *key);
+        let wanted = task.spec.locks.iter().map(|want| &want.key);
         Before {
+            locks: &task.spec.locks,
+            unheld: wanted.filter(|key| !is_held(key)).collect(),
             counts: run.map(|run| run.counts),
             is_listed: run.and_then(|run| run.tasks.get(&task.spec.id)) == Some(&no),
             was_pending: lease.is_some_and(|lease| lease.attempt == task.attempt),
@@ -146,6 +151,7 @@ impl TaskMachine {
                 _ => None,
             },
             counts: self.durable.runs.get(&task.run).map(|run| run.counts),
+            locks: task.spec.locks.len(),
         };
         record::after(&facts, &self.switches_of(&task.spec), now)
     }

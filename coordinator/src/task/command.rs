@@ -18,6 +18,7 @@ pub(super) use super::decision::Round;
 use crate::task::{
     gauges::Gauges,
     heal::Healing,
+    locks::LockWord,
     opening::RunOpening,
     people::{PendingView, Word},
     redact::{SensitiveCommand, SensitiveReply},
@@ -187,6 +188,15 @@ pub enum TaskCommand {
     /// Internal: checks a task that this step has given out, and tells its agent.
     #[serde(skip)]
     Examine(TaskNo),
+    /// Internal: whoever keeps the locks says something to a task.
+    #[serde(skip)]
+    Locks(LockWord),
+    /// Internal: a task that was robbed before it began asks for its locks again.
+    #[serde(skip)]
+    WantLocks(TaskNo),
+    /// Internal: tasks that may begin ask for their locks, at a pace.
+    #[serde(skip)]
+    AskForLocks,
     /// Internal: asks agents for credit, at a pace.
     #[serde(skip)]
     Want,

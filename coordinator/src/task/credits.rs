@@ -259,7 +259,7 @@ impl TaskMachine {
     /// may work on.
     fn wanted_of(&self, record: &AgentRecord) -> u32 {
         let profile = &record.profile;
-        let queues = self.durable.queues.iter().chain(self.live.ripe.iter());
+        let queues = self.lines_of_ready();
         let ready = queues.map(|(class, places)| {
             if !class.admits(&profile.id, &profile.capabilities) {
                 return 0;

@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 
 use orkestra_runtime::{
-    chance::Chance, id::AgentId, machine::ReplyTo, protocol::agent::ToAgent, time::Now,
+    chance::Chance,
+    id::AgentId,
+    machine::ReplyTo,
+    protocol::agent::{Assignment, ToAgent},
+    time::Now,
 };
 
 use crate::task::{
     command::{Refusal, RefusalCode, Reply, TaskCommand, TaskEffect},
     event::TaskEvent,
+    locks::LockWish,
     state::RunNo,
     summary::Ended,
 };
@@ -22,6 +27,8 @@ pub struct Decision {
     pub effects: Vec<TaskEffect>,
     /// What is to be decided next, in the same step.
     pub then: Vec<TaskCommand>,
+    /// What tasks want of whoever keeps the locks.
+    pub locks: Vec<LockWish>,
     /// Which tasks end by it, by run, for those who follow.
     pub(super) notices: BTreeMap<RunNo, Vec<Ended>>,
 }
@@ -33,6 +40,13 @@ impl Decision {
 
     pub(super) fn refuse(&mut self, to: ReplyTo, code: RefusalCode, message: impl Into<String>) {
         self.reply(to, Reply::Refused(Refusal::new(code, message)));
+    }
+
+    /// Gives attempts to an agent.
+    pub(super) fn give(&mut self, agent: &AgentId, assignments: Vec<Assignment>) {
+        for message in ToAgent::giving(assignments) {
+            self.tell(agent, message);
+        }
     }
 
     pub(super) fn tell(&mut self, agent: &AgentId, message: ToAgent) {

@@ -84,10 +84,12 @@ impl TaskMachine {
         count("run_not_sealed", tally.held);
         count("dependency", tally.waiting);
         count("people", tally.asked);
+        count("lock", self.live.locks.waiting());
         let ripe: usize = self.live.ripe.iter().map(|(_, places)| places.len()).sum();
-        count("retry", tally.retrying.saturating_sub(ripe as u64));
+        let ripe = ripe as u64 + self.live.locks.again();
+        count("retry", tally.retrying.saturating_sub(ripe));
         let mut looks = Looks { machine: self, now, known: BTreeMap::new(), left: LOOKS_MAX };
-        for (class, places) in self.durable.queues.iter().chain(self.live.ripe.iter()) {
+        for (class, places) in self.lines_of_ready() {
             count(looks.reason(class), places.len() as u64);
         }
         Gauges {

@@ -1,8 +1,8 @@
 //! Self-healing: repairs of the record that nothing else would ever make.
 //!
-//! The order is fixed: locks of tasks that are gone (tasks declare no locks yet, so there are none),
-//! tasks that are in progress and have had no news for too long, and tasks that need a task which is
-//! not there. What a task needs is never dropped in silence: such a task fails, with that reason.
+//! The order is fixed: tasks that are in progress and have had no news for too long, and tasks that need
+//! a task which is not there. Locks of tasks that are gone need nobody: whoever leads a shard gives them
+//! back when it begins. What a task needs is never dropped in silence: such a task fails, with that reason.
 
 use std::time::Duration;
 

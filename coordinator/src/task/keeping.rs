@@ -62,6 +62,9 @@ impl Durable {
         for (no, task) in &self.tasks {
             self.tally.enter(*no, task);
             match &task.phase {
+                Phase::Ready { .. } if !task.spec.locks.is_empty() => {
+                    self.locking.insert((task.run, *no));
+                }
                 Phase::Ready { downstream, .. } => {
                     let class = Class::of(task.run, &task.spec);
                     self.queues.insert(class, place(*no, &task.spec, *downstream));

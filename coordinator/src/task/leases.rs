@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use orkestra_runtime::{
-    id::TaskNo,
+    id::{AgentId, Attempt, TaskNo},
     protocol::{
         agent::ToAgent,
         task::{Failure, FailureKind},
@@ -50,30 +50,26 @@ impl TaskMachine {
                 self.live.leases.insert(*no, lease);
             }
         }
+        let locking: Vec<TaskNo> = self.durable.locking.iter().map(|(_, no)| *no).collect();
+        for no in locking {
+            self.want_locks(no);
+        }
         self.set_sweep(now);
     }
 
     /// Keeps in mind what follows from an applied event.
     pub fn lead(&mut self, now: Now, event: &TaskEvent) {
+        let fresh = std::mem::take(&mut self.fresh);
+        self.lead_event(now, event);
+        for no in fresh {
+            self.want_locks(no);
+        }
+    }
+
+    fn lead_event(&mut self, now: Now, event: &TaskEvent) {
         match event {
             TaskEvent::Assigned { task, attempt, agent, .. } => {
-                self.live.given += 1;
-                if self.live.given >= SCHEDULE_MAX {
-                    self.live.settled = false;
-                }
-                self.unripen(*task);
-                let Some(agent) = self.durable.roster.no(agent) else { return };
-                let lease = Lease {
-                    attempt: *attempt,
-                    agent,
-                    incarnation: self.live.joined.get(&agent).copied(),
-                    until: now.moment + self.settings.lease,
-                    began: now.moment,
-                    lost: None,
-                };
-                self.live.leases.insert(*task, lease);
-                self.use_credit(agent);
-                self.set_sweep(now);
+                self.lead_assigned(now, (*task, *attempt), agent);
             }
             TaskEvent::AttemptFailed { task, failure, then, .. } => {
                 if failure.kind == FailureKind::HandedBack {
@@ -110,11 +106,14 @@ impl TaskMachine {
             | TaskEvent::AskEscalated { .. }
             | TaskEvent::Redacted { .. }
             | TaskEvent::Revealed { .. }
-            | TaskEvent::Paused { .. }
             | TaskEvent::AgentDrained { .. }
             | TaskEvent::BreakerOpened { .. } => {}
+            TaskEvent::Paused { scope, .. } => self.halt_locks(scope),
+            TaskEvent::Resumed { .. } => {
+                self.live.locks.go_on();
+                self.live.settled = false;
+            }
             TaskEvent::RunOpened { .. }
-            | TaskEvent::Resumed { .. }
             // More may be waiting that the same step could not check.
             | TaskEvent::Checked { .. }
             | TaskEvent::AgentReturned { .. }
@@ -126,8 +125,34 @@ impl TaskMachine {
         }
     }
 
+    fn lead_assigned(&mut self, now: Now, (task, attempt): (TaskNo, Attempt), agent: &AgentId) {
+        self.live.given += 1;
+        if self.live.given >= SCHEDULE_MAX {
+            self.live.settled = false;
+        }
+        self.unripen(task);
+        if let Some(found) = self.durable.tasks.get(&task)
+            && !found.spec.locks.is_empty()
+        {
+            self.live.locks.begin(task, found);
+        }
+        let Some(agent) = self.durable.roster.no(agent) else { return };
+        let lease = Lease {
+            attempt,
+            agent,
+            incarnation: self.live.joined.get(&agent).copied(),
+            until: now.moment + self.settings.lease,
+            began: now.moment,
+            lost: None,
+        };
+        self.live.leases.insert(task, lease);
+        self.use_credit(agent);
+        self.set_sweep(now);
+    }
+
     fn drop_lease(&mut self, task: TaskNo) {
         self.live.settled = false;
+        self.leave_locks(task);
         self.live.leases.remove(&task);
         self.live.progress.remove(&task);
     }
@@ -149,6 +174,9 @@ impl TaskMachine {
 
     fn ripen(&mut self, no: TaskNo) {
         let Some(task) = self.durable.tasks.get(&no) else { return };
+        if !task.spec.locks.is_empty() {
+            return self.want_locks(no);
+        }
         self.live.ripe.insert(Class::of(task.run, &task.spec), place(no, &task.spec, 0));
         self.live.settled = false;
     }
@@ -298,6 +326,17 @@ impl TaskMachine {
 
     /// Pushes an event, and notes which tasks it ends for those who follow their run.
     pub(super) fn record(&self, event: TaskEvent, out: &mut Decision) {
+        self.let_go_by(&event, false, out);
+        self.record_end(event, out);
+    }
+
+    /// The same for what a worker says of its own attempt.
+    pub(super) fn record_told(&self, event: TaskEvent, out: &mut Decision) {
+        self.let_go_by(&event, true, out);
+        self.record_end(event, out);
+    }
+
+    fn record_end(&self, event: TaskEvent, out: &mut Decision) {
         if !self.live.followers.is_empty() {
             self.note_end(&event, out);
         }

@@ -11,7 +11,7 @@ use orkestra_runtime::{
     time::{Moment, Wall},
 };
 
-use crate::task::{credits::Credit, queue::Queues, roster::AgentNo, state::RunNo};
+use crate::task::{credits::Credit, locks::LockLine, queue::Queues, roster::AgentNo, state::RunNo};
 
 /// A term for one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub(super) struct Live {
     /// When this leader began: what answers an earlier wish was not for it.
     pub(super) began: Moment,
     pub(super) leases: BTreeMap<TaskNo, Lease>,
+    /// Where tasks that declare locks stand before they begin.
+    pub(super) locks: LockLine,
     pub(super) progress: BTreeMap<TaskNo, Progress>,
     /// When the leases are looked through next: coarse, so that a renewal costs nothing.
     pub(super) sweep: Option<Moment>,

@@ -8,15 +8,18 @@ use orkestra_runtime::{
     time::{Moment, Now, Wall},
 };
 
-use crate::task::{
-    command::{Answer, Decision, Query, RefusalCode, Reply, Round, TaskCommand},
-    event::{CancelReason, TaskEvent},
-    live::Live,
-    people,
-    settings::TaskSettings,
-    state::{Doom, Durable, Ending, Phase, RunNo, Task},
-    summary::RunSummary,
-    view, why,
+use crate::{
+    lock::LockMachine,
+    task::{
+        command::{Answer, Decision, Query, RefusalCode, Reply, Round, TaskCommand},
+        event::{CancelReason, TaskEvent},
+        live::Live,
+        people,
+        settings::TaskSettings,
+        state::{Doom, Durable, RunNo, Task},
+        summary::RunSummary,
+        view, why,
+    },
 };
 
 /// How many tasks one internal command ends, and how many runs. All that one sweep may end, with
@@ -30,6 +33,8 @@ pub struct TaskMachine {
     pub(super) settings: TaskSettings,
     pub(super) durable: Durable,
     pub(super) live: Live,
+    /// Tasks with locks that the last event let begin.
+    pub(super) fresh: Vec<TaskNo>,
 }
 
 impl TaskMachine {
@@ -63,7 +68,7 @@ impl TaskMachine {
                 if let Some(why) = self.why_not_again(task) {
                     return out.refuse(*to, RefusalCode::TaskState, why);
                 }
-                Self::decide_retry(*to, no, task, by, out);
+                Self::decide_retry(*to, (no, task), by, out);
             }
             TaskCommand::AwaitRun { to, run } => match self.durable.run_named(run) {
                 Some((_, found)) if found.ended.is_some() => {
@@ -77,7 +82,6 @@ impl TaskMachine {
                     Self::refuse_run(*to, run, out);
                 }
             }
-            TaskCommand::Unfollow { .. } => {}
             TaskCommand::Sensitive(command) => self.decide_sensitive(command, out),
             TaskCommand::Heard(news) => self.decide_heard(round, news),
             TaskCommand::NodeLost(_) => out.then.push(TaskCommand::Sweep),
@@ -96,6 +100,9 @@ impl TaskMachine {
             TaskCommand::Guard(agent) => self.decide_guard(*agent, round),
             TaskCommand::Confirm(submitted) => self.confirm(submitted, out),
             TaskCommand::Examine(task) => self.decide_examine(*task, round),
+            TaskCommand::Locks(word) => self.decide_locks(word, round),
+            TaskCommand::Unfollow { .. } | TaskCommand::WantLocks(_) => {}
+            TaskCommand::AskForLocks => self.decide_asking(out),
             TaskCommand::Want => self.decide_wants(out),
             TaskCommand::Schedule => self.decide_schedule(round.now, out),
             TaskCommand::Sweep => self.decide_sweep(round),
@@ -129,6 +136,9 @@ impl TaskMachine {
                 self.live.settled = true;
                 self.live.given = 0;
             }
+            TaskCommand::Locks(word) => self.hear_locks(now, word),
+            TaskCommand::WantLocks(task) => self.want_locks(*task),
+            TaskCommand::AskForLocks => self.plan_asking(now),
             TaskCommand::Want => self.plan_wants(now),
             TaskCommand::Sweep => self.plan_sweep(now),
             TaskCommand::Confirm(_)
@@ -160,7 +170,9 @@ impl TaskMachine {
         let more = [self.next_forgetting(), self.next_ask(), self.next_trial()];
         let due = walls.chain(more.into_iter().flatten()).min();
         let due = due.map(|wall| now.moment + wall.since(now.wall));
-        [due, self.live.sweep, self.live.credit_look, self.next_net()].into_iter().flatten().min()
+        let asks = self.live.locks.due(now.moment);
+        let more = [self.live.sweep, self.live.credit_look, self.next_net(), asks];
+        more.into_iter().chain([due]).flatten().min()
     }
 
     /// The internal command that does what is due.
@@ -177,17 +189,31 @@ impl TaskMachine {
             || self.next_ask().is_some_and(|at| at <= now.wall)
             || self.next_trial().is_some_and(|at| at <= now.wall)
             || self.next_net().is_some_and(|at| at <= now.moment);
-        any.then_some(TaskCommand::Sweep).or_else(|| self.due_want(now))
+        let asks = || self.live.locks.due(now.moment).filter(|at| *at <= now.moment);
+        let asks = || asks().map(|_| TaskCommand::AskForLocks);
+        any.then_some(TaskCommand::Sweep).or_else(asks).or_else(|| self.due_want(now))
     }
 
     /// Answers a question.
     pub fn answer(&self, now: Now, query: &Query) -> Answer {
+        self.answer_with(now, query, None)
+    }
+
+    /// The same with what locks say of the tasks that wait for them.
+    pub fn answer_beside(&self, now: Now, query: &Query, locks: &LockMachine) -> Answer {
+        self.answer_with(now, query, Some(locks))
+    }
+
+    fn answer_with(&self, now: Now, query: &Query, locks: Option<&LockMachine>) -> Answer {
         match query {
             Query::Runs => Answer::Runs(view::runs(self)),
             Query::Run(run) => Answer::Run(view::run(self, run).map(Box::new)),
             Query::Tasks { run, limit } => Answer::Tasks(view::tasks(self, run, *limit)),
             Query::Task(run, task) => Answer::Task(view::task(self, run, task).map(Box::new)),
-            Query::Why(run, task) => Answer::Why(why::explain(self, now, run, task).map(Box::new)),
+            Query::Why(run, task) => {
+                let sight = why::Sight { machine: self, now, locks };
+                Answer::Why(why::explain(sight, run, task).map(Box::new))
+            }
             Query::Agents => Answer::Agents(view::agents(self)),
             Query::Blobs => Answer::Blobs(self.blobs_named()),
             Query::Pending(run) => Answer::Pending(people::pending(self, run.as_ref())),
@@ -203,7 +229,7 @@ impl TaskMachine {
     /// The machine of a snapshot.
     pub fn restore(settings: TaskSettings, bytes: &[u8]) -> Result<Self> {
         let durable = crate::task::snapshot::read(bytes)?;
-        Ok(Self { settings, durable, live: Live::default() })
+        Ok(Self { settings, durable, live: Live::default(), fresh: Vec::new() })
     }
 
     /// How it behaves.
@@ -277,98 +303,6 @@ impl TaskMachine {
         for to in self.live.run_waiters.get(&no).into_iter().flatten() {
             let summary = RunSummary { ended: Some(now.wall), ..view::summary(run) };
             out.reply(*to, Reply::RunEnded(summary));
-        }
-    }
-
-    fn decide_cancel(
-        &self,
-        to: ReplyTo,
-        (no, task): (TaskNo, &Task),
-        reason: CancelReason,
-        out: &mut Decision,
-    ) {
-        if task.has_ended() {
-            let message = format!("task {:?} has ended already", task.spec.id);
-            return out.refuse(to, RefusalCode::TaskState, message);
-        }
-        let mut open = Vec::new();
-        self.open_below(no, &mut open);
-        self.record(TaskEvent::Cancelled { task: no, reason }, out);
-        for no in &open {
-            self.tell_to_stop(*no, "the task was cancelled", out);
-        }
-        out.reply(to, Reply::Cancelled { tasks: open.len() as u64 });
-        out.then.push(TaskCommand::Sweep);
-    }
-
-    fn decide_cancel_run(
-        &self,
-        to: ReplyTo,
-        run: &RunId,
-        (by, reason): (&str, &str),
-        out: &mut Decision,
-    ) {
-        let Some((no, found)) = self.durable.run_named(run) else {
-            return Self::refuse_run(to, run, out);
-        };
-        if found.ended.is_some() {
-            let message = format!("run {run:?} has ended already");
-            return out.refuse(to, RefusalCode::RunEnded, message);
-        }
-        let open: Vec<TaskNo> = found
-            .tasks
-            .values()
-            .copied()
-            .filter(|no| self.task(*no).is_some_and(|task| !task.has_ended()))
-            .collect();
-        out.events.push(TaskEvent::RunCancelled {
-            run: no,
-            by: by.to_owned(),
-            reason: reason.to_owned(),
-        });
-        let requested = || CancelReason::Requested { by: by.to_owned(), reason: reason.to_owned() };
-        for no in &open {
-            self.tell_to_stop(*no, "the run was cancelled", out);
-            self.note(*no, Ending::Cancelled(requested()), out);
-        }
-        out.reply(to, Reply::Cancelled { tasks: open.len() as u64 });
-        out.then.push(TaskCommand::Sweep);
-    }
-
-    fn decide_retry(to: ReplyTo, no: TaskNo, task: &Task, by: &str, out: &mut Decision) {
-        match &task.phase {
-            Phase::Ended { ending: Ending::Failed(_) | Ending::Cancelled(_), .. }
-            | Phase::Retrying { .. } => {
-                out.events.push(TaskEvent::Retried { task: no, by: by.to_owned() });
-                out.reply(to, Reply::Retried);
-                out.then.push(TaskCommand::Schedule);
-            }
-            Phase::Ended { ending: Ending::Completed(_), .. } => {
-                let message =
-                    format!("task {:?} is completed: there is nothing to retry", task.spec.id);
-                out.refuse(to, RefusalCode::TaskState, message);
-            }
-            Phase::Held
-            | Phase::Waiting { .. }
-            | Phase::Ready { .. }
-            | Phase::Assigned { .. }
-            | Phase::Asked { .. } => {
-                let message =
-                    format!("task {:?} has not ended: there is nothing to retry", task.spec.id);
-                out.refuse(to, RefusalCode::TaskState, message);
-            }
-        }
-    }
-
-    /// The task and all its descendants that have not ended.
-    fn open_below(&self, no: TaskNo, open: &mut Vec<TaskNo>) {
-        let mut todo = vec![no];
-        while let Some(no) = todo.pop() {
-            let Some(task) = self.task(no) else { continue };
-            if !task.has_ended() {
-                open.push(no);
-            }
-            todo.extend(&task.children);
         }
     }
 

@@ -88,6 +88,7 @@ impl TaskMachine {
         let Some(scope) = self.scope(to, name, out) else { return };
         let changed = !self.durable.paused.contains_key(&scope);
         if changed {
+            self.let_go_paused(&scope, out);
             let (by, reason) = (by.to_owned(), reason.to_owned());
             out.events.push(TaskEvent::Paused { scope, by, reason });
         }

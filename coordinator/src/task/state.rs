@@ -226,6 +226,10 @@ pub(super) struct Durable {
     /// Ended runs in the order of their end, for forgetting.
     pub(super) runs_ended: BTreeSet<(Wall, RunNo)>,
     pub(super) queues: Queues,
+    /// Tasks that may begin and declare locks, by run: they stand in no queue before they hold them.
+    pub(super) locking: BTreeSet<(RunNo, TaskNo)>,
+    /// Those of them that the event which is applied lets begin; empty between events.
+    pub(super) fresh: Vec<TaskNo>,
     pub(super) retries: BTreeSet<(Wall, TaskNo)>,
     pub(super) deadlines: BTreeSet<(Wall, TaskNo)>,
     /// Tasks that wait for people, by run.

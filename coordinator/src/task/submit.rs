@@ -15,7 +15,7 @@ use orkestra_runtime::{
 use crate::task::{
     command::{Decision, Refusal, RefusalCode, Reply, TaskCommand},
     event::TaskEvent,
-    graph,
+    graph, locks,
     machine::TaskMachine,
     opening::RunOpening,
     people, redact,
@@ -211,6 +211,8 @@ fn check_bounds(spec: &TaskSpec) -> Result<(), Refusal> {
             "has an input of more than {PAYLOAD_INLINE_BYTES_MAX} bytes in place: put it into a blob"
         )
     } else if let Some(fault) = redact::fault_of(spec) {
+        fault
+    } else if let Some(fault) = locks::fault_of(spec) {
         fault
     } else if let Some(fault) = spec.ask.as_ref().and_then(|ask| people::check_ask(spec, ask)) {
         fault

@@ -15,7 +15,9 @@ const STUCK_MAX: usize = 100;
 impl TaskMachine {
     /// Whether nothing is ready to be given out.
     pub(super) fn has_nothing_ready(&self) -> bool {
-        self.durable.queues.is_empty() && self.live.ripe.is_empty()
+        self.durable.queues.is_empty()
+            && self.live.ripe.is_empty()
+            && self.live.locks.queue().is_empty()
     }
 
     /// When a safety net is due next.

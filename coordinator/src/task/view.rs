@@ -7,6 +7,7 @@ use orkestra_runtime::{
     protocol::{
         agent::{Artifact, Availability, Progress},
         check::CheckResult,
+        lock::Want,
         payload::{Json, Payload},
         task::Failure,
     },
@@ -109,6 +110,9 @@ pub struct TaskView {
     pub decisions: Vec<PersonDecision>,
     /// What checks found around its latest attempt.
     pub checks: Vec<CheckResult>,
+    /// Which locks its attempts hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<Want>,
     /// What of it was deleted, when and by whom.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redacted: Option<Redaction>,
@@ -189,7 +193,8 @@ fn waits_for_people(machine: &TaskMachine, (no, run): (RunNo, &Run)) -> bool {
     }
     let durable = &machine.durable;
     let of_run = |task: &TaskNo| machine.task(*task).is_some_and(|task| task.run == no);
-    let ready = durable.queues.iter().any(|(class, _)| class.run == no);
+    let locking = durable.locking.range((no, TaskNo(0))..=(no, TaskNo(u64::MAX))).next().is_some();
+    let ready = locking || durable.queues.iter().any(|(class, _)| class.run == no);
     let retrying = durable.retries.iter().any(|(_, task)| of_run(task));
     !ready && !retrying && !durable.doomed.keys().any(of_run)
 }
@@ -265,6 +270,7 @@ fn task_view(machine: &TaskMachine, run: &Run, no: u64, task: &Task) -> TaskView
         artifacts: task.artifacts.clone(),
         decisions: task.decisions.clone(),
         checks: task.checked.as_ref().map(|found| found.results.clone()).unwrap_or_default(),
+        locks: spec.locks.clone(),
         redacted: task.redacted.clone(),
     }
 }

@@ -1,24 +1,28 @@
 //! Why a task stands where it stands: the exact blocker, what it waits for, what happens next.
 
+mod locks;
 mod ready;
 
 use std::collections::BTreeSet;
 
 use orkestra_runtime::{
-    id::{AgentId, RunId, TaskId, TaskNo},
-    protocol::ask::AskKind,
+    id::{AgentId, LockKey, RunId, TaskId, TaskNo, Token},
+    protocol::{ask::AskKind, lock::Mode},
     time::{Now, Wall},
 };
 use serde::{Deserialize, Serialize};
 
 use self::ready::ready;
-use crate::task::{
-    Label,
-    graph::{self, Verdict},
-    machine::TaskMachine,
-    people::PendingView,
-    state::{Phase, Run, Task},
-    view::state_name,
+use crate::{
+    lock::LockMachine,
+    task::{
+        Label,
+        graph::{self, Verdict},
+        machine::TaskMachine,
+        people::PendingView,
+        state::{Phase, Run, Task},
+        view::state_name,
+    },
 };
 
 /// How many root causes are followed before the rest is only counted.
@@ -145,6 +149,26 @@ pub enum Blocker {
         /// What happens then.
         on_timeout: Label,
     },
+    /// A lock that it declares.
+    Lock {
+        /// Which.
+        key: LockKey,
+        /// How it is wanted.
+        mode: Mode,
+        /// Who holds it, the first three.
+        holders: Vec<String>,
+        /// Who has lost it without a word, the first three, so that it is kept back for a while.
+        lost_by: Vec<String>,
+        /// Its newest token.
+        token: Token,
+        /// How many are before it in the queue for this lock.
+        ahead: u64,
+    },
+    /// It was refused its locks, and asks again in a moment.
+    LockRefused {
+        /// Why.
+        why: String,
+    },
     /// Others of the same kind are before it.
     Queue {
         /// How many.
@@ -170,7 +194,17 @@ pub enum Blocker {
     },
 }
 
-pub(super) fn explain(machine: &TaskMachine, now: Now, run: &RunId, id: &TaskId) -> Option<Why> {
+/// What an explanation is made from.
+#[derive(Clone, Copy)]
+pub(super) struct Sight<'a> {
+    pub(super) machine: &'a TaskMachine,
+    pub(super) now: Now,
+    /// Who keeps the locks, where that is known.
+    pub(super) locks: Option<&'a LockMachine>,
+}
+
+pub(super) fn explain(sight: Sight<'_>, run: &RunId, id: &TaskId) -> Option<Why> {
+    let Sight { machine, now, .. } = sight;
     let (_, run) = machine.durable.run_named(run)?;
     let (no, task) = machine.durable.task_named(&run.id, id)?;
     let (blockers, next) = match &task.phase {
@@ -178,9 +212,9 @@ pub(super) fn explain(machine: &TaskMachine, now: Now, run: &RunId, id: &TaskId)
             vec![Blocker::RunNotSealed],
             "it may begin once its run is sealed with all its tasks".to_owned(),
         ),
-        Phase::Waiting { .. } => waiting(machine, now, run, no, task),
-        Phase::Ready { .. } => ready(machine, now, no, task),
-        Phase::Retrying { due } if *due <= now.wall => ready(machine, now, no, task),
+        Phase::Waiting { .. } => waiting(sight, run, (no, task)),
+        Phase::Ready { .. } => ready(sight, no, task),
+        Phase::Retrying { due } if *due <= now.wall => ready(sight, no, task),
         Phase::Retrying { due } => retrying(task, *due, now),
         Phase::Assigned { since, .. } => working(machine, no, task, *since),
         Phase::Asked { .. } => asked(machine, no, task),
@@ -189,13 +223,8 @@ pub(super) fn explain(machine: &TaskMachine, now: Now, run: &RunId, id: &TaskId)
     Some(Why { task: id.clone(), state: state_name(&task.phase).into(), blockers, next })
 }
 
-fn waiting(
-    machine: &TaskMachine,
-    now: Now,
-    run: &Run,
-    no: TaskNo,
-    task: &Task,
-) -> (Vec<Blocker>, String) {
+fn waiting(sight: Sight<'_>, run: &Run, (no, task): (TaskNo, &Task)) -> (Vec<Blocker>, String) {
+    let Sight { machine, now, .. } = sight;
     let mut blockers = Vec::new();
     for (on, found) in unmet(machine, run, task) {
         let on = on.clone();
@@ -208,7 +237,7 @@ fn waiting(
     let mut names = Vec::new();
     for (root_no, root) in roots {
         let because = match &root.phase {
-            Phase::Ready { .. } => ready(machine, now, root_no, root).1,
+            Phase::Ready { .. } => ready(sight, root_no, root).1,
             Phase::Retrying { due } => retrying(root, *due, now).1,
             Phase::Assigned { since, .. } => working(machine, root_no, root, *since).1,
             Phase::Asked { .. } => asked(machine, root_no, root).1,

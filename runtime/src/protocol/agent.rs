@@ -15,6 +15,7 @@ use crate::{
     id::{AgentId, Attempt, Capability, Incarnation, RunId, TaskId, TaskNo},
     protocol::{
         check::{CheckResult, Switches, Workspace},
+        lock::Grant,
         payload::{BlobName, Payload},
         task::Outcome,
         understanding::Understanding,
@@ -53,6 +54,34 @@ pub struct Assignment {
     /// Whether its output and its artifacts may have to be deleted: they go to sealed blobs.
     #[serde(default)]
     pub sensitive_output: bool,
+    /// Which locks it holds, each with the token that whatever it writes under the lock is to be
+    /// fenced with. They travel beside the assignment, in [`ToAgent::AssignLocked`], so that one
+    /// without locks is spelled as it always was.
+    #[serde(skip)]
+    pub locks: Vec<Grant>,
+}
+
+/// An attempt that holds locks, as it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Locked {
+    /// The attempt.
+    pub assignment: Assignment,
+    /// Which locks it holds.
+    pub locks: Vec<Grant>,
+}
+
+impl Locked {
+    /// As it travels.
+    pub fn of(mut assignment: Assignment) -> Self {
+        let locks = std::mem::take(&mut assignment.locks);
+        Self { assignment, locks }
+    }
+
+    /// As its worker has it.
+    pub fn opened(self) -> Assignment {
+        let Self { assignment, locks } = self;
+        Assignment { locks, ..assignment }
+    }
 }
 
 /// How far an attempt has come.
@@ -160,6 +189,20 @@ pub enum ToAgent {
         /// on the leader has at most `held + count` outstanding, until it hears a later grant.
         heard: u64,
     },
+    /// Work on these, as in [`Assign`](Self::Assign); each holds locks.
+    AssignLocked(Vec<Locked>),
+}
+
+impl ToAgent {
+    /// The words that give out attempts: those that hold locks by one of their own.
+    pub fn giving(assignments: Vec<Assignment>) -> impl Iterator<Item = Self> {
+        let (plain, locked): (Vec<_>, Vec<_>) =
+            assignments.into_iter().partition(|assignment| assignment.locks.is_empty());
+        let plain = (!plain.is_empty()).then_some(Self::Assign(plain));
+        let locked: Vec<Locked> = locked.into_iter().map(Locked::of).collect();
+        let locked = (!locked.is_empty()).then_some(Self::AssignLocked(locked));
+        plain.into_iter().chain(locked)
+    }
 }
 
 /// From a worker to a coordinator.

@@ -9,6 +9,7 @@ pub mod ask;
 pub mod check;
 pub mod desk;
 mod failure;
+pub mod lock;
 pub mod node;
 pub mod payload;
 pub mod task;

@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 pub use super::failure::{FAILURE_MESSAGE_BYTES_MAX, Failure, FailureKind};
 use crate::{
     error::{Error, ErrorKind, Result},
-    id::{AgentId, Capability, TaskId},
+    id::{AgentId, Capability, LockKey, TaskId},
     limits::PAYLOAD_INLINE_BYTES_MAX,
     protocol::{
         ask::Ask,
         check::{Switches, Workspace},
+        lock::{Mode, Want},
         payload::{Json, Payload},
     },
 };
@@ -197,6 +198,10 @@ pub struct TaskSpec {
     /// Which of its contents may have to be deleted.
     #[serde(default, skip_serializing_if = "Sensitive::is_nothing")]
     pub sensitive: Sensitive,
+    /// Which locks each of its attempts holds: it has all of them before it begins, and loses them
+    /// with its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<Want>,
 }
 
 impl TaskSpec {
@@ -220,6 +225,7 @@ impl TaskSpec {
             workspace: None,
             checks: Switches::default(),
             sensitive: Sensitive::default(),
+            locks: Vec::new(),
         }
     }
 
@@ -246,6 +252,12 @@ impl TaskSpec {
     /// The same task, on which only this agent may work, and those named before.
     pub fn only(mut self, agent: impl AsRef<str>) -> Result<Self> {
         self.agents.push(AgentId::new(agent)?);
+        Ok(self)
+    }
+
+    /// The same task, whose attempts hold this lock too while they run.
+    pub fn holding(mut self, key: impl AsRef<str>, mode: Mode) -> Result<Self> {
+        self.locks.push(Want { key: LockKey::new(key)?, mode });
         Ok(self)
     }
 

@@ -128,10 +128,16 @@ pub enum TeamPlant {
     BreakerTooSoon,
     /// A breaker never lets a trial through.
     BreakerForEver,
+    /// What a task declares is not looked at.
+    LocksIgnored,
+    /// The tokens of what a task holds do not reach its agent.
+    TokensLost,
+    /// A new leader does not know which locks were given.
+    GrantForgotten,
 }
 
 /// Every bug of the team, and the promise that it breaks.
-pub const TEAM_MUTANTS: [(TeamPlant, &str); 18] = [
+pub const TEAM_MUTANTS: [(TeamPlant, &str); 21] = [
     (TeamPlant::StaleCounts, "the attempt number is the fence"),
     (TeamPlant::NeedsIgnored, "a task begins only when what it depends on allows it"),
     (TeamPlant::RoomForMore, "an agent never holds more attempts than its capacity"),
@@ -150,4 +156,7 @@ pub const TEAM_MUTANTS: [(TeamPlant, &str); 18] = [
     (TeamPlant::BreakerForgotten, "a breaker that is open stays open across restarts"),
     (TeamPlant::BreakerTooSoon, "a breaker that is open gets nothing before its time"),
     (TeamPlant::BreakerForEver, "a breaker lets a trial through when its time has come"),
+    (TeamPlant::LocksIgnored, "a task holds all its locks before it begins"),
+    (TeamPlant::TokensLost, "an agent is given the token of each lock that its attempt holds"),
+    (TeamPlant::GrantForgotten, "two tasks never hold the same lock at once, whoever leads"),
 ];

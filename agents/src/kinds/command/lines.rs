@@ -19,7 +19,7 @@ use super::{
     process::{self, Confidences},
     spec::CommandSpec,
 };
-use crate::{agent::Work, context::Context};
+use crate::{agent::Work, context::Context, kinds::tokens::Tokens};
 
 /// How much of a bad line is shown.
 const SHOWN_CHARS_MAX: usize = 200;
@@ -37,6 +37,8 @@ struct AssignmentLine<'a> {
     #[serde(serialize_with = "as_map")]
     results: &'a [(TaskId, Json)],
     effect_key: &'a str,
+    #[serde(skip_serializing_if = "Tokens::is_empty")]
+    locks: Tokens<'a>,
     folder: &'a str,
 }
 
@@ -70,6 +72,7 @@ fn assignment_line(work: &Work, context: &Context) -> Result<Vec<u8>, Failure> {
         input: &input,
         results: &work.results,
         effect_key: context.effect_key(),
+        locks: Tokens(context.locks()),
         folder: &folder.to_string_lossy(),
     };
     let mut bytes = serde_json::to_vec(&line).map_err(|error| unwritable(&error))?;

@@ -17,7 +17,12 @@ use super::{
     spec::{CommandSpec, Limits},
     unavailable,
 };
-use crate::{context::Context, redaction::Redaction, secret::Secret};
+use crate::{
+    context::Context,
+    kinds::tokens::{self, Tokens},
+    redaction::Redaction,
+    secret::Secret,
+};
 
 /// After a program has ended, how long what it has written may take to be read: only a child that
 /// has left the group can still hold the pipe.
@@ -216,6 +221,7 @@ fn start(
         .env_clear()
         .envs(spec.environment.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
         .envs(&spec.variables)
+        .envs(Tokens(context.locks()).text().map(|text| (tokens::VARIABLE, text)))
         .envs(confidences.variables.iter().map(|(name, secret)| (name, secret.reveal())))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

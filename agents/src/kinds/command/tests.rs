@@ -2,10 +2,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use orkestra_runtime::protocol::{
-    agent::Availability,
-    payload::Json,
-    task::{Failure, FailureKind},
+use orkestra_runtime::{
+    id::{LockKey, Token},
+    protocol::{
+        agent::Availability,
+        lock::Grant,
+        payload::Json,
+        task::{Failure, FailureKind},
+    },
 };
 use serde_json::Value;
 
@@ -67,6 +71,25 @@ async fn a_python_program_is_told_everything_and_answers() {
     let progress = stage.progress.recv().await.unwrap();
     assert_eq!((progress.percent, progress.message.as_str()), (40, "reading"));
     assert!(stage.root.path().join("attempt/scratch").exists());
+}
+
+#[tokio::test]
+async fn a_program_is_given_the_tokens_of_the_locks_that_its_attempt_holds() {
+    const TOKENS: &str = r#"
+import json, os, sys
+told = [json.loads(os.environ["ORKESTRA_LOCK_TOKENS"]), json.loads(sys.stdin.readline())["locks"]]
+print(json.dumps({"type": "completed", "output": told}))
+"#;
+    let held = |key, token| Grant { key: LockKey::new(key).unwrap(), token: Token(token) };
+    let stage = stage();
+    let context = stage.context.clone().with_locks(vec![held("db", 17), held("gpu", 18)]);
+    assert_eq!((context.token("gpu"), context.token("else")), (Some(Token(18)), None));
+    let agent = CommandAgent::new(CommandSpec::new(["python3", "-c", TOKENS])).unwrap();
+    let output = agent.work(work("null"), context).await.unwrap();
+    let tokens = serde_json::json!({ "db": 17, "gpu": 18 });
+    assert_eq!(output.read::<Value>().unwrap(), serde_json::json!([tokens, tokens]));
+    let none = value(plain("echo \"${ORKESTRA_LOCK_TOKENS-none}\"")).await;
+    assert_eq!(none["stdout"], "none\n");
 }
 
 #[tokio::test]

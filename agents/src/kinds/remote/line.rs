@@ -24,7 +24,7 @@ use super::{
     say::Say,
     words::{Assign, Beat, Code, Join, Key, Trouble, WORD_BYTES_MAX, written},
 };
-use crate::{agent::Work, context::Context};
+use crate::{agent::Work, context::Context, kinds::tokens::Tokens};
 
 /// How many words may wait to be sent to one agent; the eldest go first, and a sign of life from
 /// the agent mends what is missing.
@@ -268,6 +268,7 @@ fn assignment(key: &Key, work: &Work, context: &Context) -> Result<Bytes, Failur
         input,
         results: &work.results,
         effect_key: context.effect_key(),
+        locks: Tokens(context.locks()),
         timeout_ms: work.timeout_ms,
     };
     let bytes = serde_json::to_vec(&assign).map_err(unwritable)?;

@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use futures::StreamExt as _;
 use orkestra_runtime::{
     fabric::{AskError, Fabric as _, Messages, Pattern, Subject, Subscription, embedded::Embedded},
-    id::AgentId,
+    id::{AgentId, LockKey, Token},
     protocol::{
+        lock::Grant,
         payload::Json,
         task::{Failure, FailureKind},
     },
@@ -94,8 +95,11 @@ fn attempt(line: &Line, context: Context) -> tokio::task::JoinSet<Result<Json, F
 async fn a_program_elsewhere_works_on_a_task() {
     let (_fabric, line, mut elsewhere, _served) = joined(Pace::default()).await;
     let folder = tempfile::tempdir().unwrap();
-    let mut working = attempt(&line, Context::alone(folder.path().to_owned()));
+    let held = Grant { key: LockKey::new("db").unwrap(), token: Token(17) };
+    let context = Context::alone(folder.path().to_owned()).with_locks(vec![held]);
+    let mut working = attempt(&line, context);
     let task = elsewhere.next().await;
+    assert_eq!(task["locks"], json!({ "db": 17 }));
     assert_eq!((&task["type"], &task["input"]), (&json!("assign"), &json!({ "n": 1 })));
     assert_eq!(task["results"], json!({ "before": [1, 2] }));
     let key = task["key"].as_str().unwrap();

@@ -11,6 +11,8 @@ use orkestra_runtime::{
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned, ser::SerializeMap as _};
 use serde_json::value::RawValue;
 
+use crate::kinds::tokens::Tokens;
+
 /// The longest word that is read from an agent or sent to one, in bytes.
 pub const WORD_BYTES_MAX: usize = FRAME_BYTES_MAX - 4 * 1024;
 /// How many attempts one agent may hold at once.
@@ -272,6 +274,8 @@ pub(super) struct Assign<'a> {
     #[serde(serialize_with = "as_map")]
     pub(super) results: &'a [(TaskId, Json)],
     pub(super) effect_key: &'a str,
+    #[serde(skip_serializing_if = "Tokens::is_empty")]
+    pub(super) locks: Tokens<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) timeout_ms: Option<u64>,
 }

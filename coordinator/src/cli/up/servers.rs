@@ -31,7 +31,7 @@ const OF_SERVERS: [&str; 9] = [
 const PASSWORDS: [&str; 2] = ["NATS_PASSWORD", "NATS_STORE_PASSWORD"];
 /// What the variables begin with that set keys, and those of them that set none.
 const OF_KEYS: &str = "ORKESTRA_";
-const NO_KEYS: [&str; 1] = ["ORKESTRA_EFFECT_KEY"];
+const NO_KEYS: [&str; 2] = ["ORKESTRA_EFFECT_KEY", "ORKESTRA_LOCK_TOKENS"];
 
 /// Which servers.
 #[derive(Debug)]

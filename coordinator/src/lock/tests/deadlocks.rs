@@ -5,10 +5,13 @@ use orkestra_runtime::{
     machine::ReplyTo,
 };
 
-use super::script::{Script, exclusive, given, key, permits, shared};
+use super::{
+    alone::Alone,
+    script::{Script, exclusive, given, key, permits, shared},
+};
 use crate::lock::{
-    LockAnswer, LockCommand, LockEvent, LockQuery, LockReason, LockRefusal, LockReply, Owner,
-    Party, Patience, Withdrawal,
+    Ending, LockAnswer, LockCommand, LockEvent, LockQuery, LockReason, LockRefusal, LockReply,
+    Owner, Party, Patience, Withdrawal,
 };
 
 #[test]
@@ -154,23 +157,24 @@ fn a_circle_that_a_wait_from_outside_closes_costs_the_youngest_request() {
 
 #[test]
 fn a_task_that_waits_for_a_task_is_in_the_circle_too() {
-    let mut script = Script::new();
+    let mut alone = Alone::new();
     let acquire = |task, name| LockCommand::AcquireFor {
         task: TaskNo(task),
         attempt: Attempt(1),
         locks: vec![exclusive(name)],
     };
-    script.tell(acquire(1, "a"));
+    alone.tell(acquire(1, "a"));
     let (who, whom) = (Party::Task(TaskNo(1)), vec![Party::Task(TaskNo(2))]);
-    script.tell(LockCommand::Waits { who, whom });
-    let before = script.journal.len();
-    script.tell(acquire(2, "a"));
-    assert_eq!(script.journal.len(), before, "it is refused, and does not wait");
+    alone.tell(LockCommand::Waits { who, whom });
+    let before = alone.journal.len();
+    alone.tell(acquire(2, "a"));
+    assert_eq!(alone.journal.len(), before, "it is refused, and does not wait");
     // When task 1 is through, nothing is in the way.
     let (task, attempt, reason) = (TaskNo(1), Attempt(1), LockReason::Complete);
-    script.tell(LockCommand::EndAttempt { task, attempt, reason });
-    script.tell(acquire(2, "a"));
-    let LockEvent::Granted { owner, .. } = script.events().last().unwrap() else { panic!() };
+    let ending = Ending { task, attempt, reason, is_sure: true };
+    alone.tell(LockCommand::EndAttempts(vec![ending]));
+    alone.tell(acquire(2, "a"));
+    let (_, LockEvent::Granted { owner, .. }) = alone.journal.last().unwrap() else { panic!() };
     assert_eq!(*owner, Owner::Attempt { task: TaskNo(2), attempt: Attempt(1) });
 }
 

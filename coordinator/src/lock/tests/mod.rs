@@ -1,5 +1,6 @@
 //! Stories of locks, and random histories against a simple model of them.
 
+mod alone;
 mod bounds;
 mod crowds;
 mod deadlocks;

@@ -9,7 +9,7 @@ use orkestra_runtime::{
     id::{AgentId, Incarnation},
     machine::Machine as _,
     protocol::{
-        agent::{AgentProfile, Availability, FromAgent, Report, ToAgent},
+        agent::{AgentProfile, Availability, FromAgent, Locked, Report, ToAgent},
         task::{Failure, FailureKind, Outcome},
     },
     time::{Moment, Now},
@@ -64,10 +64,15 @@ impl Counter {
             ToAgent::Assign(mut batch) => {
                 let attempts = batch.iter().map(|one| (one.task, one.attempt)).collect();
                 let refused = self.tell(now, Event::Assigned { by, attempts }, said);
-                if !refused.is_empty() {
-                    batch.retain(|one| !refused.contains(&(one.task, one.attempt)));
-                }
+                batch.retain(|one| !refused.contains(&(one.task, one.attempt)));
                 (!batch.is_empty()).then_some(ToAgent::Assign(batch))
+            }
+            ToAgent::AssignLocked(mut batch) => {
+                let key = |one: &Locked| (one.assignment.task, one.assignment.attempt);
+                let attempts = batch.iter().map(key).collect();
+                let refused = self.tell(now, Event::Assigned { by, attempts }, said);
+                batch.retain(|one| !refused.contains(&key(one)));
+                (!batch.is_empty()).then_some(ToAgent::AssignLocked(batch))
             }
             ToAgent::Cancel { task, attempt, .. } => {
                 // What is told to end takes no room any more, at its worker neither.

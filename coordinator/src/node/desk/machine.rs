@@ -292,6 +292,10 @@ impl DeskMachine {
                 let open = seat.open.entry(shard).or_default();
                 open.extend(assignments.iter().map(|assignment| assignment.task));
             }
+            ToAgent::AssignLocked(batch) => {
+                let open = seat.open.entry(shard).or_default();
+                open.extend(batch.iter().map(|one| one.assignment.task));
+            }
             ToAgent::Acknowledged(heard) => {
                 if let Some(open) = seat.open.get_mut(&shard) {
                     for (task, _) in heard {

@@ -21,5 +21,6 @@ pub(super) fn assignment(task: TaskNo) -> Assignment {
         workspace: None,
         checks: Switches::default(),
         sensitive_output: false,
+        locks: Vec::new(),
     }
 }

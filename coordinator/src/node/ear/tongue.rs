@@ -6,7 +6,7 @@ use orkestra_runtime::{
     id::{AgentId, Epoch, NodeId, ShardId, TaskNo},
     limits::FRAME_BYTES_MAX,
     protocol::{
-        agent::{Assignment, ToAgent},
+        agent::{Assignment, Locked, ToAgent},
         desk::{ToDesk, tagged},
         payload::Payload,
     },
@@ -35,8 +35,13 @@ impl Tongue {
         match word {
             // Many large ones at once are cut apart: each fits a frame by itself.
             ToAgent::Assign(assignments) => {
-                for assignments in portions(assignments) {
+                for assignments in portions(assignments, bytes_of_one) {
                     self.push(node, agent.clone(), ToAgent::Assign(assignments));
+                }
+            }
+            ToAgent::AssignLocked(batch) => {
+                for batch in portions(batch, bytes_of_locked) {
+                    self.push(node, agent.clone(), ToAgent::AssignLocked(batch));
                 }
             }
             word @ (ToAgent::Cancel { .. }
@@ -82,6 +87,12 @@ fn tag(shard: ShardId, word: ToAgent) -> ToAgent {
             }
             ToAgent::Assign(assignments)
         }
+        ToAgent::AssignLocked(mut batch) => {
+            for one in &mut batch {
+                one.assignment.task = number(one.assignment.task);
+            }
+            ToAgent::AssignLocked(batch)
+        }
         ToAgent::Cancel { task, attempt, reason } => {
             ToAgent::Cancel { task: number(task), attempt, reason }
         }
@@ -93,18 +104,18 @@ fn tag(shard: ShardId, word: ToAgent) -> ToAgent {
     }
 }
 
-fn portions(assignments: Vec<Assignment>) -> Vec<Vec<Assignment>> {
+fn portions<T>(batch: Vec<T>, bytes_of: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
     let mut portions = vec![Vec::new()];
     let mut bytes = 0;
-    for assignment in assignments {
-        let more = bytes_of_one(&assignment);
+    for one in batch {
+        let more = bytes_of(&one);
         if bytes + more > BYTES_MAX {
             portions.push(Vec::new());
             bytes = 0;
         }
         bytes += more;
         if let Some(portion) = portions.last_mut() {
-            portion.push(assignment);
+            portion.push(one);
         }
     }
     portions.retain(|portion| !portion.is_empty());
@@ -114,6 +125,7 @@ fn portions(assignments: Vec<Assignment>) -> Vec<Vec<Assignment>> {
 fn bytes_of(word: &ToAgent) -> usize {
     match word {
         ToAgent::Assign(assignments) => assignments.iter().map(bytes_of_one).sum(),
+        ToAgent::AssignLocked(batch) => batch.iter().map(bytes_of_locked).sum(),
         ToAgent::Cancel { reason, .. } => WORD_BYTES + reason.len(),
         ToAgent::Acknowledged(heard) => WORD_BYTES + heard.len() * 16,
         ToAgent::WhoIsThere | ToAgent::Want { .. } => WORD_BYTES,
@@ -124,6 +136,11 @@ fn bytes_of_one(assignment: &Assignment) -> usize {
     let results = assignment.results.iter().map(|(_, result)| bytes_of_payload(result));
     let texts = assignment.instructions.len() + assignment.title.len();
     2 * WORD_BYTES + texts + bytes_of_payload(&assignment.input) + results.sum::<usize>()
+}
+
+fn bytes_of_locked(locked: &Locked) -> usize {
+    let locks = locked.locks.iter().map(|held| held.key.as_str().len() + 16);
+    bytes_of_one(&locked.assignment) + locks.sum::<usize>()
 }
 
 fn bytes_of_payload(payload: &Payload) -> usize {

@@ -289,6 +289,9 @@ impl Script {
             match message {
                 ToAgent::Assign(assignments) => sent
                     .extend(assignments.iter().map(|a| format!("{agent}<{}#{}", a.id, a.attempt))),
+                ToAgent::AssignLocked(batch) => sent.extend(batch.iter().map(|a| {
+                    format!("{agent}<{}#{}+locks", a.assignment.id, a.assignment.attempt)
+                })),
                 ToAgent::Cancel { attempt, .. } => sent.push(format!("{agent}<stop#{attempt}")),
                 ToAgent::Acknowledged(heard) => sent.push(format!("{agent}<ack×{}", heard.len())),
                 ToAgent::WhoIsThere => sent.push(format!("{agent}<who")),

@@ -2,7 +2,7 @@
 
 use orkestra_runtime::{id::TaskNo, protocol::agent::Availability, time::Now};
 
-use super::Blocker;
+use super::{Blocker, Sight, locks};
 use crate::task::{
     breaker::Open,
     machine::TaskMachine,
@@ -12,12 +12,11 @@ use crate::task::{
     state::{Phase, Task},
 };
 
-pub(super) fn ready(
-    machine: &TaskMachine,
-    now: Now,
-    no: TaskNo,
-    task: &Task,
-) -> (Vec<Blocker>, String) {
+pub(super) fn ready(sight: Sight<'_>, no: TaskNo, task: &Task) -> (Vec<Blocker>, String) {
+    let Sight { machine, now, .. } = sight;
+    if let Some(told) = locks::without(sight, no, task) {
+        return told;
+    }
     let class = Class::of(task.run, &task.spec);
     let mut blockers = Vec::new();
     let (mut able, mut free) = (0, 0);
@@ -45,7 +44,8 @@ pub(super) fn ready(
     }
     if let Phase::Ready { downstream, .. } = task.phase {
         let place = place(no, &task.spec, downstream);
-        let ahead = machine.durable.queues.ahead_of(&class, &place);
+        let queues = [&machine.durable.queues, machine.live.locks.queue()];
+        let ahead = queues.iter().map(|queue| queue.ahead_of(&class, &place)).sum();
         if ahead > 0 {
             blockers.push(Blocker::Queue { ahead });
         }

@@ -13,7 +13,7 @@ use orkestra_runtime::{
     time::Wall,
 };
 
-use super::{asks::AskBooks, stops::StopBooks};
+use super::{asks::AskBooks, locks::LockBooks, stops::StopBooks};
 
 type Outcome = Result<(), String>;
 
@@ -35,12 +35,15 @@ pub(super) struct TeamBooks {
     pub(super) asks: AskBooks,
     /// What is stopped.
     pub(super) stops: StopBooks,
+    /// Locks that tasks hold.
+    pub(super) locks: LockBooks,
 }
 
 impl TeamBooks {
     pub(super) fn asked(&mut self, spec: &TaskSpec) {
         self.specs.insert(spec.id.clone(), spec.clone());
         self.asks.asked(spec);
+        self.locks.asked(spec);
     }
 
     pub(super) fn reported(&mut self, id: &TaskId, attempt: Attempt, output: &str) {
@@ -59,6 +62,7 @@ impl TeamBooks {
             }
             _ => {}
         }
+        self.locks.recorded((number.0, at), event)?;
         self.stops.recorded(at, event)
     }
 
@@ -69,6 +73,7 @@ impl TeamBooks {
 
     /// A worker is given an attempt.
     pub(super) fn given(&mut self, one: &Assignment, agent: &AgentId) -> Outcome {
+        self.locks.given(one)?;
         let Assignment { task, attempt, id, effect_key, results, .. } = one;
         let spec = self.specs.get(id).ok_or_else(|| format!("{id} is given, and nobody asked"))?;
         if let Some(how) = self.told.get(id) {

@@ -4,6 +4,7 @@ use orkestra_coordinator::task::{
     Answer, Query, Reply, Said, TaskCommand,
     people::{PendingView, Word},
     standing::ScopeName,
+    view::TaskView,
 };
 use orkestra_runtime::{
     chance::Chance,
@@ -211,7 +212,9 @@ impl Team {
         let Answer::Tasks(views) = self.machine.tasks().answer(self.now, &query) else {
             return Ok(());
         };
-        if is_idle && views.iter().any(|view| view.state == "ready") {
+        // Who waits for a lock waits for no agent.
+        let waits = |view: &TaskView| view.state == "ready" && view.locks.is_empty();
+        if is_idle && views.iter().any(waits) {
             return Err(format!("the breaker of {agent} never lets a trial through"));
         }
         Ok(())

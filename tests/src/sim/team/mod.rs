@@ -6,11 +6,12 @@
 //!
 //! Where to add to it: what may happen is an action in `act`, what a worker does is in `worker.rs`,
 //! what people do in `folk.rs`; what may be expected is in `books.rs`, of questions to people in
-//! `asks.rs`, of what is stopped in `stops.rs`; how a replay is spoilt in `plants.rs`.
+//! `asks.rs`, of what is stopped in `stops.rs`, of locks in `locks.rs`; how a replay is spoilt in `plants.rs`.
 
 mod asks;
 mod books;
 mod folk;
+mod locks;
 mod plants;
 mod stops;
 mod worker;
@@ -72,6 +73,10 @@ pub struct TeamHistory {
     pub stops: u64,
     /// Breakers that opened.
     pub opened: u64,
+    /// Attempts that began under locks.
+    pub locked: u64,
+    /// Locks that were stolen.
+    pub stolen: u64,
 }
 
 /// Runs one history of the team. An error says what does not hold.
@@ -152,6 +157,8 @@ impl Team {
             }
             if number % 4 == 3 {
                 folk::question(&mut spec, &mut self.chance)?;
+            } else {
+                locks::declare(&mut spec, &mut self.chance)?;
             }
             spec.retry = RetryPolicy { base_ms: 50, ..RetryPolicy::DEFAULT };
             self.books.asked(&spec);
@@ -160,12 +167,19 @@ impl Team {
         if self.plant == TeamPlant::NeedsIgnored {
             specs.iter_mut().skip(1).step_by(3).for_each(|spec| spec.dependencies.clear());
         }
+        if self.plant == TeamPlant::LocksIgnored {
+            specs.iter_mut().skip(1).step_by(3).for_each(|spec| spec.locks.clear());
+        }
         Ok(specs.into_iter().map(Arc::new).collect())
     }
 
     /// One step, what comes of it, and whatever is due then.
     fn tell(&mut self, command: TaskCommand) -> Outcome {
-        let mut next = Some(Command::Task(command));
+        self.take(Command::Task(command))
+    }
+
+    fn take(&mut self, command: Command) -> Outcome {
+        let mut next = Some(command);
         for _ in 0..DUE_MAX {
             let Some(command) = next else { return Ok(()) };
             let number = Number(self.journal.len() as u64 + 1);
@@ -195,16 +209,11 @@ impl Team {
             TaskEffect::Reply { to: PERSON_ASKS, reply } => self.person_hears(&reply),
             TaskEffect::Reply { reply: Reply::Refused(refusal), .. } => Err(refusal.to_string()),
             TaskEffect::Reply { .. } => Ok(()),
-            TaskEffect::Tell { agent, mut message } => {
+            TaskEffect::Tell { agent, message } => {
+                let mut message = locks::opened(message);
                 if let ToAgent::Assign(list) = &mut message {
                     for one in list {
-                        match self.plant {
-                            TeamPlant::KeyPerAttempt => {
-                                one.effect_key = format!("{}-{}", one.effect_key, one.attempt);
-                            }
-                            TeamPlant::ResultsLost => one.results.clear(),
-                            _ => {}
-                        }
+                        plants::spoil(one, self.plant);
                         self.books.given(one, &agent)?;
                     }
                 }
@@ -222,6 +231,7 @@ impl Team {
                 report.attempt = task.map_or(report.attempt, |task| task.attempt);
             }
         }
+        self.write_under_locks(&said)?;
         self.tell(TaskCommand::Heard(said))
     }
 
@@ -239,8 +249,8 @@ impl Team {
         self.now = Now { moment: self.now.moment + passed, wall: self.now.wall + passed };
         let due = self.machine.due(self.now);
         match due {
-            Some(Command::Task(command)) => self.tell(command),
-            Some(Command::Context(_) | Command::Lock(_) | Command::Committee(_)) | None => Ok(()),
+            Some(command @ (Command::Task(_) | Command::Lock(_))) => self.take(command),
+            Some(Command::Context(_) | Command::Committee(_)) | None => Ok(()),
         }
     }
 
@@ -291,6 +301,7 @@ impl Team {
                 self.announce(which)
             }
             80..85 => self.restart(),
+            85 => self.steal(),
             _ => {
                 let ms = self.chance.below(200);
                 self.time_passes(ms)
@@ -330,7 +341,9 @@ impl Team {
         let mut machine = fresh();
         for (number, (at, event)) in (1..).map(Number).zip(&self.journal) {
             let Event::Task(event) = event else {
-                machine.apply(number, *at, event);
+                if !plants::is_lost(event, plant) {
+                    machine.apply(number, *at, event);
+                }
                 continue;
             };
             for event in plants::bent(number, event, plant) {
@@ -380,6 +393,7 @@ impl Team {
         self.history.attempts = self.books.attempts();
         self.history.events = self.journal.len() as u64;
         self.history.opened = self.books.stops.opened;
+        self.history.locked = self.books.locks.begun;
         Ok(self.history)
     }
 }

@@ -1,13 +1,33 @@
 //! How a replay is spoilt by the bug that is planted.
 
-use orkestra_coordinator::task::{RunNo, TaskEvent};
+use orkestra_coordinator::{
+    lock::LockEvent,
+    shard::machine::Event,
+    task::{RunNo, TaskEvent},
+};
 use orkestra_runtime::{
     id::{Attempt, Number},
-    protocol::payload::Payload,
+    protocol::{agent::Assignment, payload::Payload},
     time::Wall,
 };
 
 use crate::sim::mutants::TeamPlant;
+
+/// Spoils what reaches an agent.
+pub(super) fn spoil(one: &mut Assignment, plant: TeamPlant) {
+    match plant {
+        TeamPlant::KeyPerAttempt => one.effect_key = format!("{}-{}", one.effect_key, one.attempt),
+        TeamPlant::ResultsLost => one.results.clear(),
+        TeamPlant::TokensLost => one.locks.clear(),
+        _ => {}
+    }
+}
+
+/// Whether a replay leaves out an event that is not about tasks.
+pub(super) fn is_lost(event: &Event, plant: TeamPlant) -> bool {
+    let is_grant = matches!(event, Event::Lock(LockEvent::Granted { .. }));
+    is_grant && plant == TeamPlant::GrantForgotten
+}
 
 /// What a replay makes of an event: itself, something else, nothing, or it twice.
 pub(super) fn bent(number: Number, event: &TaskEvent, plant: TeamPlant) -> Vec<TaskEvent> {

@@ -84,8 +84,8 @@ impl Worker {
             ToAgent::Acknowledged(list) => {
                 self.unheard.retain(|it| !list.contains(&(it.task, it.attempt)));
             }
-            // Nobody shares an agent here.
-            ToAgent::WhoIsThere | ToAgent::Want { .. } => {}
+            // Nobody shares an agent here, and locks have been opened.
+            ToAgent::WhoIsThere | ToAgent::Want { .. } | ToAgent::AssignLocked(_) => {}
         }
         if self.held.len() > self.capacity as usize {
             return Err(format!("{} holds {} of {}", self.id, self.held.len(), self.capacity));

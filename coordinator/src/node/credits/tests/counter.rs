@@ -58,6 +58,7 @@ fn assign(tasks: std::ops::Range<u64>) -> ToAgent {
         workspace: None,
         checks: Switches::default(),
         sensitive_output: false,
+        locks: Vec::new(),
     };
     ToAgent::Assign(tasks.map(one).collect())
 }

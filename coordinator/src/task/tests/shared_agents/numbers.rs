@@ -15,6 +15,9 @@ pub(super) fn to_wire(shard: ShardId, mut message: ToAgent) -> ToAgent {
     let wide = |task: &mut TaskNo| *task = tagged(shard, *task);
     match &mut message {
         ToAgent::Assign(batch) => batch.iter_mut().for_each(|one| wide(&mut one.task)),
+        ToAgent::AssignLocked(batch) => {
+            batch.iter_mut().for_each(|one| wide(&mut one.assignment.task));
+        }
         ToAgent::Cancel { task, .. } => wide(task),
         ToAgent::Acknowledged(keys) => keys.iter_mut().for_each(|(task, _)| wide(task)),
         ToAgent::WhoIsThere | ToAgent::Want { .. } => {}

@@ -7,7 +7,7 @@ use orkestra_runtime::{
     id::{AgentId, Epoch, Incarnation, ShardId},
     machine::Machine as _,
     protocol::{
-        agent::{FromAgent, Report, ToAgent},
+        agent::{FromAgent, Locked, Report, ToAgent},
         payload::Payload,
         task::{Failure, FailureKind, Outcome},
     },
@@ -219,6 +219,10 @@ impl World {
                     host.most = host.most.max(host.at_work.len());
                     assert!(host.at_work.len() <= host.capacity as usize, "{} is full", host.id);
                 }
+            }
+            ToAgent::AssignLocked(batch) => {
+                let batch = batch.into_iter().map(Locked::opened).collect();
+                self.work_on(index, by, ToAgent::Assign(batch));
             }
             ToAgent::Cancel { task, attempt, .. } => {
                 let key = (task, attempt);

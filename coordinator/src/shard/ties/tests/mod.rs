@@ -1,0 +1,5 @@
+//! Stories about tasks that hold locks.
+
+mod ends;
+mod script;
+mod waits;
