@@ -45,6 +45,7 @@
 //! folds, `opening.rs` and `casting.rs` are what clients ask for, `closing.rs`, `counting.rs` and
 //! `ladder.rs` what follows, `recount.rs` checks it all again.
 
+mod aliases;
 mod apply;
 mod attendance;
 mod ballot;
@@ -90,6 +91,7 @@ pub mod weights;
 #[cfg(test)]
 mod tests;
 
+pub use aliases::Aliases;
 pub use ballot::{Ballot, Content, Scope};
 pub use command::{Casting, CommitteeCommand, Mediation, Officer, Ruling, Sealing, Truth};
 pub use decision::{CommitteeDecision, CommitteeEffect, CommitteeNews, Told};

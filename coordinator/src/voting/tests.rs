@@ -57,7 +57,10 @@ fn large() -> (VoteNo, Arc<Poll>) {
             (0..500).map(|one| (name(page * 500 + one), Member::default())).collect();
         played.step(CommitteeCommand::Enrol { to, vote: vote.clone(), members });
     }
-    let proposal = Proposal::new(vote.clone(), name(0), Question::motion(), 3_600_000);
+    let proposal = Proposal {
+        enrolled: 2_500,
+        ..Proposal::new(vote.clone(), name(0), Question::motion(), 3_600_000)
+    };
     played.step(CommitteeCommand::Open { to, proposal: Box::new(proposal) });
     for place in 0..2_000 {
         let (vote, voter) = (vote.clone(), name(place));

@@ -11,6 +11,7 @@ pub(crate) fn paged(mut proposal: Proposal) -> (Vec<Electorate>, Proposal) {
     if proposal.electorate.len() <= PAGE {
         return (Vec::new(), proposal);
     }
+    proposal.enrolled = proposal.electorate.len() as u64;
     let mut pages: Vec<Electorate> = Vec::new();
     for (place, (voter, member)) in std::mem::take(&mut proposal.electorate).into_iter().enumerate()
     {

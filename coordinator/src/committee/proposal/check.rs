@@ -130,6 +130,10 @@ impl Proposal {
         if self.id.as_str().len() > NAME_BYTES_MAX {
             return Err(ProposalFault::NameTooLong);
         }
+        if enrolled as u64 != self.enrolled {
+            let (is, says) = (enrolled as u64, self.enrolled);
+            return Err(ProposalFault::Enrolled { is, says });
+        }
         let members = self.electorate.len() + enrolled;
         count("voters", members, (1, settings::MEMBERS_MAX))?;
         self.check_texts()?;

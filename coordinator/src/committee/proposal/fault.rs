@@ -62,6 +62,13 @@ pub enum ProposalFault {
         /// Of what.
         what: String,
     },
+    /// More or fewer are enrolled for it than it says.
+    Enrolled {
+        /// How many are.
+        is: u64,
+        /// How many it says.
+        says: u64,
+    },
     /// A voter's key is none.
     Key {
         /// Whose.
@@ -145,6 +152,11 @@ impl fmt::Display for ProposalFault {
             Self::OptionTwice { option } => write!(f, "option {option} is there twice: name it once"),
             Self::NoOption { option } => write!(f, "there is no option {option}: name one of its own"),
             Self::Part { what } => write!(f, "{what} must be a part of one, such as \"2/3\""),
+            Self::Enrolled { is, says } => write!(
+                f,
+                "{is} voters are enrolled for it, and it says {says}: enrol them all first, say how \
+                 many, and take another name if somebody else enrolled others"
+            ),
             Self::Key { voter } => {
                 write!(f, "the key of {voter} is none: it is an nkeys user key, which begins with U")
             }

@@ -162,6 +162,11 @@ const fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// Who may vote.
 pub type Electorate = BTreeMap<VoterId, Member>;
 
@@ -246,6 +251,9 @@ pub struct Proposal {
     /// Who may vote, beside those that were enrolled for it before.
     #[serde(default)]
     pub electorate: Electorate,
+    /// How many voters were enrolled for it before: exactly so many, or somebody else enrolled some.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub enrolled: u64,
     /// What it is about: experts and records go by it.
     #[serde(default = "general")]
     pub domain: String,
@@ -309,6 +317,7 @@ impl Proposal {
             options: Vec::new(),
             nature: Nature::default(),
             electorate: Electorate::new(),
+            enrolled: 0,
             domain: general(),
             weighting: Weighting::Given,
             proposer,

@@ -154,7 +154,11 @@ fn voters_who_do_not_fit_the_proposal_are_enrolled_before_in_pages() {
         ProposalFault::TooLarge { .. }
     ));
     s.take_over();
-    s.open(&base());
+    let few = Box::new(Proposal { enrolled: 2_999, ..base() });
+    let refusal = s.refused(|to| CommitteeCommand::Open { to, proposal: few });
+    let fault = ProposalFault::Enrolled { is: 3_000, says: 2_999 };
+    assert_eq!(refusal, CommitteeRefusal::Proposal { fault }, "somebody else enrolled one");
+    s.open(&Proposal { enrolled: 3_000, ..base() });
     let CommitteeAnswer::Vote(Some(detail)) = s.query(&CommitteeQuery::Get(vote("v"))) else {
         panic!()
     };
@@ -247,7 +251,7 @@ fn votes_whose_ballots_could_not_be_kept_are_not_opened() {
             let vote = id.clone();
             s.ask(|to| CommitteeCommand::Enrol { to, vote, members });
         }
-        let proposal = Box::new(Proposal { id, ..base() });
+        let proposal = Box::new(Proposal { id, enrolled: 20_000, ..base() });
         match s.ask(|to| CommitteeCommand::Open { to, proposal }) {
             CommitteeReply::Opened { .. } => opened += 1,
             CommitteeReply::Refused(CommitteeRefusal::NoRoom { needs, left }) => {

@@ -20,7 +20,7 @@ fn crowd(s: &mut Script, many: usize, proposal: &Proposal) {
         let vote = proposal.id.clone();
         s.ask(|to| CommitteeCommand::Enrol { to, vote, members });
     }
-    s.open(proposal);
+    s.open(&Proposal { enrolled: many as u64, ..proposal.clone() });
 }
 
 fn cast(s: &mut Script, number: usize, content: Content) {

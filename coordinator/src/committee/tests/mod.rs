@@ -17,4 +17,5 @@ mod rules;
 mod script;
 mod settled;
 mod stuck;
+mod views;
 mod voting;
