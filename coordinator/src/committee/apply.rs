@@ -58,6 +58,43 @@ impl CommitteeMachine {
             CommitteeEvent::Forgotten { ballots, votes, drafts } => {
                 self.forgotten(ballots, votes, drafts);
             }
+            CommitteeEvent::Cast { .. }
+            | CommitteeEvent::Committed { .. }
+            | CommitteeEvent::Equivocated { .. }
+            | CommitteeEvent::Late { .. }
+            | CommitteeEvent::Malformed { .. }
+            | CommitteeEvent::SetAside { .. } => self.heard((number, at), event),
+            CommitteeEvent::Unsealing { vote, why, until } => {
+                let phase = Phase::Revealing { why: why.clone(), until: *until };
+                self.changed(*vote, |vote| vote.phase = phase);
+            }
+            CommitteeEvent::Mediated { vote, note, options, until, .. } => {
+                let phase = Phase::Voting { until: *until };
+                self.changed(*vote, |vote| {
+                    vote.phase = phase;
+                    vote.note.clone_from(note);
+                    vote.proposal = Arc::new(mediated(&vote.proposal, options));
+                });
+            }
+            CommitteeEvent::Closed { vote, why } => {
+                let phase = Phase::Counting { why: why.clone() };
+                self.changed(*vote, |vote| vote.phase = phase);
+            }
+            CommitteeEvent::Decided { vote, outcome } => {
+                let phase = Phase::Decided { outcome: Arc::clone(outcome), at };
+                self.changed(*vote, |vote| vote.phase = phase);
+            }
+        }
+        // Last: what the event changed is not part of what it hashes.
+        if let Some(vote) = event.vote(number).and_then(|no| self.durable.votes.get_mut(&no)) {
+            vote.chain = event.link(&vote.chain, number, at);
+            vote.last = number;
+        }
+    }
+
+    /// What a voter said, or did not.
+    fn heard(&mut self, (number, at): (Number, Wall), event: &CommitteeEvent) {
+        match event {
             CommitteeEvent::Cast { vote, voter, ballot, hash, signature, .. } => {
                 let signed = signature.is_some();
                 if let Some(vote) = self.durable.votes.get_mut(vote) {
@@ -69,8 +106,8 @@ impl CommitteeMachine {
             }
             CommitteeEvent::Committed { vote, voter, seq, sealed, signature } => {
                 if let Some(vote) = self.durable.votes.get_mut(vote) {
-                    let (seq, sealed, signed) = (*seq, *sealed, signature.is_some());
-                    let kept = Sealed { seq, sealed, number, at, signed };
+                    let (seq, hash, signed) = (*seq, *sealed, signature.is_some());
+                    let kept = Sealed { seq, hash, number, at, signed };
                     vote.aside.remove(voter);
                     let is_new = vote.sealed.insert(voter.clone(), kept).is_none();
                     self.durable.ballots += u64::from(is_new);
@@ -98,31 +135,15 @@ impl CommitteeMachine {
                     vote.aside.insert(voter.clone(), why.clone());
                 }
             }
-            CommitteeEvent::Unsealing { vote, why, until } => {
-                let phase = Phase::Revealing { why: why.clone(), until: *until };
-                self.changed(*vote, |vote| vote.phase = phase);
-            }
-            CommitteeEvent::Mediated { vote, note, options, until, .. } => {
-                let phase = Phase::Voting { until: *until };
-                self.changed(*vote, |vote| {
-                    vote.phase = phase;
-                    vote.note.clone_from(note);
-                    vote.proposal = Arc::new(mediated(&vote.proposal, options));
-                });
-            }
-            CommitteeEvent::Closed { vote, why } => {
-                let phase = Phase::Counting { why: why.clone() };
-                self.changed(*vote, |vote| vote.phase = phase);
-            }
-            CommitteeEvent::Decided { vote, outcome } => {
-                let phase = Phase::Decided { outcome: Arc::clone(outcome), at };
-                self.changed(*vote, |vote| vote.phase = phase);
-            }
-        }
-        // Last: what the event changed is not part of what it hashes.
-        if let Some(vote) = event.vote(number).and_then(|no| self.durable.votes.get_mut(&no)) {
-            vote.chain = event.link(&vote.chain, number, at);
-            vote.last = number;
+            // No other is about one voter.
+            CommitteeEvent::Enrolled { .. }
+            | CommitteeEvent::Opened { .. }
+            | CommitteeEvent::Unsealing { .. }
+            | CommitteeEvent::Mediated { .. }
+            | CommitteeEvent::Closed { .. }
+            | CommitteeEvent::Decided { .. }
+            | CommitteeEvent::Judged { .. }
+            | CommitteeEvent::Forgotten { .. } => {}
         }
     }
 

@@ -42,7 +42,7 @@ impl CommitteeMachine {
         let (no, vote) = self.named(name)?;
         let member = self.voter(vote, voter)?;
         if !matches!(vote.phase, Phase::Voting { .. } | Phase::Revealing { .. }) {
-            return Err(self.not_now(vote));
+            return Err(Self::not_now(vote));
         }
         not_aside(vote, voter)?;
         if let Some(seq) = newest(vote, voter).filter(|_| !vote.proposal.changeable) {
@@ -104,7 +104,7 @@ impl CommitteeMachine {
         let (no, vote) = self.named(name)?;
         self.voter(vote, voter)?;
         if !matches!(vote.phase, Phase::Voting { .. } | Phase::Mediating { .. }) {
-            return Err(self.not_now(vote));
+            return Err(Self::not_now(vote));
         }
         if vote.aside.contains_key(voter) {
             return Ok(CommitteeReply::SetAside);

@@ -85,7 +85,7 @@ impl CommitteeMachine {
                     return Ok(reply);
                 }
             }
-            Phase::Revealing { .. } => self.opens_seal(&shown, ballot, nonce)?,
+            Phase::Revealing { .. } => Self::opens_seal(&shown, ballot, nonce)?,
             Phase::Mediating { .. }
             | Phase::Person { .. }
             | Phase::Counting { .. }
@@ -95,7 +95,7 @@ impl CommitteeMachine {
                     let (vote, voter) = (no, voter.clone());
                     out.event(CommitteeEvent::Late { vote, voter, hash, signature });
                 }
-                return Err(self.not_now(vote));
+                return Err(Self::not_now(vote));
             }
         }
         let reasons = vote.reasons_bytes + ballot.reason.len() as u64;
@@ -139,7 +139,6 @@ impl CommitteeMachine {
     }
 
     fn opens_seal(
-        &self,
         shown: &Shown<'_>,
         ballot: &Ballot,
         nonce: Option<&Digest>,
@@ -150,8 +149,8 @@ impl CommitteeMachine {
         let Some(sealed) = vote.sealed.get(&voter) else {
             return Err(CommitteeRefusal::NothingSealed { voter });
         };
-        let nonce = nonce.ok_or_else(|| self.not_now(vote))?;
-        let is_it = vote.scope(no).seal(&voter, nonce, ballot) == sealed.sealed;
+        let nonce = nonce.ok_or_else(|| Self::not_now(vote))?;
+        let is_it = vote.scope(no).seal(&voter, nonce, ballot) == sealed.hash;
         if is_it && ballot.seq == sealed.seq {
             Ok(())
         } else {
@@ -182,11 +181,11 @@ impl CommitteeMachine {
             return Err(BallotFault::Seq.into());
         }
         let known = vote.sealed.get(voter);
-        if known.is_some_and(|known| known.sealed == *sealed && known.seq == *seq) {
+        if known.is_some_and(|known| known.hash == *sealed && known.seq == *seq) {
             return Ok(CommitteeReply::Committed { existed: true });
         }
         if !matches!(vote.phase, Phase::Voting { .. }) {
-            return Err(self.not_now(vote));
+            return Err(Self::not_now(vote));
         }
         not_aside(vote, voter)?;
         if let Some(known) = known {
@@ -235,7 +234,7 @@ impl CommitteeMachine {
         Ok(())
     }
 
-    pub(super) fn not_now(&self, vote: &Vote) -> CommitteeRefusal {
+    pub(super) fn not_now(vote: &Vote) -> CommitteeRefusal {
         CommitteeRefusal::NotNow { vote: vote.proposal.id.clone(), phase: vote.shown() }
     }
 

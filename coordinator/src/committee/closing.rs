@@ -33,7 +33,7 @@ impl CommitteeMachine {
         if let Some(vote) = self.durable.votes.get(&no)
             && let Some(why) = self.closes(now, no, vote)
         {
-            self.close(now, (no, vote), why, out);
+            Self::close(now, (no, vote), why, out);
         }
     }
 
@@ -52,7 +52,7 @@ impl CommitteeMachine {
                     Some(Why::AllIn)
                 } else if vote.is_sealed() || members > INLINE_MEMBERS_MAX {
                     None
-                } else if self.is_ahead(vote) {
+                } else if Self::is_ahead(vote) {
                     Some(Why::Ahead)
                 } else {
                     let looks = vote.proposal.early && is_step(ballots);
@@ -71,7 +71,7 @@ impl CommitteeMachine {
     }
 
     /// Whether one option is ahead by as much as closes the vote.
-    fn is_ahead(&self, vote: &Vote) -> bool {
+    fn is_ahead(vote: &Vote) -> bool {
         let Question::Election { ahead_by: Some(by), .. } = &vote.proposal.question else {
             return false;
         };
@@ -134,7 +134,6 @@ impl CommitteeMachine {
 
     /// Ends the part of a vote that goes on.
     pub(super) fn close(
-        &self,
         now: Now,
         (no, vote): (VoteNo, &Vote),
         why: Why,
@@ -187,7 +186,7 @@ impl CommitteeMachine {
         let outcome = self.outcome((no, vote), (decision, why.clone()), tallied);
         self.decided((no, vote), outcome, out);
         if let Some(event) = next {
-            self.climbed((no, vote), event, out);
+            Self::climbed((no, vote), event, out);
         }
     }
 
@@ -198,13 +197,12 @@ impl CommitteeMachine {
         (no, vote): (VoteNo, &Vote),
         tallied: &Tallied,
     ) -> (Decision, Option<CommitteeEvent>) {
-        match &vote.phase {
-            Phase::Counting { why: Why::Withdrawn { .. } } => return (Decision::Withdrawn, None),
-            Phase::Counting { why: Why::Person { ruling, .. } } => {
-                // It was looked at before it was written.
-                return (ruled(&vote.proposal, ruling).unwrap_or(Decision::Unresolved), None);
-            }
-            _ => {}
+        if let Phase::Counting { why: Why::Withdrawn { .. } } = &vote.phase {
+            return (Decision::Withdrawn, None);
+        }
+        if let Phase::Counting { why: Why::Person { ruling, .. } } = &vote.phase {
+            // It was looked at before it was written.
+            return (ruled(&vote.proposal, ruling).unwrap_or(Decision::Unresolved), None);
         }
         let stays = match &tallied.verdict {
             Verdict::Passed => return (Decision::Passed, None),
@@ -256,9 +254,11 @@ impl CommitteeMachine {
         if outcome.decision.is_final() {
             let then = &vote.proposal.then;
             let submit = match &outcome.decision {
-                Decision::Withdrawn => Vec::new(),
-                decision if decision.is_for() => then.passed.clone(),
-                _ => then.failed.clone(),
+                Decision::Passed | Decision::Chosen(_) => then.passed.clone(),
+                Decision::Failed | Decision::Vetoed { .. } | Decision::Unresolved => {
+                    then.failed.clone()
+                }
+                Decision::Withdrawn | Decision::Next { .. } => Vec::new(),
             };
             let root = self.durable.votes.get(&vote.root).unwrap_or(vote).proposal.id.clone();
             let task = vote.proposal.for_task;

@@ -11,9 +11,9 @@ use super::{
     consensus::{self, ClassicMethod, ClassicOutcome, ConsensusLevel},
     deadlock::{self, Deadlock, Patience, RoundEnd},
     independence::{Switched, effective_number},
-    motion::{Base, MotionCount, MotionOutcome, MotionRule},
+    motion::MotionOutcome,
     outcome::{Count, Tallied, Verdict},
-    papers::Papers,
+    papers::{Papers, missed},
     proposal::{Question, Said},
     settings::PAIRS_MEMBERS_MAX,
     tally::{Answer, Counting, Exact, Kind, Method, tie::TieBreak},
@@ -162,7 +162,12 @@ impl Papers {
             }
         };
         let level = level_of(&totals);
-        Counted { verdict, totals, level, ..Counted::nothing(Count::Motion(counted), stuck) }
+        Counted {
+            verdict,
+            totals,
+            level,
+            ..Counted::nothing(Count::Motion(Box::new(counted)), stuck)
+        }
     }
 
     fn count_classic(&self) -> Counted {
@@ -335,28 +340,12 @@ impl Papers {
 /// The largest table that stands in an outcome.
 const TABLE_MAX: usize = 20;
 
-fn half() -> Exact {
+pub(super) fn half() -> Exact {
     Exact::ratio(1, 2).unwrap_or_else(Exact::one)
 }
 
 fn veto(by: &[VoterId]) -> Deadlock {
     Deadlock::Veto { by: by.iter().map(|voter| voter.as_str().to_owned()).collect() }
-}
-
-/// Which part of what a motion goes by said yes, and which had to.
-fn missed(rule: &MotionRule, base: Base, count: &MotionCount) -> Deadlock {
-    let of = match base {
-        Base::Cast => &count.yes.0 + &count.no.0,
-        Base::Present => count.present.0.clone(),
-        Base::Electorate => count.electorate.0.clone(),
-    };
-    let best = if of.is_zero() { BigRational::zero() } else { &count.yes.0 / of };
-    let needed = match rule {
-        MotionRule::Majority => half(),
-        MotionRule::Supermajority { fraction } => fraction.clone(),
-        MotionRule::Unanimity | MotionRule::Consent => Exact::one(),
-    };
-    Deadlock::ThresholdMissed { best: Exact(best), needed }
 }
 
 /// The two that have most; the first of equals first.

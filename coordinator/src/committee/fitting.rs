@@ -72,10 +72,9 @@ fn shorten(answer: &mut Answer, most: usize) -> bool {
         |answer| answer.ties = None,
         |answer| answer.worst_defeat = None,
         |answer| {
-            answer.committees = answer.committees.take().map(|mut sets| {
+            if let Some(sets) = &mut answer.committees {
                 sets.truncate(SETS_MAX);
-                sets
-            })
+            }
         },
         |answer| {
             *answer = Answer {

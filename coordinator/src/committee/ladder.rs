@@ -66,7 +66,6 @@ impl CommitteeMachine {
 
     /// Opens the vote that is tried next.
     pub(super) fn climbed(
-        &self,
         (_, before): (VoteNo, &Vote),
         event: CommitteeEvent,
         out: &mut CommitteeDecision,
@@ -117,9 +116,8 @@ fn proposal_of(rung: Rung, before: &Proposal, tallied: &Tallied) -> Option<Propo
 /// options.
 fn by_approval(question: &Question) -> Option<Question> {
     let (seats, quorum, quorum_of) = match question {
-        Question::Motion { .. } => return None,
+        Question::Motion { .. } | Question::Election { kind: Kind::Approval, .. } => return None,
         Question::Classic(rule) => (None, rule.quorum.clone(), rule.quorum_of),
-        Question::Election { kind: Kind::Approval, .. } => return None,
         Question::Election { seats, quorum, quorum_of, .. } => (*seats, quorum.clone(), *quorum_of),
     };
     Some(approval(seats, quorum, quorum_of))

@@ -218,7 +218,7 @@ fn ballots(vote: &Vote, after: Option<&VoterId>, limit: u64) -> Page<BallotView>
             hidden.next().map(|(voter, kept)| BallotView {
                 voter: voter.clone(),
                 seq: kept.seq,
-                hash: kept.sealed,
+                hash: kept.hash,
                 number: kept.number,
                 at: kept.at,
                 signed: kept.signed,

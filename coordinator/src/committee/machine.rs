@@ -122,7 +122,7 @@ impl CommitteeMachine {
                 self.decide_withdraw_for(*task, why, out);
             }
             CommitteeCommand::Mediate { to, vote, by, mediation } => {
-                self.decide_mediate(now, *to, (vote, by), mediation, out);
+                self.decide_mediate((now, *to), (vote, by), mediation, out);
             }
             CommitteeCommand::Decide { to, vote, ruling, officer } => {
                 self.decide_ruling(*to, (vote, ruling), officer, out);

@@ -48,7 +48,7 @@ impl CommitteeMachine {
             may(vote, officer)?;
             if vote.is_open() {
                 let why = Why::Asked { by: words(&officer.by), why: words(&officer.why) };
-                self.close(now, (no, vote), why, out);
+                Self::close(now, (no, vote), why, out);
             }
             Ok(CommitteeReply::Closed)
         });
@@ -67,7 +67,7 @@ impl CommitteeMachine {
                 return Ok(CommitteeReply::Withdrawn);
             }
             if vote.outcome().is_some() {
-                return Err(self.not_now(vote));
+                return Err(Self::not_now(vote));
             }
             Self::withdraw(no, &officer.by, &officer.why, out);
             Ok(CommitteeReply::Withdrawn)
@@ -89,8 +89,7 @@ impl CommitteeMachine {
 
     pub(super) fn decide_mediate(
         &self,
-        now: Now,
-        to: ReplyTo,
+        (now, to): (Now, ReplyTo),
         (name, by): (&VoteId, &VoterId),
         mediation: &Mediation,
         out: &mut CommitteeDecision,
@@ -113,7 +112,7 @@ impl CommitteeMachine {
             return Err(CommitteeRefusal::NotMediator { mediator: mediator.clone() });
         }
         if !matches!(vote.phase, Phase::Mediating { .. }) {
-            return Err(self.not_now(vote));
+            return Err(Self::not_now(vote));
         }
         check_mediation(proposal, mediation)?;
         let ms = proposal.deadline_ms;
@@ -153,7 +152,7 @@ impl CommitteeMachine {
             return Err(CommitteeRefusal::NotYours { vote, proposer });
         }
         if !matches!(vote.phase, Phase::Person { .. }) {
-            return Err(self.not_now(vote));
+            return Err(Self::not_now(vote));
         }
         let decision = ruled(&vote.proposal, ruling)?;
         let (by, why) = (words(&officer.by), words(&officer.why));
@@ -189,7 +188,7 @@ impl CommitteeMachine {
             None => {}
         }
         if vote.outcome().is_none() {
-            return Err(self.not_now(vote));
+            return Err(Self::not_now(vote));
         }
         if vote.is_bare {
             return Err(CommitteeRefusal::BallotsForgotten { vote: name.clone() });

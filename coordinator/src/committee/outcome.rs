@@ -197,7 +197,7 @@ impl fmt::Display for Aside {
 #[serde(rename_all = "snake_case")]
 pub enum Count {
     /// Of a motion.
-    Motion(MotionCount),
+    Motion(Box<MotionCount>),
     /// By a classic method.
     Classic(Box<ClassicCount>),
     /// By a method.

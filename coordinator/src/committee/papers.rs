@@ -11,10 +11,11 @@ use orkestra_runtime::id::{VoteNo, VoterId};
 
 use super::{
     consensus::{ClassicRule, ClassicVote},
-    deadlock::RoundEnd,
+    counting::half,
+    deadlock::{Deadlock, RoundEnd},
     digest::{Canon, Digest},
     independence::Together,
-    motion::{Cast, Motion, QuorumOf},
+    motion::{Base, Cast, Motion, MotionCount, MotionRule, QuorumOf},
     proposal::{Electorate, Member, Proposal, Question, Said},
     tally::{Ballot, Election, ElectionFault, Exact, Kind, Vote, Weight, tie::Seed},
 };
@@ -204,4 +205,20 @@ impl Papers {
     pub(super) fn hash(&self) -> Digest {
         self.words().fold(Canon::of(ROUND), |canon, one| canon.bytes(&one)).digest()
     }
+}
+
+/// Which part of what a motion goes by said yes, and which had to.
+pub(super) fn missed(rule: &MotionRule, base: Base, count: &MotionCount) -> Deadlock {
+    let of = match base {
+        Base::Cast => &count.yes.0 + &count.no.0,
+        Base::Present => count.present.0.clone(),
+        Base::Electorate => count.electorate.0.clone(),
+    };
+    let best = if of.is_zero() { BigRational::zero() } else { &count.yes.0 / of };
+    let needed = match rule {
+        MotionRule::Majority => half(),
+        MotionRule::Supermajority { fraction } => fraction.clone(),
+        MotionRule::Unanimity | MotionRule::Consent => Exact::one(),
+    };
+    Deadlock::ThresholdMissed { best: Exact(best), needed }
 }

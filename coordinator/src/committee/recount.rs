@@ -177,7 +177,16 @@ impl Recount {
                 let not_yet = || format!("ballots were not to be revealed yet, though {why}");
                 if is_it && is_voting { Ok(()) } else { Err(not_yet()) }
             }
-            _ => {
+            CommitteeEvent::Enrolled { .. }
+            | CommitteeEvent::Opened { .. }
+            | CommitteeEvent::Cast { .. }
+            | CommitteeEvent::Committed { .. }
+            | CommitteeEvent::Equivocated { .. }
+            | CommitteeEvent::Malformed { .. }
+            | CommitteeEvent::SetAside { .. }
+            | CommitteeEvent::Mediated { .. }
+            | CommitteeEvent::Judged { .. }
+            | CommitteeEvent::Forgotten { .. } => {
                 let command = again(vote, event).ok_or("nothing leads to it")?;
                 let found = first(self.machine.decide(now, number, &command), event)?;
                 is_same(&found, event)

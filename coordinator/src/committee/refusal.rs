@@ -240,47 +240,10 @@ impl CommitteeRefusal {
     }
 }
 
-impl From<ProposalFault> for CommitteeRefusal {
-    fn from(fault: ProposalFault) -> Self {
-        Self::Proposal { fault }
-    }
-}
-
-impl From<BallotFault> for CommitteeRefusal {
-    fn from(fault: BallotFault) -> Self {
-        Self::Ballot { fault }
-    }
-}
-
-impl fmt::Display for CommitteeRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl CommitteeRefusal {
+    /// What is wrong with a ballot that says something.
+    fn tell_of_ballot(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoVote { vote } => {
-                write!(f, "there is no vote {vote}, or it is forgotten: look which there are")
-            }
-            Self::NameTaken { vote } => {
-                write!(f, "vote {vote} is another one: take another name, or look at that")
-            }
-            Self::Proposal { fault } => write!(f, "this cannot be voted on: {fault}"),
-            Self::Ballot { fault } => write!(f, "this is no ballot here: {fault}"),
-            Self::TooMany { what, max } => {
-                write!(f, "there may be no more than {max} {}", what.as_str())
-            }
-            Self::NoRoom { needs, left } => write!(
-                f,
-                "its ballots may take {needs} bytes, and {left} are left: wait until other votes are \
-                 decided, or let fewer vote"
-            ),
-            Self::EnrolledOtherwise { voter } => write!(
-                f,
-                "{voter} is enrolled with another weight or key: enrol everybody once, or take \
-                 another name for the vote"
-            ),
-            Self::NoVoter { voter, vote } => write!(
-                f,
-                "{voter} has no vote in {vote}: who may vote was fixed when it was opened"
-            ),
-            Self::NotNow { vote, phase } => write!(f, "vote {vote} {}", phase.advice()),
             Self::HasVoted { voter, seq } => write!(
                 f,
                 "{voter} has voted (ballot {seq}), and ballots of this vote are final: it counts as \
@@ -322,6 +285,64 @@ impl fmt::Display for CommitteeRefusal {
             Self::OtherSeal { voter } => {
                 write!(f, "this is not what {voter} has sealed: reveal that ballot, with its nonce")
             }
+            // The rest is told by who asks this.
+            _ => Ok(()),
+        }
+    }
+}
+
+impl From<ProposalFault> for CommitteeRefusal {
+    fn from(fault: ProposalFault) -> Self {
+        Self::Proposal { fault }
+    }
+}
+
+impl From<BallotFault> for CommitteeRefusal {
+    fn from(fault: BallotFault) -> Self {
+        Self::Ballot { fault }
+    }
+}
+
+impl fmt::Display for CommitteeRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoVote { vote } => {
+                write!(f, "there is no vote {vote}, or it is forgotten: look which there are")
+            }
+            Self::NameTaken { vote } => {
+                write!(f, "vote {vote} is another one: take another name, or look at that")
+            }
+            Self::Proposal { fault } => write!(f, "this cannot be voted on: {fault}"),
+            Self::Ballot { fault } => write!(f, "this is no ballot here: {fault}"),
+            Self::TooMany { what, max } => {
+                write!(f, "there may be no more than {max} {}", what.as_str())
+            }
+            Self::NoRoom { needs, left } => write!(
+                f,
+                "its ballots may take {needs} bytes, and {left} are left: wait until other votes are \
+                 decided, or let fewer vote"
+            ),
+            Self::EnrolledOtherwise { voter } => write!(
+                f,
+                "{voter} is enrolled with another weight or key: enrol everybody once, or take \
+                 another name for the vote"
+            ),
+            Self::NoVoter { voter, vote } => write!(
+                f,
+                "{voter} has no vote in {vote}: who may vote was fixed when it was opened"
+            ),
+            Self::NotNow { vote, phase } => write!(f, "vote {vote} {}", phase.advice()),
+            Self::HasVoted { .. }
+            | Self::OldBallot { .. }
+            | Self::OtherBallot { .. }
+            | Self::IsAside { .. }
+            | Self::Unsigned { .. }
+            | Self::Forged { .. }
+            | Self::NoKey { .. }
+            | Self::MustSeal { .. }
+            | Self::NotSealed { .. }
+            | Self::NothingSealed { .. }
+            | Self::OtherSeal { .. } => self.tell_of_ballot(f),
             Self::NotYours { vote, proposer } => write!(
                 f,
                 "vote {vote} is that of {proposer}: only who proposed it, or keeps the votes, may do \

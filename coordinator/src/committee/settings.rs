@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use orkestra_runtime::limits::RECORD_BYTES_MAX;
+
 /// What an operator may set. Nothing here is read while events are applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitteeSettings {
@@ -94,3 +96,6 @@ pub(super) const MEDIATOR_MS: u64 = 24 * 3_600_000;
 pub(super) const PERSON_MS: u64 = 7 * 24 * 3_600_000;
 /// How much of an outcome's tables stands in its event.
 pub(super) const TABLES_BYTES_MAX: usize = 24 * 1024;
+
+// The first decision of a step takes half a record, and opening is one.
+const _: () = assert!(PROPOSAL_BYTES_MAX + 32 * 1024 < RECORD_BYTES_MAX / 2);

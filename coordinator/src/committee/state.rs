@@ -68,7 +68,7 @@ pub(super) struct Kept {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sealed {
     pub(super) seq: u64,
-    pub(super) sealed: Digest,
+    pub(super) hash: Digest,
     pub(super) number: Number,
     pub(super) at: Wall,
     pub(super) signed: bool,

@@ -147,7 +147,7 @@ impl Proposal {
         self.check_weighting(enrolled)?;
         self.check_question(members)?;
         self.check_ties()?;
-        self.check_ladder(&self.ladder)?;
+        Self::check_ladder(&self.ladder)?;
         count("methods besides", self.tallies.len(), (0, settings::TALLIES_MAX))?;
         count("tasks to follow", self.then.passed.len(), (0, settings::THEN_MAX))?;
         count("tasks to follow", self.then.failed.len(), (0, settings::THEN_MAX))?;
@@ -263,7 +263,8 @@ impl Proposal {
             return Err(ProposalFault::NoElection { method });
         }
         let max = self.options.len();
-        let is_sound = seats.map_or(!method.is_for_seats(), |seats| (1..=max).contains(&seats));
+        let is_sound =
+            seats.map_or_else(|| !method.is_for_seats(), |seats| (1..=max).contains(&seats));
         if !is_sound {
             return Err(ProposalFault::Seats { max: max as u64 });
         }
@@ -306,7 +307,7 @@ impl Proposal {
         Ok(())
     }
 
-    fn check_ladder(&self, ladder: &Ladder) -> Checked {
+    fn check_ladder(ladder: &Ladder) -> Checked {
         let rounds = usize::try_from(ladder.rounds_max).unwrap_or(usize::MAX);
         count("rounds at most", rounds, (1, ROUNDS_MAX as usize))?;
         let mut seen = BTreeSet::new();

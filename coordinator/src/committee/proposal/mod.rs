@@ -224,6 +224,7 @@ impl Then {
 }
 
 /// Everything about a vote that is said before it begins, and that nothing changes after.
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own that a vote may have")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proposal {
     /// What it is called; unique among the votes that the shard remembers.

@@ -44,10 +44,11 @@ impl Said {
         match self {
             Self::Motion(MotionBallot::Yes) => Some(0),
             Self::Motion(MotionBallot::No | MotionBallot::Veto) => Some(1),
-            Self::Motion(MotionBallot::Abstain) | Self::Delegate(_) => None,
+            Self::Motion(MotionBallot::Abstain)
+            | Self::Delegate(_)
+            | Self::Classic(ClassicBallot::Abstain | ClassicBallot::Veto) => None,
             Self::Classic(ClassicBallot::For(option)) => Some(*option),
             Self::Classic(ClassicBallot::Ranking(ranking)) => ranking.first().copied(),
-            Self::Classic(ClassicBallot::Abstain | ClassicBallot::Veto) => None,
             Self::Election(vote) => vote.as_ref().and_then(first_of),
         }
     }

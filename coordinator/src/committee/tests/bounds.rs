@@ -8,9 +8,7 @@ use crate::committee::{
     CommitteeRefusal, CommitteeReply, Content, Decision, Electorate, Ladder, Member, Proposal,
     ProposalFault, Question, Rung, TieWay, Weighting,
     consensus::{ClassicMethod, ClassicRule},
-    settings::{
-        CommitteeSettings, PROPOSAL_BYTES_MAX, REASON_BYTES_MAX, REASONS_BYTES_MAX, TEXT_BYTES_MAX,
-    },
+    settings::{CommitteeSettings, REASON_BYTES_MAX, REASONS_BYTES_MAX, TEXT_BYTES_MAX},
     tally::{Exact, Kind, Method, Weight},
     weights::RecordRule,
 };
@@ -288,6 +286,5 @@ fn decided_votes_lose_their_ballots_first_and_their_outcome_later() {
     s.wait_ms(3_600_000);
     let durable = &s.committee().durable;
     assert_eq!((durable.votes.len(), durable.rolls.len(), durable.reserved), (0, 0, 0));
-    assert!(PROPOSAL_BYTES_MAX < orkestra_runtime::limits::RECORD_BYTES_MAX / 2);
     s.check_replay();
 }

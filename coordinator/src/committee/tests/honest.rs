@@ -4,7 +4,7 @@ use super::script::{Script, choice, key, keyed, option, proposal, vote, voter};
 use crate::committee::{
     Aside, Ballot, Casting, CommitteeCommand, CommitteeEvent, CommitteeRefusal, CommitteeReply,
     Content, Decision, Digest, Electorate, Member, Proposal, Question, Scope, Sealing, Signature,
-    Signed, Why, consensus::ClassicMethod, sign, verify, view::PhaseView,
+    Signed, Why, consensus::ClassicMethod, sign, tally::Weight, verify, view::PhaseView,
 };
 
 fn majority() -> Question {
@@ -42,7 +42,7 @@ fn a_ballot_counts_only_if_it_is_signed_by_the_key_of_its_voter() {
     assert_eq!(s.refused_cast("ann", ballot.clone()), unsigned);
     assert_eq!(refusal(s.cast_signed("ann", 2, ballot.clone())), forged("ann"), "ben's key");
     assert!(matches!(s.cast_signed("ann", 1, ballot.clone()), CommitteeReply::Cast { .. }));
-    s.cast_signed("ben", 2, ballot.clone());
+    s.cast_signed("ben", 2, ballot);
     s.cast_signed("cem", 3, Ballot::of(choice("b")));
     assert_eq!(s.decision("v"), Decision::Chosen(vec![option("a")]));
     s.check_replay();
@@ -85,7 +85,7 @@ fn a_signature_is_good_for_one_ballot_of_one_voter_in_one_vote_and_nowhere_else(
         Ballot { content: choice("b"), ..ballot.clone() },
         Ballot { seq: 2, ..ballot.clone() },
         Ballot { reason: "it is longer".to_owned(), ..ballot.clone() },
-        Ballot { confidence: Some(Default::default()), ..ballot.clone() },
+        Ballot { confidence: Some(Weight::ONE), ..ballot.clone() },
     ];
     for ballot in altered {
         assert!(!verify(&key(1).public, &here.bytes(&voter("ann"), &ballot), &signature));

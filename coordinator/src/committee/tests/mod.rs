@@ -1,6 +1,7 @@
 //! What the committee promises, proved.
 
 mod bounds;
+mod chances;
 mod climbing;
 mod composed;
 mod crowds;
@@ -12,6 +13,7 @@ mod oracle;
 mod properties;
 mod records;
 mod recounts;
+mod rules;
 mod script;
 mod settled;
 mod stuck;
