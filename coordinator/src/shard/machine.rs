@@ -28,8 +28,8 @@ use crate::{
     },
     shard::{Mind, Step, levels, ties},
     task::{
-        Answer as TaskAnswer, Decision, Query as TaskQuery, Reply as TaskReply, TaskCommand,
-        TaskEffect, TaskEvent, TaskMachine, TaskSettings,
+        Answer as TaskAnswer, Beside, Decision, Query as TaskQuery, Reply as TaskReply,
+        TaskCommand, TaskEffect, TaskEvent, TaskMachine, TaskSettings, votes::VoteWord,
     },
     versioned,
 };
@@ -183,6 +183,12 @@ impl ShardMachine {
         &self.locks
     }
 
+    /// Answers a question about tasks, with what they wait for.
+    pub fn answer_tasks(&self, now: Now, query: &TaskQuery) -> TaskAnswer {
+        let beside = Beside { locks: &self.locks, votes: &self.committee };
+        self.tasks.answer_beside(now, query, beside)
+    }
+
     /// The committee, for views.
     pub const fn committee(&self) -> &CommitteeMachine {
         &self.committee
@@ -265,6 +271,12 @@ impl Mind for ShardMachine {
 
     fn decide(&self, now: Now, chance: &mut Chance, command: &Command, step: &mut Step<Self>) {
         match command {
+            Command::Task(TaskCommand::VoteOver { task, vote }) => {
+                if let Some(output) = ties::votes::result(&self.committee, vote) {
+                    let word = VoteWord::Decided { task: *task, output };
+                    step.then(Command::Task(TaskCommand::Vote(word)));
+                }
+            }
             Command::Task(command) => {
                 let mut decision = Decision::default();
                 self.tasks.decide(now, chance, command, &mut decision);
@@ -276,6 +288,9 @@ impl Mind for ShardMachine {
                 }
                 for command in ties::of_tasks(decision.locks) {
                     step.then(Command::Lock(command));
+                }
+                for command in decision.votes.into_iter().flat_map(ties::votes::of_tasks) {
+                    step.then(command);
                 }
                 for command in decision.then {
                     step.then(Command::Task(command));
@@ -340,7 +355,7 @@ impl Mind for ShardMachine {
 
     fn answer(&self, now: Now, query: &Query) -> Answer {
         match query {
-            Query::Task(query) => Answer::Task(self.tasks.answer_beside(now, query, &self.locks)),
+            Query::Task(query) => Answer::Task(self.answer_tasks(now, query)),
             Query::Context(query) => Answer::Context(self.context.answer(query, &self.tasks)),
             Query::Lock(query) => Answer::Lock(self.locks.answer(now, query)),
             Query::Committee(query) => Answer::Committee(self.committee.answer(query)),
