@@ -6,6 +6,7 @@ mod heal;
 pub mod locks;
 mod parts;
 mod people;
+pub mod votes;
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -17,6 +17,7 @@ use orkestra_runtime::{
 
 use crate::{
     audit::{AuditRow, Auditor},
+    committee::{CommitteeAnswer, CommitteeEvent, CommitteeQuery},
     context::{ContextAnswer, ContextQuery},
     health::{Tending, Vitals},
     lock::{LockAnswer, LockQuery},
@@ -137,6 +138,11 @@ impl Inspection {
         self.machine.locks().answer(now, query)
     }
 
+    /// Answers a question about votes.
+    pub fn votes(&self, query: &CommitteeQuery) -> CommitteeAnswer {
+        self.machine.committee().answer(query)
+    }
+
     /// Hands on every event of the journal, oldest first, as a row; where its beginning was trimmed,
     /// every event after the oldest snapshot that is kept.
     pub async fn audit(&self, mut each: impl FnMut(AuditRow) + Send) -> Result<()> {
@@ -190,6 +196,29 @@ impl Inspection {
         let Some(oldest) = marks.first() else { return Err(trimmed) };
         let mut position = oldest.position;
         self.journal.read_on(&mut position, Sequence(u64::MAX), hand_on).await.map(drop)
+    }
+
+    /// Hands on every event of votes that is kept, oldest first; answers whether they are all that
+    /// ever were.
+    pub async fn each_of_votes(
+        &self,
+        mut each: impl FnMut(Number, Wall, &CommitteeEvent) + Send,
+    ) -> Result<bool> {
+        let mut hand_on = |number: Number, at: Wall, event: &Event| {
+            if let Event::Committee(event) = event {
+                each(number, at, event);
+            }
+        };
+        let mut position = Position::default();
+        let read = self.journal.read_on(&mut position, Sequence(u64::MAX), &mut hand_on).await;
+        let trimmed = match read {
+            Err(error) if error.kind() == ErrorKind::NotFound => error,
+            read => return read.map(|_| true),
+        };
+        let marks = self.journal.snapshots().await?;
+        let Some(oldest) = marks.first() else { return Err(trimmed) };
+        let mut position = oldest.position;
+        self.journal.read_on(&mut position, Sequence(u64::MAX), hand_on).await.map(|_| false)
     }
 
     /// Closes the directory.

@@ -30,4 +30,5 @@ pub mod task;
 pub mod team;
 pub mod tree;
 mod versioned;
+pub mod voting;
 pub mod written;

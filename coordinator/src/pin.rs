@@ -199,6 +199,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_packed_of_a_commit_is_found_from_any_of_its_working_trees() {
+        let (dir, path) = scratch();
+        commit(&path, "a.txt", "one");
+        git(&path, &["tag", "v1"]).unwrap();
+        commit(&path, "b.txt", "two");
+        git(&path, &["tag", "v2"]).unwrap();
+        let tree = dir.path().join("tree").to_string_lossy().into_owned();
+        git(&path, &["worktree", "add", "--quiet", "--detach", &tree]).unwrap();
+        let found = find(&tree).unwrap();
+        let source = source(&found.root, &found.commit).unwrap();
+        let objects = Path::new(&path).join(".git/objects").canonicalize().unwrap();
+        assert_eq!((source.objects, source.commit), (objects, found.commit));
+        let names = |tags: &[(String, String)]| {
+            let mut names: Vec<String> = tags.iter().map(|(_, name)| name.clone()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(&source.tags), ["refs/tags/v1", "refs/tags/v2"]);
+        assert_eq!(names(&source.own_tags), ["refs/tags/v2"]);
+        assert!(source.shallow.is_empty());
+        git(&tree, &["checkout", "--quiet", "v1"]).unwrap();
+        assert_ne!(find(&tree).unwrap().commit, find(&path).unwrap().commit);
+    }
+
+    #[test]
     fn what_cannot_be_pinned_is_refused_with_advice() {
         let (dir, path) = scratch();
         let told = |path: &str| pin(path, dir.path()).unwrap_err().to_string();

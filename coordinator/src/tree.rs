@@ -7,7 +7,9 @@
 //!    ├─ shards         one_for_one, one child per shard that this node leads
 //!    │  └─ shard-0     rest_for_one
 //!    │     ├─ reigns   leadership, journal and sequencer: one reign after another
-//!    │     └─ porter   carries what workers say to the sequencer
+//!    │     ├─ porter   carries what workers say to the sequencer
+//!    │     ├─ teller   counts votes that are too large for the sequencer
+//!    │     └─ locks    tells sessions what was taken from them
 //!    ├─ doors          one_for_one with backoff: ways in from outside, and who looks on
 //!    │  ├─ control     the socket in the data directory; only where there is one
 //!    │  ├─ monitor     follows what is durable, for health; only if asked for
@@ -16,7 +18,7 @@
 //! ```
 //!
 //! Stopping goes the other way: agents drain first, while the doors are open still, so that what
-//! hangs can be cancelled; then the doors are shut, then the porter ends, then the shard closes with
+//! hangs can be cancelled; then the doors are shut, then the teller and the porter end, then the shard closes with
 //! everything durable, then the fabric.
 
 use std::time::Duration;
@@ -45,16 +47,19 @@ pub(crate) struct Parts {
     pub(crate) fabric: ChildSpec,
     pub(crate) reigns: ChildSpec,
     pub(crate) porter: ChildSpec,
+    pub(crate) teller: ChildSpec,
+    pub(crate) locks: ChildSpec,
     pub(crate) doors: Vec<ChildSpec>,
     pub(crate) agents: Vec<ChildSpec>,
 }
 
 /// The tree of a node.
 pub(crate) fn node(parts: Parts, tolerance: Tolerance) -> SupervisorSpec {
-    let Parts { fabric, reigns, porter, doors, agents } = parts;
+    let Parts { fabric, reigns, porter, teller, locks, doors, agents } = parts;
     let Tolerance { restarts, period } = tolerance;
     let supervisor = |name: &str| SupervisorSpec::new(name).intensity(restarts, period);
-    let shard = supervisor("shard-0").strategy(Strategy::RestForOne).child(reigns).child(porter);
+    let shard = supervisor("shard-0").strategy(Strategy::RestForOne);
+    let shard = shard.child(reigns).child(porter).child(teller).child(locks);
     let shards = supervisor("shards").supervisor(shard);
     let doors = doors.into_iter().fold(supervisor("doors"), SupervisorSpec::child);
     let agents = agents.into_iter().fold(supervisor("agents"), SupervisorSpec::child);

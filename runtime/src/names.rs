@@ -81,6 +81,11 @@ pub fn shard_ask(shard: ShardId) -> Result<Subject> {
     Subject::new(&format!("shard.{shard}.ask"))
 }
 
+/// Where the leader of a shard tells which sessions have lost a lock.
+pub fn shard_lost(shard: ShardId) -> Result<Subject> {
+    Subject::new(&format!("shard.{shard}.lost"))
+}
+
 /// Where the leader of a shard asks all nodes who is there.
 pub fn roll() -> Result<Subject> {
     Subject::new("agents.roll")

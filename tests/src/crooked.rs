@@ -21,6 +21,7 @@ use orkestra_runtime::{
 };
 
 use crate::through::{fabric_through, logs_through, registers_through};
+pub(crate) use records::sealed;
 
 /// The variable that names the bug.
 pub const CROOK_VARIABLE: &str = "UNDER_TEST_CROOK";

@@ -43,6 +43,7 @@ async fn with_one_server_nothing_acknowledged_is_lost_and_nothing_is_recorded_tw
     is_sound(&report);
     assert!(report.again > 0, "no fault ever hit between doing and recording: {report}");
     assert!(report.count(Fault::Kill) > 0, "nobody was killed: {report}");
+    assert!(report.grants > 20 && report.lock_calls > 60, "nobody used locks: {report}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,7 +77,7 @@ async fn a_node_that_is_told_to_stop_ends_in_time_whatever_servers_and_ways_are_
 }
 
 /// What the checks say of a bug: one of these.
-const FOUND: [(Plant, &[&str]); 7] = [
+const FOUND: [(Plant, &[&str]); 8] = [
     (Plant::Unfenced, &["numbers have a gap", "a reign that is over", "reigns do not rise"]),
     (Plant::AnswerEarly, &["are lost", "never given", "out twice", "no rest"]),
     (Plant::OutcomeStale, &["which is not open"]),
@@ -84,6 +85,7 @@ const FOUND: [(Plant, &[&str]); 7] = [
     (Plant::OutcomeTwice, &["ended before with"]),
     (Plant::SubmitForgotten, &["are lost", "was never submitted"]),
     (Plant::LineLost, &["were not carried out"]),
+    (Plant::GrantForgotten, &["was never given", "held at once", "not linearizable"]),
 ];
 
 /// How many small runs go on at a time.

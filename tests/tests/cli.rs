@@ -52,6 +52,8 @@ mod task_locks;
 mod up;
 #[path = "cli/usage.rs"]
 mod usage;
+#[path = "cli/votes.rs"]
+mod votes;
 #[path = "cli/voting.rs"]
 mod voting;
 #[path = "cli/waiting.rs"]

@@ -12,7 +12,7 @@ use std::{
 use orkestra_coordinator::{cli, config::KEYS, output::Exit};
 
 /// The documents, from the root of the project.
-const DOCUMENTS: [&str; 15] = [
+const DOCUMENTS: [&str; 16] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -22,6 +22,7 @@ const DOCUMENTS: [&str; 15] = [
     "docs/operations.md",
     "docs/control.md",
     "docs/context.md",
+    "docs/locks.md",
     "docs/metrics.md",
     "docs/nats.md",
     "docs/people.md",
@@ -237,6 +238,10 @@ fn examples_print_what_they_proved() {
     let readme = read("README.md");
     for (program, proof) in [
         (env!("CARGO_BIN_EXE_example-hello"), "3 of 3 tasks completed; the sum is 6\n"),
+        (
+            env!("CARGO_BIN_EXE_example-lock"),
+            "refused: true; the token rises: true; the old one is stale: true\n",
+        ),
         (env!("CARGO_BIN_EXE_example-crash"), "done after 2 attempts and 1 restart of the agent\n"),
     ] {
         let ran = run(program, &[], folder.path());

@@ -8,13 +8,19 @@ mod agents;
 mod cluster;
 #[path = "public/events.rs"]
 mod events;
+#[path = "public/locks.rs"]
+mod locks;
 #[path = "public/page.rs"]
 mod page;
 #[path = "public/python.rs"]
 mod python;
+#[path = "public/python_lock.rs"]
+mod python_lock;
 #[path = "public/requests.rs"]
 mod requests;
 #[path = "public/stage.rs"]
 mod stage;
 #[path = "public/synadia.rs"]
 mod synadia;
+#[path = "public/votes.rs"]
+mod votes;

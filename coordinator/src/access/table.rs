@@ -229,8 +229,14 @@ impl Plan {
         let mut publish =
             self.all_own(&["hb.*", "sup.*", "shard.*.heard", "shard.*.ask", "agent.*.work"]);
         publish.extend(asked(self.opened_to_agents()));
-        let mut subscribe =
-            self.all_own(&["hb.*", "node.*.work", "node.*.ask", "nodes.ask", "agents.roll"]);
+        let mut subscribe = self.all_own(&[
+            "hb.*",
+            "node.*.work",
+            "node.*.ask",
+            "nodes.ask",
+            "agents.roll",
+            "shard.*.lost",
+        ]);
         subscribe.extend(self.all_own(&["agent.*.join", "agent.*.beat", "agent.*.say"]));
         subscribe.extend(service_asks());
         Grant { publish, subscribe, answers: true }
@@ -238,6 +244,13 @@ impl Plan {
 
     fn client(&self) -> Grant {
         let mut publish = self.all_own(&["task.*", "run.*", "evt.read"]);
+        // To steal a lock is for those who run the cluster.
+        let verbs =
+            ["open", "renew", "close", "acquire", "cancel", "release", "check", "get", "list"];
+        publish.extend(verbs.map(|verb| self.own(&format!("lock.{verb}"))));
+        // To close a vote before its time is for those who run the cluster.
+        let verbs = ["call", "cast", "seal", "reveal", "voter", "get", "list"];
+        publish.extend(verbs.map(|verb| self.own(&format!("vote.{verb}"))));
         publish.extend(service_asks());
         publish.extend(["prompt", "status"].map(|verb| self.synadia(verb)));
         let mut subscribe = self.all_own(&["evt.>"]);
@@ -252,7 +265,8 @@ impl Plan {
 
     fn operator(&self) -> Grant {
         let mut grant = self.client();
-        let asks = ["shard.*.ask", "node.*.ask", "nodes.ask", "agents.roll"];
+        let asks =
+            ["lock.steal", "vote.close", "shard.*.ask", "node.*.ask", "nodes.ask", "agents.roll"];
         grant.publish.extend(self.all_own(&asks));
         grant.publish.extend(asked(self.opened_to_operators()));
         // What a run brings with it; whoever reads a blob sees by its name whether it is still whole.
@@ -260,7 +274,7 @@ impl Plan {
         for stream in self.shelves() {
             grant.publish.extend(asked(self.readings(&stream)));
         }
-        grant.subscribe.extend(self.all_own(&["hb.*", "sup.*"]));
+        grant.subscribe.extend(self.all_own(&["hb.*", "sup.*", "shard.*.lost"]));
         grant
     }
 

@@ -70,6 +70,16 @@ fn an_agent_has_its_own_subjects_and_nothing_more() {
 }
 
 #[test]
+fn a_client_takes_locks_and_only_those_who_run_the_cluster_steal_them() {
+    for user in plan().users() {
+        let runs = matches!(user.role, Role::Coordinator | Role::Operator);
+        let takes = runs || user.role == Role::Client;
+        assert_eq!(may(&user.grant.publish, "ork.v1.main.lock.acquire"), takes, "{}", user.name);
+        assert_eq!(may(&user.grant.publish, "ork.v1.main.lock.steal"), runs, "{}", user.name);
+    }
+}
+
+#[test]
 fn what_would_break_out_of_a_subject_is_refused() {
     for name in ["", "a.b", "*", ">", "a b", "a\"", &"a".repeat(65)] {
         assert!(Plan::new(name, 1, &[]).is_err(), "{name:?}");

@@ -74,6 +74,11 @@ impl Durations {
         self.0.push(duration);
     }
 
+    /// Takes in those of another.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     pub(super) const fn len(&self) -> usize {
         self.0.len()
     }

@@ -11,6 +11,7 @@ mod child;
 mod figure;
 mod flat;
 mod idle;
+mod locks;
 mod nats;
 mod pipeline;
 mod replay;
@@ -19,6 +20,7 @@ mod shell;
 mod start;
 mod storm;
 mod tasks;
+mod votes;
 
 use std::{
     path::{Path, PathBuf},
@@ -38,12 +40,13 @@ pub(crate) use nats::serve;
 pub use nats::{PeerPlace, Servers, measure as measure_over_nats};
 
 /// All groups of figures, in the order in which they are measured.
-const GROUPS: [&str; 12] = [
+const GROUPS: [&str; 16] = [
     "baseline",
     "tasks.1",
     "tasks.64",
     "tasks.4096",
     "pipeline",
+    "votes",
     "shell",
     "restart",
     "replay",
@@ -51,6 +54,9 @@ const GROUPS: [&str; 12] = [
     "start",
     "storm",
     "memory.flat",
+    "locks.pairs",
+    "locks.handover",
+    "locks.waiters",
 ];
 
 /// What is measured in a process of its own.
@@ -68,6 +74,8 @@ pub enum Part {
     Storm,
     /// A million tasks of one stream.
     MemoryFlat,
+    /// Ten thousand who wait for one lock.
+    LocksWaiters,
     /// Answers questions over NATS.
     NatsEcho,
     /// A node of agents over NATS.
@@ -151,6 +159,7 @@ pub async fn measure_part(part: Part, folder: &Path) -> Result<Vec<Figure>> {
         Part::Start => start::run_once(&place).await.map(|()| Vec::new()),
         Part::Storm => storm::measure(&place).await,
         Part::MemoryFlat => flat::measure(&place).await,
+        Part::LocksWaiters => locks::waiters(&place).await,
         Part::NatsEcho | Part::NatsAgents | Part::NatsCoordinator => {
             let message = format!("{part:?} needs --nats, --cluster and --node");
             Err(Error::new(ErrorKind::Invalid, message))
@@ -168,12 +177,16 @@ async fn measure_group(group: &str, place: &Place, baselines: &Baselines) -> Res
             let figures = child::measure(Part::Pipeline, place).await?;
             Ok(pipeline::beside(figures, baselines))
         }
+        "votes" => votes::measure(place, baselines).await,
         "shell" => shell::measure(place, baselines).await,
         "restart" => restart::measure(place).await,
         "replay" => child::measure(Part::Replay, place).await,
         "agents.idle" => child::measure(Part::AgentsIdle, place).await,
         "storm" => child::measure(Part::Storm, place).await,
         "memory.flat" => child::measure(Part::MemoryFlat, place).await,
+        "locks.pairs" => locks::pairs(place, baselines).await,
+        "locks.handover" => locks::handover(place, baselines).await,
+        "locks.waiters" => child::measure(Part::LocksWaiters, place).await,
         _ => start::measure(place).await,
     }
 }

@@ -49,6 +49,7 @@ use crate::{
         lock::args::LockCommand,
         look::Looking,
         settings::Settings,
+        vote::args::VoteCommand,
     },
     output::{Console, Exit, Format},
 };
@@ -93,7 +94,7 @@ fn run(cli: Cli, console: &mut Console) -> Result<Exit, Failure> {
         Command::Completion { shell } => Ok(complete(shell, console)?),
         Command::Scenario(command) => files::scenario(&command, console),
         Command::Config(command) => files::config(&command, &common, console),
-        Command::Vote(command) => vote::serve(&command, console),
+        Command::Vote(VoteCommand::Tally(args)) => vote::tally(&args, console),
         Command::Lock(LockCommand::Exec { parent, command }) => {
             let (exit, told) = lock::become_program(parent, &command);
             console.error(told)?;
@@ -214,6 +215,9 @@ async fn serve(
         }
         Command::Lock(command) => {
             lock::serve(&command, &Asking { settings, clock }, console).await?
+        }
+        Command::Vote(command) => {
+            return vote::serve(&command, &Asking { settings, clock }, console).await;
         }
         Command::Doctor(args) => return doctor::doctor(&args, settings, console, clock).await,
         Command::Operate(operation) => operate(&operation, (settings, clock), console).await?,

@@ -19,6 +19,7 @@ use super::{
     decision::{CommitteeDecision, CommitteeEffect, CommitteeNews, Told},
     event::CommitteeEvent,
     machine::CommitteeMachine,
+    officers::ruled,
     outcome::{Decision, Outcome, RULES, Tallied, Turnout, Verdict, Why},
     poll::Poll,
     proposal::{Question, Rung, Said},
@@ -161,7 +162,7 @@ impl CommitteeMachine {
         if !self.durable.counting.contains(&no) {
             return;
         }
-        if !was_voted_on(vote) {
+        if !is_counted(vote) {
             self.conclude(now, (no, vote), Tallied::nothing(), out);
             return;
         }
@@ -197,6 +198,14 @@ impl CommitteeMachine {
         (no, vote): (VoteNo, &Vote),
         tallied: &Tallied,
     ) -> (Decision, Option<CommitteeEvent>) {
+        match &vote.phase {
+            Phase::Counting { why: Why::Withdrawn { .. } } => return (Decision::Withdrawn, None),
+            Phase::Counting { why: Why::Person { ruling, .. } } => {
+                // It was looked at before it was written.
+                return (ruled(&vote.proposal, ruling).unwrap_or(Decision::Unresolved), None);
+            }
+            _ => {}
+        }
         let stays = match &tallied.verdict {
             Verdict::Passed => return (Decision::Passed, None),
             Verdict::Vetoed(by) => return (Decision::Vetoed { by: by.clone() }, None),
@@ -352,9 +361,12 @@ impl CommitteeMachine {
     }
 }
 
-/// Whether voters were ever asked: not where a person was to decide, nor where a mediator said
-/// nothing.
-pub(super) fn was_voted_on(vote: &Vote) -> bool {
+/// Whether it goes by the ballots: not where a person decided or was to, nor where it was withdrawn,
+/// nor where voters were never asked since a mediator said nothing.
+pub(super) fn is_counted(vote: &Vote) -> bool {
+    if matches!(vote.phase, Phase::Counting { why: Why::Withdrawn { .. } | Why::Person { .. } }) {
+        return false;
+    }
     match vote.rung() {
         Some(Rung::Person) => false,
         Some(Rung::Mediator) => !vote.note.is_empty(),

@@ -139,6 +139,18 @@ impl CommitteeDecision {
         number
     }
 
+    /// Why nothing was done, in words, if that was told to somebody.
+    pub(super) fn refusal(&self) -> Option<String> {
+        self.effects.iter().find_map(|effect| match effect {
+            CommitteeEffect::Reply { reply: CommitteeReply::Refused(why), .. } => {
+                Some(why.to_string())
+            }
+            CommitteeEffect::Reply { .. }
+            | CommitteeEffect::Count { .. }
+            | CommitteeEffect::Tell { .. } => None,
+        })
+    }
+
     pub(super) fn tell(&mut self, (vote, number): (&VoteId, VoteNo), told: Told) {
         self.effects.push(CommitteeEffect::Tell { vote: vote.clone(), number, told });
     }

@@ -218,6 +218,17 @@ impl CommitteeEvent {
         }
     }
 
+    /// The same, as it would have been written at the time of another: when something ends that the
+    /// leader's clock said.
+    pub(super) fn at_the_time_of(mut self, other: &Self) -> Self {
+        match (&mut self, other) {
+            (Self::Opened { until, .. }, Self::Opened { until: then, .. })
+            | (Self::Mediated { until, .. }, Self::Mediated { until: then, .. }) => *until = *then,
+            _ => {}
+        }
+        self
+    }
+
     /// The hash of this after all that was before it.
     ///
     /// It is that of the event as JSON, with its number and time, and of the hash before. A field that

@@ -116,16 +116,16 @@ impl CommitteeMachine {
                 self.decide_close(now, *to, (vote, officer), out);
             }
             CommitteeCommand::Withdraw { to, vote, officer } => {
-                self.decide_withdraw(now, *to, (vote, officer), out);
+                self.decide_withdraw(*to, (vote, officer), out);
             }
             CommitteeCommand::WithdrawFor { task, why } => {
-                self.decide_withdraw_for(now, *task, why, out);
+                self.decide_withdraw_for(*task, why, out);
             }
             CommitteeCommand::Mediate { to, vote, by, mediation } => {
                 self.decide_mediate(now, *to, (vote, by), mediation, out);
             }
             CommitteeCommand::Decide { to, vote, ruling, officer } => {
-                self.decide_ruling(now, *to, (vote, ruling), officer, out);
+                self.decide_ruling(*to, (vote, ruling), officer, out);
             }
             CommitteeCommand::Judge { to, vote, truth, officer } => {
                 self.decide_judge(*to, (vote, truth), officer, out);

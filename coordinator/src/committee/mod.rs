@@ -31,7 +31,7 @@
 //! 10. A vote that decides nothing is followed by the next rung of its ladder, in the same step; rungs
 //!     are climbed once each, so it ends.
 //! 11. The events of a vote are a chain of hashes, its outcome names the last, and from the events
-//!     alone the outcome is worked out again (`recount.rs`).
+//!     alone the outcome is worked out again ([`Recount`]).
 //! 12. Everything is bounded, and each bound has a refusal that says what to do. Casting costs the same
 //!     however many have voted, but at growing steps, where it is looked whether the vote is settled;
 //!     with more than 2,000 voters it never is.
@@ -73,6 +73,7 @@ mod opening;
 mod outcome;
 mod poll;
 mod proposal;
+mod recount;
 mod refusal;
 mod reply;
 pub mod settings;
@@ -100,6 +101,7 @@ pub use proposal::{
     BallotFault, Choice, Electorate, Ladder, Member, Nature, Proposal, ProposalFault, Question,
     Rung, Said, Then, TieWay, Weighting,
 };
+pub use recount::{Difference, Recount, Recounted};
 pub use refusal::{Bound, CommitteeRefusal};
 pub use reply::CommitteeReply;
 pub use settings::CommitteeSettings;

@@ -10,11 +10,11 @@ use orkestra_runtime::{
 
 use super::{
     casting::words,
-    command::{Mediation, Officer, Ruling, Truth},
+    command::{CommitteeCommand, Mediation, Officer, Ruling, Truth},
     decision::{CommitteeDecision, Told},
     event::CommitteeEvent,
     machine::{Asker, CommitteeMachine},
-    outcome::{Decision, Outcome, Tallied, Why},
+    outcome::{Decision, Why},
     proposal::{BallotFault, Choice, Proposal, ProposalFault, Question, TieWay},
     refusal::{Bound, CommitteeRefusal},
     reply::CommitteeReply,
@@ -57,7 +57,6 @@ impl CommitteeMachine {
 
     pub(super) fn decide_withdraw(
         &self,
-        _now: Now,
         to: ReplyTo,
         (name, officer): (&VoteId, &Officer),
         out: &mut CommitteeDecision,
@@ -70,49 +69,22 @@ impl CommitteeMachine {
             if vote.outcome().is_some() {
                 return Err(self.not_now(vote));
             }
-            self.withdraw((no, vote), &officer.by, &officer.why, out);
+            Self::withdraw(no, &officer.by, &officer.why, out);
             Ok(CommitteeReply::Withdrawn)
         });
         Self::answered(Asker::Reply(to), answer, out);
     }
 
-    pub(super) fn decide_withdraw_for(
-        &self,
-        _now: Now,
-        task: TaskNo,
-        why: &str,
-        out: &mut CommitteeDecision,
-    ) {
-        let no = self.durable.tasks.get(&task);
-        let found = no.and_then(|no| Some((*no, self.durable.votes.get(no)?)));
-        if let Some((no, vote)) = found {
-            self.withdraw((no, vote), &format!("task {task}"), why, out);
+    pub(super) fn decide_withdraw_for(&self, task: TaskNo, why: &str, out: &mut CommitteeDecision) {
+        if let Some(no) = self.durable.tasks.get(&task) {
+            Self::withdraw(*no, &format!("task {task}"), why, out);
         }
     }
 
-    fn withdraw(
-        &self,
-        (no, vote): (VoteNo, &Vote),
-        by: &str,
-        why: &str,
-        out: &mut CommitteeDecision,
-    ) {
+    fn withdraw(no: VoteNo, by: &str, why: &str, out: &mut CommitteeDecision) {
         let why = Why::Withdrawn { by: words(by), why: words(why) };
-        self.end((no, vote), (Decision::Withdrawn, why), out);
-    }
-
-    /// Ends a vote by somebody's word.
-    fn end(
-        &self,
-        (no, vote): (VoteNo, &Vote),
-        (decision, why): (Decision, Why),
-        out: &mut CommitteeDecision,
-    ) -> Outcome {
-        let closed = CommitteeEvent::Closed { vote: no, why: why.clone() };
-        let outcome = self.outcome((no, vote), (decision, why), Tallied::nothing());
-        out.event(closed);
-        self.decided((no, vote), outcome.clone(), out);
-        outcome
+        out.event(CommitteeEvent::Closed { vote: no, why });
+        out.then.push(CommitteeCommand::Conclude { vote: no });
     }
 
     pub(super) fn decide_mediate(
@@ -159,7 +131,6 @@ impl CommitteeMachine {
 
     pub(super) fn decide_ruling(
         &self,
-        _now: Now,
         to: ReplyTo,
         (name, ruling): (&VoteId, &Ruling),
         officer: &Officer,
@@ -185,9 +156,11 @@ impl CommitteeMachine {
             return Err(self.not_now(vote));
         }
         let decision = ruled(&vote.proposal, ruling)?;
-        let why = Why::Person { by: words(&officer.by), why: words(&officer.why) };
-        let outcome = self.end((no, vote), (decision, why), out);
-        Ok(CommitteeReply::Decided(Box::new(outcome)))
+        let (by, why) = (words(&officer.by), words(&officer.why));
+        let why = Why::Person { ruling: ruling.clone(), by, why };
+        out.event(CommitteeEvent::Closed { vote: no, why });
+        out.then.push(CommitteeCommand::Conclude { vote: no });
+        Ok(CommitteeReply::Decided { vote: vote.proposal.id.clone(), decision })
     }
 
     pub(super) fn decide_judge(
@@ -262,7 +235,7 @@ fn check_options(proposal: &Proposal, options: &[OptionId]) -> Result<(), Commit
 }
 
 /// What a person's word decides, if it answers the question.
-fn ruled(proposal: &Proposal, ruling: &Ruling) -> Answer {
+pub(super) fn ruled(proposal: &Proposal, ruling: &Ruling) -> Answer {
     let seats = match &proposal.question {
         Question::Motion { .. } => None,
         Question::Classic(_) => Some(1),

@@ -6,6 +6,7 @@ use orkestra_runtime::id::{OptionId, VoteId, VoteNo, VoterId};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    command::Ruling,
     compromise::{self, Template},
     consensus::{ClassicCount, ConsensusLevel},
     deadlock::{Deadlock, RoundEnd},
@@ -120,6 +121,8 @@ pub enum Why {
     },
     /// A person decided.
     Person {
+        /// What.
+        ruling: Ruling,
         /// Who.
         by: String,
         /// Why.
@@ -136,7 +139,7 @@ impl fmt::Display for Why {
             Self::Ahead => f.write_str("one was ahead by as much as was asked for"),
             Self::Asked { by, why } => write!(f, "{by} closed it: {why}"),
             Self::Withdrawn { by, why } => write!(f, "{by} withdrew it: {why}"),
-            Self::Person { by, why } => write!(f, "{by} decided: {why}"),
+            Self::Person { by, why, .. } => write!(f, "{by} decided: {why}"),
         }
     }
 }

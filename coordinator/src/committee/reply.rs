@@ -1,9 +1,12 @@
 //! What the committee answers.
 
-use orkestra_runtime::{id::VoteNo, time::Wall};
+use orkestra_runtime::{
+    id::{VoteId, VoteNo},
+    time::Wall,
+};
 use serde::{Deserialize, Serialize};
 
-use super::{digest::Digest, outcome::Outcome, refusal::CommitteeRefusal};
+use super::{digest::Digest, outcome::Decision, refusal::CommitteeRefusal};
 
 /// What a command is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,8 +55,13 @@ pub enum CommitteeReply {
         /// Until when.
         until: Wall,
     },
-    /// It is decided.
-    Decided(Box<Outcome>),
+    /// A person's word is its outcome.
+    Decided {
+        /// Of which vote.
+        vote: VoteId,
+        /// What it is.
+        decision: Decision,
+    },
     /// It stands in the records of voters.
     Judged {
         /// Of how many.

@@ -2,6 +2,7 @@
 //! is opened for one change.
 
 mod locks;
+mod votes;
 
 use std::path::PathBuf;
 
@@ -152,6 +153,7 @@ impl Clerk {
             }
             Request::TaskSubmit { submission } => self.submit(submission).await,
             Request::Lock { ask } => self.lock(ask.clone(), &by).await,
+            Request::Vote { ask } => self.vote(ask.clone(), &by).await,
             Request::DoctorHeal {} => self.heal().await,
             Request::Compact { keep_records } => {
                 told(&ops::compact(&self.means, *keep_records).await?)

@@ -33,6 +33,7 @@ mod request;
 mod serve;
 mod socket;
 mod target;
+mod votes;
 
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ pub use report::{Changed, Decided, Healed, NodeStatus, Redacted, RunStatus, Stan
 pub use request::{REASON_BYTES_MAX, Reason, Request};
 pub(crate) use serve::child;
 pub(crate) use target::{no_run, no_task};
+pub use votes::VoteAsk;
 
 /// The longest line that is read from an asker, in bytes.
 pub const LINE_BYTES_MAX: usize = 1024 * 1024;

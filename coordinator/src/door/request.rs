@@ -9,7 +9,7 @@ use orkestra_runtime::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{REQUEST_WITHIN, locks::LockAsk, target::Target};
+use super::{REQUEST_WITHIN, locks::LockAsk, target::Target, votes::VoteAsk};
 use crate::context::{ProjectPhase, SnapshotNo};
 
 /// How long a compaction may take: it reads and writes what there is.
@@ -175,6 +175,12 @@ pub enum Request {
         /// What.
         ask: LockAsk,
     },
+    /// Asks something of votes; answered by [`CommitteeReply`](crate::committee::CommitteeReply), or
+    /// [`CommitteeAnswer`](crate::committee::CommitteeAnswer) where it only looks.
+    Vote {
+        /// What.
+        ask: VoteAsk,
+    },
     /// Shows what is sensitive in a task, and records who asked; answered by
     /// [`Revealed`](crate::sensitive::Revealed).
     TaskReveal {
@@ -198,6 +204,7 @@ impl Request {
             Self::Status {}
             | Self::TaskSubmit { .. }
             | Self::Lock { .. }
+            | Self::Vote { .. }
             | Self::ContextSnapshot { .. }
             | Self::ContextRestore { .. }
             | Self::ContextPhase { .. }

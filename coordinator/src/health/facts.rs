@@ -7,7 +7,7 @@ use orkestra_runtime::{
     time::Wall,
 };
 
-use super::{incidents::Incident, milestones::Milestone, outcomes::Outcomes};
+use super::{incidents::Incident, locks::LockFact, milestones::Milestone, outcomes::Outcomes};
 use crate::task::RunNo;
 
 /// What is known of one agent.
@@ -53,6 +53,8 @@ pub enum Fact {
     Reached(Milestone),
     /// An incident is over.
     Over(Incident),
+    /// Something of locks.
+    Lock(LockFact),
 }
 
 /// How a task ended.

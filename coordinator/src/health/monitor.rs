@@ -24,6 +24,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{
     facts::Fact,
+    locks::LockWaits,
     milestones::Milestone,
     outcomes::Health,
     report::{Report, SystemHealth},
@@ -55,6 +56,7 @@ pub trait Observer: Send + Sync + 'static {
 struct Seen {
     vitals: Vitals,
     tending: Tending,
+    lock_waits: LockWaits,
 }
 
 /// Where the journal was read to.
@@ -172,7 +174,9 @@ impl Monitor {
         let Place { journal, position, begun } = place;
         if position.is_none() {
             let (vitals, begins) = Vitals::beginning(journal).await?;
-            self.seen().vitals = vitals;
+            let mut seen = self.seen();
+            (seen.vitals, seen.lock_waits) = (vitals, LockWaits::default());
+            drop(seen);
             *position = Some(begins);
         }
         // It moves with what is folded, so that nothing is folded twice if this is dropped.
@@ -192,13 +196,16 @@ impl Monitor {
     async fn read(&self, journal: &Journal, at: &mut Position, until: Sequence) -> Result<()> {
         let is_news = self.is_news.load(Ordering::Relaxed);
         let fold = |number, wall, event: &Event| {
-            let Event::Task(event) = event else { return };
-            let mut seen = self.seen();
-            seen.vitals.apply(number, wall, event, &mut |fact| {
+            let mut tell = |fact| {
                 if let Some(observer) = self.observer.as_ref().filter(|_| is_news) {
                     observer.fact(&fact);
                 }
-            });
+            };
+            match event {
+                Event::Task(event) => self.seen().vitals.apply(number, wall, event, &mut tell),
+                Event::Lock(event) => self.seen().lock_waits.apply(number, wall, event, &mut tell),
+                Event::Context(_) | Event::Committee(_) => {}
+            }
         };
         journal.read_on(at, until, fold).await.map(drop)
     }

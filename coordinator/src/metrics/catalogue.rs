@@ -69,6 +69,22 @@ metrics! {
         "Ready tasks that no agent holds";
     QUEUE_AGE = "orkestra_queue_oldest_age_seconds", Gauge, [],
         "For how long the task has been ready that has been ready for longest";
+    LOCK_SESSIONS = "orkestra_lock_sessions", Gauge, [],
+        "Sessions that are open and may hold locks";
+    LOCKS = "orkestra_locks", Gauge, [],
+        "Locks that are held, lost or waited for";
+    LOCKS_WAITING = "orkestra_lock_requests_waiting", Gauge, [],
+        "Requests for locks that wait";
+    LOCKS_LOST = "orkestra_lock_holds_lost", Gauge, [],
+        "Holds of locks that were lost and are kept back from others";
+    LOCK_REQUESTS = "orkestra_lock_requests", Counter, ["outcome"],
+        "Requests for locks that ended, by how";
+    LOCK_WAIT = "orkestra_lock_wait_seconds", Histogram, [],
+        "How long a request for locks waited until it was granted";
+    LOCK_STEALS = "orkestra_lock_steals", Counter, [],
+        "Locks that were stolen";
+    LOCK_SESSIONS_LOST = "orkestra_lock_sessions_lost", Counter, ["reason"],
+        "Sessions that were ended for whoever held locks by them, by why";
     INCIDENTS = "orkestra_incidents", Counter, ["type", "recovered"],
         "Incidents that are over, by type and by whether what went wrong was mended";
     RESTARTS = "orkestra_actor_restarts", Counter, ["supervisor", "reason"],

@@ -13,10 +13,14 @@ use prometheus_client::{
 };
 
 use super::catalogue::{
-    APPEND_BYTES, APPEND_ERRORS, APPEND_SECONDS, ATTEMPT_DURATION, INCIDENTS, Metric, RECORDS,
-    RESTARTS, TASK_ATTEMPTS, TASK_DURATION, TASKS,
+    APPEND_BYTES, APPEND_ERRORS, APPEND_SECONDS, ATTEMPT_DURATION, INCIDENTS, LOCK_REQUESTS,
+    LOCK_SESSIONS_LOST, LOCK_STEALS, LOCK_WAIT, Metric, RECORDS, RESTARTS, TASK_ATTEMPTS,
+    TASK_DURATION, TASKS,
 };
-use crate::health::{AGENTS, Appended, Fact, IncidentKind, Observer, reason_of};
+use crate::{
+    health::{AGENTS, Appended, Fact, IncidentKind, LockFact, Observer, reason_of},
+    lock::LockReason,
+};
 
 /// How long tasks and attempts take: from 1 ms to more than a day.
 const WORK_SECONDS: [f64; 20] = [
@@ -33,6 +37,9 @@ const APPEND_BUCKETS: [f64; 15] = [
 /// The states in which tasks are counted.
 const STATES: [&str; 4] = ["submitted", "completed", "failed", "cancelled"];
 
+/// How requests for locks end.
+const LOCK_OUTCOMES: [&str; 4] = ["granted", "timed_out", "cancelled", "deadlock"];
+
 /// Labels, each of which has few values.
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 
@@ -48,6 +55,10 @@ pub(crate) struct Counters {
     append_bytes: Counter,
     records: Counter,
     append_errors: Family<Labels<1>, Counter>,
+    lock_requests: Family<Labels<1>, Counter>,
+    lock_wait_seconds: Histogram,
+    lock_steals: Counter,
+    lock_sessions_lost: Family<Labels<1>, Counter>,
 }
 
 impl Default for Counters {
@@ -65,7 +76,18 @@ impl Default for Counters {
             append_bytes: Counter::default(),
             records: Counter::default(),
             append_errors: Family::default(),
+            lock_requests: Family::default(),
+            lock_wait_seconds: Histogram::new(WORK_SECONDS),
+            lock_steals: Counter::default(),
+            lock_sessions_lost: Family::default(),
         };
+        for outcome in LOCK_OUTCOMES {
+            drop(counters.lock_requests.get_or_create(&[("outcome", outcome)]));
+        }
+        for reason in LockReason::ALL.into_iter().filter(|reason| !reason.is_clean()) {
+            let labels = [("reason", reason.as_str())];
+            drop(counters.lock_sessions_lost.get_or_create(&labels));
+        }
         for state in STATES {
             drop(counters.tasks.get_or_create(&[("state", state)]));
         }
@@ -130,6 +152,10 @@ impl Counters {
         enter(registry, APPEND_BYTES, self.append_bytes.clone());
         enter(registry, RECORDS, self.records.clone());
         enter(registry, APPEND_ERRORS, self.append_errors.clone());
+        enter(registry, LOCK_REQUESTS, self.lock_requests.clone());
+        enter(registry, LOCK_WAIT, self.lock_wait_seconds.clone());
+        enter(registry, LOCK_STEALS, self.lock_steals.clone());
+        enter(registry, LOCK_SESSIONS_LOST, self.lock_sessions_lost.clone());
     }
 }
 
@@ -172,6 +198,18 @@ impl Observer for Counters {
                 self.incidents.get_or_create(&incident_labels(incident.kind, recovered)).inc();
             }
             Fact::Reached(_) => {}
+            Fact::Lock(LockFact::Ended { outcome, waited }) => {
+                self.lock_requests.get_or_create(&[("outcome", *outcome)]).inc();
+                if let Some(waited) = waited {
+                    self.lock_wait_seconds.observe(waited.as_secs_f64());
+                }
+            }
+            Fact::Lock(LockFact::Stolen) => {
+                self.lock_steals.inc();
+            }
+            Fact::Lock(LockFact::SessionLost { reason }) => {
+                self.lock_sessions_lost.get_or_create(&[("reason", *reason)]).inc();
+            }
         }
     }
 

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     health::{Monitor, SystemHealth},
+    lock::{LockAnswer, LockGauges, LockQuery},
     reach::Shard,
     shard::{
         actor::ShardHandle,
@@ -88,9 +89,11 @@ impl Exporter {
 
     async fn read(&self) -> Readings {
         let Source { shard, monitor, clock, .. } = &self.source;
-        let (gauges, snapshot_age) = tokio::join!(self.gauges(), self.snapshot_age());
+        let (gauges, locks, snapshot_age) =
+            tokio::join!(self.gauges(), self.locks(), self.snapshot_age());
         Readings {
             gauges,
+            locks,
             permits: shard.handle().and_then(ShardHandle::permits_left),
             is_parked: monitor.journal_is_full(),
             snapshot_age,
@@ -105,6 +108,15 @@ impl Exporter {
         let read = self.source.shard.query(query, ANSWER_WITHIN).await.ok()?;
         match read.answer {
             ShardAnswer::Task(Answer::Gauges(gauges)) => Some(*gauges),
+            _ => None,
+        }
+    }
+
+    async fn locks(&self) -> Option<LockGauges> {
+        let query = ShardQuery::Lock(LockQuery::Gauges);
+        let read = self.source.shard.query(query, ANSWER_WITHIN).await.ok()?;
+        match read.answer {
+            ShardAnswer::Lock(LockAnswer::Gauges(gauges)) => Some(gauges),
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! Metrics: figures of a node that runs, for Prometheus and whoever reads its text.
 //!
 //! Promises: a scrape costs as much as there are series, not as there are tasks; it asks the shard
-//! one question, and waits a second for the answer at most; the number of series is bounded, since
+//! two questions, and waits a second for the answers at most; the number of series is bounded, since
 //! no label holds the name of a task, of a run, or anything that a user wrote but the names of
 //! agents, of which [`AGENTS_MAX`] are told apart. The door takes few connections, each for a short
 //! time, and reads little of them: see the listener.

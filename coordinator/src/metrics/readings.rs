@@ -16,15 +16,16 @@ use prometheus_client::{
 
 use super::{
     catalogue::{
-        AGENT_HEALTH, AGENT_RUNNING, AGENT_UP, AGENTS, CPU, HEALTH, LEADS, Metric, OPEN_FDS,
-        PARKED, PERMITS, PERMITS_LIMIT, QUEUE_AGE, QUEUE_DEPTH, RESIDENT, SNAPSHOT_AGE, STARTED,
-        TASKS_OPEN, TASKS_WAITING,
+        AGENT_HEALTH, AGENT_RUNNING, AGENT_UP, AGENTS, CPU, HEALTH, LEADS, LOCK_SESSIONS, LOCKS,
+        LOCKS_LOST, LOCKS_WAITING, Metric, OPEN_FDS, PARKED, PERMITS, PERMITS_LIMIT, QUEUE_AGE,
+        QUEUE_DEPTH, RESIDENT, SNAPSHOT_AGE, STARTED, TASKS_OPEN, TASKS_WAITING,
     },
     counters::unit_of,
     process::Process,
 };
 use crate::{
     health::{Health, Report},
+    lock::LockGauges,
     shard::Pool,
     task::Gauges,
 };
@@ -62,6 +63,8 @@ const REASONS: [&str; 15] = [
 pub(super) struct Readings {
     /// None when nobody answered.
     pub(super) gauges: Option<Gauges>,
+    /// The same of locks.
+    pub(super) locks: Option<LockGauges>,
     pub(super) permits: Option<[usize; Pool::ALL.len()]>,
     pub(super) is_parked: bool,
     pub(super) snapshot_age: Option<Duration>,
@@ -92,6 +95,7 @@ impl Collector for Latest {
         let mut page = Page { encoder };
         readings.tasks(&mut page)?;
         readings.agents(&mut page)?;
+        readings.locks(&mut page)?;
         readings.shard(&mut page)?;
         readings.process(&mut page)
     }
@@ -183,6 +187,19 @@ impl Readings {
         let of = |health| report.agents.iter().filter(|one| one.health == health).count() as u64;
         page.each(AGENTS, "health", Health::ALL.map(|health| (health.as_str(), of(health))))?;
         page.one(HEALTH, Some(f64::from(report.system.health.severity())))
+    }
+
+    fn locks(&self, page: &mut Page<'_>) -> fmt::Result {
+        let Some(LockGauges { sessions, locks, waiting, lost, .. }) = self.locks else {
+            return Ok(());
+        };
+        let gauges = [
+            (LOCK_SESSIONS, sessions),
+            (LOCKS, locks),
+            (LOCKS_WAITING, waiting),
+            (LOCKS_LOST, lost),
+        ];
+        gauges.into_iter().try_for_each(|(metric, count)| page.one(metric, small(count)))
     }
 
     fn shard(&self, page: &mut Page<'_>) -> fmt::Result {

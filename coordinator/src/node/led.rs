@@ -30,7 +30,8 @@ use crate::{
         actor::{Settings as ShardPace, ShardParts, shard},
         machine::{ShardMachine, ShardSettings},
     },
-    system::{Followers, Standing, Team, TeamHands, porter_of, reigns_child},
+    system::{Followers, Standing, Team, TeamHands, bell, bell_child, porter_of, reigns_child},
+    voting::teller_of,
 };
 
 /// What a shard on a node is made of.
@@ -68,19 +69,21 @@ pub(crate) async fn led(
         settings: spec.lease,
     });
     let (porter, porter_inbox) = porter_of();
+    let (teller, to_count) = teller_of();
     let (words, hears) = ear::words();
+    let (ring, to_tell) = bell();
     let settings = settings_of(&spec.settings, number);
     let clock = Arc::clone(&spec.clock);
-    let standing = Arc::new(Standing::default());
     let (handle, runner) = shard(ShardParts {
         journal,
         genesis: Arc::new(move || ShardMachine::new(settings.clone())),
         hands: {
             let (followers, sink) = (Arc::clone(&followers), porter.sink());
-            let told = (standing, Arc::clone(&clock));
+            let told = (Arc::new(Standing::default()), Arc::clone(&clock), ring);
             Arc::new(move |epoch| {
                 let team: Arc<dyn Team> = Arc::new(Far::begun(epoch, words.clone()));
-                TeamHands::new((team, Arc::clone(&followers), Arc::clone(&sink)), told.clone())
+                let of = (team, Arc::clone(&followers), Arc::clone(&sink));
+                TeamHands::new(of, told.clone()).counted_by(&teller)
             })
         },
         clock: Arc::clone(&clock),
@@ -110,9 +113,11 @@ pub(crate) async fn led(
     let children = vec![
         tree::once("steward", steward.run(), &clock),
         reigns_child(handle.clone(), runner, Arc::clone(&clock)),
-        porter.child(porter_inbox, handle, Arc::clone(&clock)),
+        porter.child(porter_inbox, handle.clone(), Arc::clone(&clock)),
+        to_count.child(handle, Arc::clone(&clock)),
         tree::again("ear", move || Arc::clone(&ear).run(), &clock),
         tree::again("server", move || Arc::clone(&server).serve(), &clock),
+        bell_child(to_tell, (spec.fabric.messages(), number), Arc::clone(&clock)),
     ];
     let children = ShardChildren { name: format!("shard-{number}"), children };
     Ok((at, Some(children)))

@@ -19,8 +19,10 @@
 //!    │     ├─ steward the lease
 //!    │     ├─ reigns  one reign after another, or a warm fold of another's
 //!    │     ├─ porter  carries what workers say to the sequencer
+//!    │     ├─ teller  counts votes that are too large for the sequencer
 //!    │     ├─ ear     speaks to workers on all nodes, and hears them
-//!    │     └─ server  answers what other nodes ask
+//!    │     ├─ server  answers what other nodes ask
+//!    │     └─ locks   tells sessions what was taken from them
 //!    ├─ reading       what all nodes can read that may lead
 //!    ├─ placing       who should lead what
 //!    ├─ desk          stands between this node's workers and all shards
@@ -74,7 +76,7 @@ pub use telling::NodeRecord;
 pub use words::{MemberView, NodeAnswer, NodeAsk, NodeView, ShardView};
 
 use crate::{
-    client::{Tasks, locks::Locks},
+    client::{Tasks, locks::Locks, votes::Votes},
     context::Contexts,
     public,
     reach::{Here, Shard, There},
@@ -100,7 +102,8 @@ pub struct Reached {
     pub tasks: Tasks,
     /// The way to its context.
     pub contexts: Contexts,
-    way: Shard,
+    /// The way to all of it.
+    pub(crate) way: Shard,
     /// Where this node may lead it.
     seat: Option<Seat>,
 }
@@ -274,6 +277,11 @@ impl Node {
     /// The way to the locks of a namespace.
     pub fn locks_of(&self, namespace: &str) -> Locks {
         Locks::new(self.reached(namespace).way.clone(), Arc::clone(&self.clock))
+    }
+
+    /// The way to the votes of a namespace.
+    pub fn votes_of(&self, namespace: &str) -> Votes {
+        Votes::new(self.reached(namespace).way.clone())
     }
 
     /// The way to the context of a namespace.

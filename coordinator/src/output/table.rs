@@ -15,6 +15,11 @@ impl Table {
         Self { header: header.map(str::to_uppercase).to_vec(), rows: Vec::new() }
     }
 
+    /// The same with as many columns as there are names, as they are spelled.
+    pub const fn of(header: Vec<String>) -> Self {
+        Self { header, rows: Vec::new() }
+    }
+
     /// Adds a row: a cell for each column; none is shown as `-`, and lines are joined.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) -> &mut Self {
         let cells = cells.into_iter().map(|cell| {

@@ -12,12 +12,14 @@ use orkestra_runtime::{
     leadership::placement::shard_of,
     presence::{Member as Known, Presence},
     supervise::ChildSpec,
+    time::Clock,
 };
 
 use tokio::sync::watch;
 
 use super::{Hosts, NodeRow, Parts, PublicShard, Shards};
 use crate::{
+    client::locks::Locks,
     node::{Host, NodeSpec, Reached},
     system::Member,
 };
@@ -27,6 +29,7 @@ pub(crate) struct Cluster {
     shards: Arc<Vec<Reached>>,
     journals: Vec<Journal>,
     presence: Presence,
+    clock: Arc<dyn Clock>,
 }
 
 impl Cluster {
@@ -34,11 +37,20 @@ impl Cluster {
     pub(crate) fn new(
         fabric: &dyn Fabric,
         shards: Arc<Vec<Reached>>,
-        presence: Presence,
+        (presence, clock): (Presence, Arc<dyn Clock>),
     ) -> Result<Self> {
         let journals = shards.iter().map(|reached| Journal::of(fabric, reached.shard));
         let journals = journals.collect::<Result<_>>()?;
-        Ok(Self { shards, journals, presence })
+        Ok(Self { shards, journals, presence, clock })
+    }
+
+    fn public(&self, reached: &Reached, journal: &Journal) -> PublicShard {
+        PublicShard {
+            shard: reached.shard,
+            tasks: reached.tasks.clone(),
+            locks: Locks::new(reached.way.clone(), Arc::clone(&self.clock)),
+            journal: journal.clone(),
+        }
     }
 }
 
@@ -51,7 +63,8 @@ pub(crate) fn of_node(
     (host, draining): (&Host, watch::Receiver<bool>),
 ) -> Result<Vec<ChildSpec>> {
     let fabric = spec.fabric.as_ref();
-    let cluster = Cluster::new(fabric, Arc::clone(shards), presence.clone())?;
+    let known = (presence.clone(), Arc::clone(&spec.clock));
+    let cluster = Cluster::new(fabric, Arc::clone(shards), known)?;
     let parts = Parts {
         node: spec.name.clone(),
         messages: fabric.messages(),
@@ -72,19 +85,12 @@ impl Shards for Cluster {
         let count = u16::try_from(self.shards.len()).unwrap_or(u16::MAX);
         let at = usize::from(shard_of(namespace, count).0);
         // There is at least one shard, and the hash names one of them.
-        let (reached, journal) = (&self.shards[at], &self.journals[at]);
-        let (shard, tasks) = (reached.shard, reached.tasks.clone());
-        PublicShard { shard, tasks, journal: journal.clone() }
+        self.public(&self.shards[at], &self.journals[at])
     }
 
     fn all(&self) -> Vec<PublicShard> {
         let both = self.shards.iter().zip(&self.journals);
-        let public = |(reached, journal): (&Reached, &Journal)| PublicShard {
-            shard: reached.shard,
-            tasks: reached.tasks.clone(),
-            journal: journal.clone(),
-        };
-        both.map(public).collect()
+        both.map(|(reached, journal)| self.public(reached, journal)).collect()
     }
 
     fn is_led_here(&self, shard: ShardId) -> bool {

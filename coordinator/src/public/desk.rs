@@ -30,13 +30,13 @@ use crate::{
 };
 
 /// The longest that a request may wait for the end of a task.
-const WAIT_MAX: Duration = Duration::from_secs(25);
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(25);
 /// How often a task is looked at that somebody waits for, at first and at most.
 const LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
 /// How many things a list has unless asked for less, or more.
-const LIST: usize = 100;
+pub(super) const LIST: usize = 100;
 /// How many it has at most.
-const LIST_MAX: usize = 1_000;
+pub(super) const LIST_MAX: usize = 1_000;
 
 type Answered = Result<Map<String, Value>, Trouble>;
 
@@ -90,6 +90,8 @@ impl Desk {
                 let deleted = tasks.redact(&change.run, None, &by(change.r#as.as_ref())).await?;
                 redacted(change.run, None, deleted)
             }
+            Ask::Lock(word) => self.lock(word, key).await,
+            Ask::Vote(word) => self.vote(word).await,
             ask => self.carry_out_more(ask).await,
         }
     }
@@ -258,7 +260,7 @@ impl Desk {
 /// By which way whoever asks came in.
 const VIA: &str = "nats";
 
-fn by(named: Option<&AgentId>) -> String {
+pub(super) fn by(named: Option<&AgentId>) -> String {
     named.map_or_else(|| "somebody over NATS".to_owned(), |name| format!("{name}, over NATS"))
 }
 

@@ -17,12 +17,14 @@ mod cluster;
 mod desk;
 pub mod events;
 mod gateway;
+mod locks;
 mod micro;
 mod request;
 mod serve;
 mod submit;
 mod synadia;
 mod task_view;
+mod votes;
 
 use std::{fmt, sync::Arc};
 
@@ -45,7 +47,10 @@ pub(crate) use cluster::of_node;
 pub use request::{Ask, SUBJECTS, WORD_BYTES_MAX};
 pub use submit::{Submission, Submitted, TaskWord};
 
-use crate::{client::Tasks, system::Member};
+use crate::{
+    client::{Tasks, locks::Locks},
+    system::Member,
+};
 
 /// The queue group in which nodes share what is asked.
 pub const QUEUE: &str = "orkestra";
@@ -59,6 +64,8 @@ pub struct PublicShard {
     pub shard: ShardId,
     /// The way to its tasks, wherever it is led.
     pub tasks: Tasks,
+    /// The way to its locks.
+    pub locks: Locks,
     /// Its journal.
     pub journal: Journal,
 }

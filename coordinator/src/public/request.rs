@@ -1,5 +1,8 @@
 //! What can be asked by anybody, one subject each.
 
+pub(super) mod locks;
+pub(super) mod votes;
+
 use orkestra_runtime::{
     id::{AgentId, RunId, TaskId},
     limits::FRAME_BYTES_MAX,
@@ -7,6 +10,8 @@ use orkestra_runtime::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use self::locks::LockWord;
+use self::votes::VoteWord;
 use super::{answer::Trouble, events::Reread, submit::Submission};
 use crate::{
     door::{Code, Reason},
@@ -17,11 +22,21 @@ use crate::{
 pub const WORD_BYTES_MAX: usize = FRAME_BYTES_MAX - 4 * 1024;
 
 /// Every subject on which something can be asked, below the cluster's prefix.
-pub const SUBJECTS: [&str; 22] = [
+pub const SUBJECTS: [&str; 40] = [
     "agent.drain",
     "agent.list",
     "agent.resume",
     "evt.read",
+    "lock.acquire",
+    "lock.cancel",
+    "lock.check",
+    "lock.close",
+    "lock.get",
+    "lock.list",
+    "lock.open",
+    "lock.release",
+    "lock.renew",
+    "lock.steal",
     "node.list",
     "run.cancel",
     "run.get",
@@ -40,6 +55,14 @@ pub const SUBJECTS: [&str; 22] = [
     "task.retry",
     "task.submit",
     "task.why",
+    "vote.call",
+    "vote.cast",
+    "vote.close",
+    "vote.get",
+    "vote.list",
+    "vote.reveal",
+    "vote.seal",
+    "vote.voter",
 ];
 
 /// A request.
@@ -89,6 +112,10 @@ pub enum Ask {
     NodeList(Nothing),
     /// Reads events again.
     EventRead(Reread),
+    /// Asks something of locks.
+    Lock(LockWord),
+    /// Asks something of votes.
+    Vote(VoteWord),
 }
 
 /// Nothing is needed.
@@ -259,6 +286,16 @@ impl Ask {
             "node.list" => Self::NodeList(word(body)?),
             "evt.read" => Self::EventRead(word(body)?),
             other => {
+                if let Some(verb) = other.strip_prefix("lock.")
+                    && let Some(word) = LockWord::read(verb, body)?
+                {
+                    return Ok(Self::Lock(word));
+                }
+                if let Some(verb) = other.strip_prefix("vote.")
+                    && let Some(word) = VoteWord::read(verb, body)?
+                {
+                    return Ok(Self::Vote(word));
+                }
                 let message = format!("nobody answers {other:?}");
                 let help = did_you_mean(other, SUBJECTS).unwrap_or_default();
                 return Err(Trouble::new(Code::UnknownCommand, message).advised(help));

@@ -25,7 +25,8 @@ use super::{
 use crate::door::Code;
 
 /// On which subjects requests come.
-const HEARD: [&str; 5] = ["task.*", "run.*", "agent.*", "node.list", "evt.read"];
+const HEARD: [&str; 7] =
+    ["task.*", "run.*", "agent.*", "lock.*", "vote.*", "node.list", "evt.read"];
 /// How many requests may wait, of one kind.
 const WAITING_MAX: usize = 4_096;
 /// How many are carried out at once; one more is told so.
@@ -37,8 +38,14 @@ const KEY_HEADER: &str = "Nats-Msg-Id";
 
 /// How much was asked and answered on each of [`SUBJECTS`], for whoever looks on. What is asked on
 /// any other subject counts for none.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Figures(pub(super) [Figure; SUBJECTS.len()]);
+
+impl Default for Figures {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Figure::default()))
+    }
+}
 
 /// How much was asked and answered on one subject.
 #[derive(Debug, Default)]

@@ -156,7 +156,7 @@ impl Server {
     async fn carry_out(&self, asked: Asked) -> Back {
         match asked {
             Asked::Command(command, pool) => {
-                let done = self.here.command(|to| command.addressed(to), pool, TRIP);
+                let done = super::shard::commanded(&self.here, command, (pool, TRIP));
                 done.await.map(Told::Reply)
             }
             Asked::Tell(command, pool) => {

@@ -1,9 +1,13 @@
 //! The way to one shard.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
-use orkestra_runtime::{id::RunId, machine::ReplyTo};
+use orkestra_runtime::{
+    fabric::Messages,
+    id::{RunId, ShardId},
+    machine::ReplyTo,
+};
 
 use super::there::{Asking, There};
 use crate::{
@@ -14,6 +18,7 @@ use crate::{
     },
     system::TeamHands,
     task::RunSummary,
+    voting,
 };
 
 /// The way to a shard of this process.
@@ -24,17 +29,25 @@ pub(crate) type Here = ShardHandle<ShardMachine, TeamHands>;
 pub(crate) struct Shard {
     here: Option<Here>,
     there: Option<There>,
+    /// Where it is told what sessions have lost, of a shard that is only here.
+    told: Option<Arc<dyn Messages>>,
 }
 
 impl Shard {
     /// A shard that nobody else can lead.
-    pub(crate) const fn here(handle: Here) -> Self {
-        Self { here: Some(handle), there: None }
+    pub(crate) const fn here(handle: Here, told: Arc<dyn Messages>) -> Self {
+        Self { here: Some(handle), there: None, told: Some(told) }
     }
 
     /// A shard of a cluster; `here` where this node may lead it.
     pub(crate) const fn of_cluster(here: Option<Here>, there: There) -> Self {
-        Self { here, there: Some(there) }
+        Self { here, there: Some(there), told: None }
+    }
+
+    /// Where it is told which sessions have lost something.
+    pub(crate) fn news(&self) -> Option<(Arc<dyn Messages>, ShardId)> {
+        let here = || Some((Arc::clone(self.told.as_ref()?), ShardId(0)));
+        self.there.as_ref().map(There::news).or_else(here)
     }
 
     /// The way to it within this process, if this process may lead it.
@@ -71,13 +84,12 @@ impl Shard {
     ) -> Result<Reply, ShardError> {
         let Some(there) = &self.there else {
             let Some(here) = &self.here else { return Err(ShardError::NoOne) };
-            return here.command(make, pool, within).await;
+            return commanded(here, make(ReplyTo::default()), (pool, within)).await;
         };
         let command = make(ReplyTo::default());
         let here = |left: Duration| {
             let (here, command) = (self.led_here()?, command.clone());
-            let done = async move { here.command(|to| command.addressed(to), pool, left).await };
-            Some(done.boxed())
+            Some(async move { commanded(&here, command, (pool, left)).await }.boxed())
         };
         let remote = |left: Duration| there.command(command.clone(), pool, left);
         there.again((within, asking), here, remote).await
@@ -155,5 +167,17 @@ impl Shard {
     /// The way within this process, while it leads.
     pub(crate) fn led_here(&self) -> Option<Here> {
         self.here.as_ref().filter(|here| here.is_open()).cloned()
+    }
+}
+
+/// Asks whoever leads in this process. What can be checked before the sequencer is checked before it.
+pub(super) async fn commanded(
+    here: &Here,
+    command: Command,
+    (pool, within): (Pool, Duration),
+) -> Result<Reply, ShardError> {
+    match voting::checked(here, command).await {
+        Ok(command) => here.command(|to| command.addressed(to), pool, within).await,
+        Err(refused) => Ok(refused),
     }
 }

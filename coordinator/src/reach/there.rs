@@ -64,6 +64,11 @@ impl There {
         Ok(Self { shard, subject, messages, closed: Arc::default() })
     }
 
+    /// Over what the shard is reached, and which it is.
+    pub(super) fn news(&self) -> (Arc<dyn Messages>, ShardId) {
+        (Arc::clone(&self.messages), self.shard)
+    }
+
     /// Asks nobody again from now on: whoever owns this stops.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);

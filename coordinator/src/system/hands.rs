@@ -21,8 +21,9 @@ use crate::{
         actor::{Ports, ShardHands},
         machine::{Effect, Reply as ShardReply, ShardMachine},
     },
-    system::Standing,
+    system::{Standing, bell::Bell},
     task::{Ended, Reply, TaskEffect},
+    voting::Teller,
 };
 
 /// Where the workers of this node are.
@@ -61,8 +62,8 @@ impl Team for Near {
 /// Who follows runs: streams of what ended, by token.
 pub(crate) type Followers = Arc<Directory<ReplyTo, mpsc::Sender<Vec<Ended>>>>;
 
-/// Who is told that nothing can be written, and by which clock.
-pub(crate) type Told = (Arc<Standing>, Arc<dyn Clock>);
+/// Who is told that nothing can be written, by which clock, and who tells sessions what they lost.
+pub(crate) type Told = (Arc<Standing>, Arc<dyn Clock>, Bell);
 
 /// Carries out what a shard decides.
 pub struct TeamHands {
@@ -70,6 +71,8 @@ pub struct TeamHands {
     followers: Followers,
     sink: Sink,
     told: Told,
+    /// Who counts what is too long to be counted by the sequencer.
+    teller: Option<Teller>,
 }
 
 impl fmt::Debug for TeamHands {
@@ -93,12 +96,35 @@ impl TeamHands {
             told.0.set_full(false, told.1.now().moment);
         }
         team.ask_who_is_there();
-        Self { team, followers, sink, told }
+        Self { team, followers, sink, told, teller: None }
+    }
+
+    /// The same, with somebody who counts large votes.
+    pub(crate) fn counted_by(self, teller: &Teller) -> Self {
+        Self { teller: Some(teller.clone()), ..self }
+    }
+
+    /// Answers whoever asked for something of votes; long counts are handed over.
+    fn carry_out_committee(&self, effect: CommitteeEffect, ports: &mut Ports<ShardReply>) {
+        match effect {
+            CommitteeEffect::Reply { to, reply } => {
+                // Whoever asked may have gone.
+                ports.answer(to, ShardReply::Committee(reply));
+            }
+            CommitteeEffect::Count { vote, poll } => {
+                if let Some(teller) = &self.teller {
+                    teller.count(vote, poll);
+                }
+            }
+            CommitteeEffect::Tell { vote, told, .. } => {
+                tracing::debug!(%vote, ?told, "a vote waits for somebody, or is decided");
+            }
+        }
     }
 }
 
-/// Answers whoever asked for a lock; who has lost one is told by the renewal of its session.
-fn carry_out_lock(effect: LockEffect, ports: &mut Ports<ShardReply>) {
+/// Answers whoever asked for a lock, and has told who has lost one.
+fn carry_out_lock(effect: LockEffect, ports: &mut Ports<ShardReply>, bell: &Bell) {
     match effect {
         LockEffect::Reply { to, reply } => {
             // Whoever asked may have gone.
@@ -106,25 +132,11 @@ fn carry_out_lock(effect: LockEffect, ports: &mut Ports<ShardReply>) {
         }
         LockEffect::Lost { session, lost, why } => {
             tracing::warn!(%session, key = %lost.key, token = %lost.token, why, "a lock was taken");
+            bell.ring(session);
         }
         LockEffect::Ended { session, reason } => {
             tracing::debug!(%session, %reason, "a session that may hold locks has ended");
-        }
-    }
-}
-
-/// Answers whoever asked about a vote; voters are told by whoever serves them.
-fn carry_out_vote(effect: CommitteeEffect, ports: &mut Ports<ShardReply>) {
-    match effect {
-        CommitteeEffect::Reply { to, reply } => {
-            // Whoever asked may have gone.
-            ports.answer(to, ShardReply::Committee(reply));
-        }
-        CommitteeEffect::Count { vote, .. } => {
-            tracing::warn!(%vote, "a vote waits to be counted, and nobody counts here");
-        }
-        CommitteeEffect::Tell { vote, told, .. } => {
-            tracing::debug!(%vote, ?told, "a vote goes on");
+            bell.ring(session);
         }
     }
 }
@@ -140,8 +152,8 @@ impl ShardHands<ShardMachine> for TeamHands {
                 ports.answer(to, ShardReply::Context(reply));
                 return;
             }
-            Effect::Lock(effect) => return carry_out_lock(effect, ports),
-            Effect::Committee(effect) => return carry_out_vote(effect, ports),
+            Effect::Lock(effect) => return carry_out_lock(effect, ports, &self.told.2),
+            Effect::Committee(effect) => return self.carry_out_committee(effect, ports),
         };
         match effect {
             TaskEffect::Reply { to, reply: Reply::TasksEnded(ended) } => {
@@ -169,7 +181,7 @@ impl ShardHands<ShardMachine> for TeamHands {
     }
 
     fn parked(&mut self, is_parked: bool) {
-        let (standing, clock) = &self.told;
+        let (standing, clock, _) = &self.told;
         standing.set_full(is_parked, clock.now().moment);
         if is_parked {
             tracing::error!(

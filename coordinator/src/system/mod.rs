@@ -9,6 +9,7 @@
 //!
 //! Begin with [`System::builder`], go on with [`Tasks`]; [`tree`] shows how it is supervised.
 
+mod bell;
 mod boots;
 mod builder;
 mod hands;
@@ -37,6 +38,7 @@ use orkestra_runtime::{
 };
 use tokio::sync::Mutex;
 
+pub(crate) use bell::{bell, child as bell_child, read_hint};
 pub(crate) use boots::{boots, next_life};
 pub use builder::{Builder, FunctionOf};
 pub use hands::TeamHands;
@@ -50,7 +52,7 @@ pub(crate) use porter::{Sayer, porter_of};
 pub use standing::Standing;
 
 use crate::{
-    client::{Tasks, locks::Locks},
+    client::{Tasks, locks::Locks, votes::Votes},
     context::Contexts,
     door::{self, Clerk, Identity},
     health::Monitor,
@@ -64,6 +66,7 @@ use crate::{
         machine::{ShardMachine, ShardSettings},
     },
     tree::{self, Tolerance},
+    voting::teller_of,
 };
 
 /// How long a part has to end in order, beyond the draining of agents.
@@ -172,6 +175,8 @@ impl System {
         let standing = Arc::new(Standing::default());
         let (workers, followers): (Workers, Followers) = Default::default();
         let (porter, inbox) = porter_of();
+        let (teller, to_count) = teller_of();
+        let (ring, to_tell) = bell();
         introduce(&spec.people, boot, &porter);
         let sink = porter.sink();
         let settings = spec.settings.clone();
@@ -182,15 +187,15 @@ impl System {
             hands: {
                 let team: Arc<dyn Team> = Arc::new(hands::Near(Arc::clone(&workers)));
                 let of = (team, Arc::clone(&followers), Arc::clone(&sink));
-                let told: hands::Told = (Arc::clone(&standing), Arc::clone(&spec.clock));
-                Arc::new(move |_| TeamHands::new(of.clone(), told.clone()))
+                let told: hands::Told = (Arc::clone(&standing), Arc::clone(&spec.clock), ring);
+                Arc::new(move |_| TeamHands::new(of.clone(), told.clone()).counted_by(&teller))
             },
             clock: Arc::clone(&spec.clock),
             chance: Chance::from_seed(spec.seed),
             settings: spec.pace,
         };
         let (handle, runner) = shard(parts);
-        let shard = Shard::here(handle.clone());
+        let shard = Shard::here(handle.clone(), spec.fabric.messages());
         let tasks = Tasks::new(shard.clone(), followers, spec.fabric.blobs());
         let means = Means {
             shard,
@@ -201,27 +206,28 @@ impl System {
         };
         let clerk = clerk(&spec, boot, (tasks.clone(), means.clone()));
         let common = Arc::new(common(&spec, boot, (sink, workers)));
-        let taken_in = Arc::clone(&common);
         let own = Arc::new(spec.members.iter().map(|member| member.profile.id.clone()).collect());
+        let bus = (spec.fabric.messages(), ShardId(0));
         let mut doors = doors(spec.door.clone(), &clerk, &spec.clock);
         doors.extend(looks::children(&spec, &means, monitor.as_ref()));
         let parts = tree::Parts {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
-            porter: porter.child(inbox, handle, Arc::clone(&spec.clock)),
+            porter: porter.child(inbox, handle.clone(), Arc::clone(&spec.clock)),
+            teller: to_count.child(handle, Arc::clone(&spec.clock)),
+            locks: bell_child(to_tell, bus, Arc::clone(&spec.clock)),
             doors,
             agents: spec.members.into_iter().map(|member| member::child(member, &common)).collect(),
         };
         let env = Env { clock: spec.clock, seed: spec.seed, log: spec.log.clone() };
         let tree = Supervisor::start(&tree::node(parts, spec.tolerance), env).await?;
-        let hosting = Hosting { tree: tree.clone(), common: taken_in, own, registers: None };
+        let hosting = Hosting { tree: tree.clone(), common, own, registers: None };
         sensitive::sweep(sealed, &tasks).await;
-        let contexts = Contexts::new(means.shard.clone());
         Ok(Self {
             fabric: spec.owns_fabric.then_some(spec.fabric),
             tree,
             tasks,
-            contexts,
+            contexts: Contexts::new(means.shard.clone()),
             clerk,
             means,
             hosting,
@@ -249,6 +255,11 @@ impl System {
     /// The way to its locks.
     pub fn locks(&self) -> Locks {
         Locks::new(self.means.shard.clone(), Arc::clone(&self.means.clock))
+    }
+
+    /// The way to its votes.
+    pub fn votes(&self) -> Votes {
+        Votes::new(self.means.shard.clone())
     }
 
     /// Who carries out what is asked of the node as a whole.

@@ -56,7 +56,8 @@ impl System {
             leads: 1,
         };
         let (tasks, journal) = (self.tasks.clone(), means.journal.clone());
-        let shard = PublicShard { shard: ShardId(0), tasks, journal };
+        let locks = self.locks();
+        let shard = PublicShard { shard: ShardId(0), tasks, locks, journal };
         let messages: Arc<dyn Messages> = fabric.messages();
         let clock: Arc<dyn Clock> = Arc::clone(&means.clock);
         public::Parts {

@@ -36,7 +36,7 @@ impl TaskCommand {
             | Self::AskForLocks
             | Self::AskForVotes
             | Self::Vote(_)
-            | Self::VoteOver { .. }
+            | Self::VoteOver(..)
             | Self::Want
             | Self::Schedule
             | Self::Sweep => None,

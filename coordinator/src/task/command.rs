@@ -204,14 +204,9 @@ pub enum TaskCommand {
     /// Internal: whoever holds votes says something to a task.
     #[serde(skip)]
     Vote(VoteWord),
-    /// Internal: the vote of a task is over; the composition finds out what it came to.
+    /// Internal: this vote of a task is over; the composition finds out what it came to.
     #[serde(skip)]
-    VoteOver {
-        /// Which task.
-        task: TaskNo,
-        /// Which round of its vote was the last.
-        vote: VoteId,
-    },
+    VoteOver(TaskNo, VoteId),
     /// Internal: asks agents for credit, at a pace.
     #[serde(skip)]
     Want,

@@ -101,7 +101,7 @@ impl TaskMachine {
             TaskCommand::Locks(word) => self.decide_locks(word, round),
             TaskCommand::Unfollow { .. }
             | TaskCommand::WantLocks(_)
-            | TaskCommand::VoteOver { .. } => {}
+            | TaskCommand::VoteOver(..) => {}
             TaskCommand::AskForLocks => self.decide_asking(out),
             TaskCommand::AskForVotes => self.decide_votes(out),
             TaskCommand::Vote(word) => self.decide_vote(word, round),
@@ -146,7 +146,7 @@ impl TaskMachine {
             TaskCommand::Sweep => self.plan_sweep(now),
             TaskCommand::Confirm(_)
             | TaskCommand::Vote(_)
-            | TaskCommand::VoteOver { .. }
+            | TaskCommand::VoteOver(..)
             | TaskCommand::Examine(_)
             | TaskCommand::Heal { .. }
             | TaskCommand::Open { .. }

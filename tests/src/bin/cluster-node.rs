@@ -3,10 +3,14 @@
 //! `cluster-node --name N --roles coordinator,agents --url U [--url U…] --folder F --shards S
 //! --replicas R [--agent NAME:CAPACITY:MS…] --book FILE`
 //!
+//! `cluster-node --hold KEY --url U --shards S --lease-ms L` holds a lock instead, and can be told to
+//! write under it.
+//!
 //! It says `up` on standard output when it is up. SIGTERM stops it in order; the end of its standard
 //! input, which is that of whoever started it, ends it at once.
 //!
-//! `UNDER_TEST_CROOK` and `CLUSTER_NODE_UNFENCED` plant bugs in what it remembers with.
+//! `UNDER_TEST_CROOK`, `CLUSTER_NODE_UNFENCED` and `CLUSTER_NODE_LOCKS` plant bugs in what it remembers
+//! with.
 
 #![expect(clippy::print_stdout, reason = "whoever started it waits for its word")]
 
@@ -30,7 +34,7 @@ use orkestra_runtime::{
         Fabric,
         nats::{Nats, NatsSettings},
     },
-    id::{AgentId, NodeId},
+    id::{AgentId, LockKey, NodeId},
     patience::patiently,
     protocol::{
         node::{Hosts, Roles},
@@ -45,6 +49,10 @@ use orkestra_tests::{
         plant::{UNFENCED_VARIABLE, unfenced},
     },
     crooked::{CROOK_VARIABLE, crooked},
+    locks::{
+        holder::{Holding, hold},
+        tricks::{Trick, tricked},
+    },
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -67,19 +75,45 @@ fn invalid(what: &str) -> Error {
 #[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
     output::begin_log(&std::env::var("CLUSTER_NODE_LOG").unwrap_or_else(|_| "info".to_owned()));
+    let arguments = Arguments(std::env::args().collect());
+    if arguments.one("--hold").is_ok() {
+        return ended(holds(&arguments).await);
+    }
     // A node whose harness is gone must not go on by itself.
     std::thread::spawn(|| {
         let mut nothing = [0; 1];
         while !matches!(std::io::stdin().read(&mut nothing), Ok(0) | Err(_)) {}
         std::process::exit(9);
     });
-    match run(&Arguments(std::env::args().collect())).await {
+    ended(run(&arguments).await)
+}
+
+fn ended(ended: Result<()>) -> ExitCode {
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("failed: {error:?}");
             ExitCode::FAILURE
         }
     }
+}
+
+async fn holds(arguments: &Arguments) -> Result<()> {
+    let number = |name: &str| -> Result<u16> {
+        arguments.one(name)?.parse().map_err(|_| invalid(&format!("{name} is a number")))
+    };
+    let holding = Holding {
+        url: arguments.one("--url")?.to_owned(),
+        shards: number("--shards")?,
+        key: LockKey::new(arguments.one("--hold")?)?,
+        lease: Duration::from_millis(number("--lease-ms")?.into()),
+    };
+    hold(&holding, |line| {
+        println!("{line}");
+        // Nobody may listen.
+        let _ = std::io::stdout().flush();
+    })
+    .await
 }
 
 async fn run(arguments: &Arguments) -> Result<()> {
@@ -117,6 +151,9 @@ async fn start(arguments: &Arguments) -> Result<Node> {
     if std::env::var_os(UNFENCED_VARIABLE).is_some() {
         fabric = unfenced(fabric);
     }
+    if let Some(trick) = Trick::named() {
+        fabric = tricked(fabric, trick);
+    }
     let folder = PathBuf::from(arguments.one("--folder")?);
     let mut spec = NodeSpec::new(name.clone(), fabric, folder)?;
     spec.owns_fabric = true;
@@ -134,6 +171,8 @@ async fn start(arguments: &Arguments) -> Result<Node> {
     spec.settings.tasks.retain_tasks = 1_000_000;
     spec.settings.tasks.lease = Duration::from_secs(6);
     spec.settings.tasks.losses_max = 10_000;
+    // Whoever was killed with a lock is not waited for as long as people would.
+    spec.settings.locks.delay = Duration::from_millis(300);
     // Snapshots have to be made and read in a run that is short.
     spec.pace.snapshot_every = 400;
     let book = PathBuf::from(arguments.one("--book")?);

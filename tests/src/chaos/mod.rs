@@ -4,6 +4,7 @@
 //! | written by | what |
 //! |---|---|
 //! | the client | each submission before and after it |
+//! | clients of locks | each call and each answer |
 //! | agents | each execution when it begins and when it ends |
 //! | the servers | the journals and the registers of leaders, which a witness reads on |
 //!
@@ -18,6 +19,7 @@ pub mod books;
 mod check;
 mod client;
 mod doing;
+mod lockers;
 mod nodes;
 pub mod plan;
 pub mod plant;
@@ -51,6 +53,7 @@ use crate::nats::{Servers, Wishes};
 use books::{Call, Execution};
 use client::Client;
 use doing::Doing;
+use lockers::Lockers;
 use nodes::{Place, Stage};
 use plan::{Fault, draw};
 use plant::Plant;
@@ -137,15 +140,22 @@ impl Run<'_> {
             let (client, tasks) = (Arc::clone(&self.client), self.setup.tasks);
             clients.spawn(async move { client.submit(tasks).await });
         }
+        let mut lockers = Lockers::begin(self.setup, &self.client);
         let mut probes = Probes::of(&self.client, self.setup.shards);
-        let is_found = self.trouble(&mut troubles, &mut probes).await?;
+        let is_found = self.trouble(&mut troubles, &mut probes, &lockers).await?;
         self.doing.now("everything to be made good");
         troubles.heal().await;
         let healed = self.clock.now().moment;
         let is_at_rest = is_found || self.rest(&mut troubles, &mut clients).await;
         let rest = self.clock.now().moment.since(healed);
+        self.doing.now("those who use locks to end");
+        lockers.end().await;
         let (calls, stories) = self.told()?;
         let mut report = self.judge(&troubles, &calls, &stories).await?;
+        self.doing.now("the books of locks to be judged");
+        report.findings.extend(lockers.judge(&self.witness).await?);
+        report.lock_calls = lockers.calls();
+        report.grants = self.witness.seen().told.iter().map(|told| told.locks.grants).sum();
         if !is_at_rest {
             self.doing.now("the cluster to say why there is no rest");
             let why = check::why_not(self.client.cluster(), &calls, &stories).await;
@@ -182,7 +192,12 @@ impl Run<'_> {
 
     /// Lets things go wrong, one after another. True when a bug that is looked for was found before
     /// they all did.
-    async fn trouble(&self, troubles: &mut Troubles, probes: &mut Probes) -> Result<bool, String> {
+    async fn trouble(
+        &self,
+        troubles: &mut Troubles,
+        probes: &mut Probes,
+        lockers: &Lockers,
+    ) -> Result<bool, String> {
         let mut chance = Chance::from_seed(self.setup.seed);
         let all = self.setup.faults;
         let mut done = 0;
@@ -196,7 +211,7 @@ impl Run<'_> {
                 let so_far = done * u64::from(PARTS) + u64::from(part);
                 self.allow(tasks * so_far / all / u64::from(PARTS));
             }
-            if self.setup.until_found && self.is_found()? {
+            if self.setup.until_found && self.is_found(lockers).await? {
                 return Ok(true);
             }
             troubles.leaders = self.witness.leaders();
@@ -212,7 +227,10 @@ impl Run<'_> {
     }
 
     /// Whether something was found already that must never be.
-    fn is_found(&self) -> Result<bool, String> {
+    async fn is_found(&self, lockers: &Lockers) -> Result<bool, String> {
+        if self.setup.plant == Plant::GrantForgotten {
+            return Ok(!lockers.judge(&self.witness).await?.is_empty());
+        }
         if self.witness.seen().told.iter().any(|told| !told.findings.is_empty()) {
             return Ok(true);
         }

@@ -20,6 +20,7 @@ use orkestra_runtime::{
     },
 };
 
+use crate::locks::tricks::{TRICK_VARIABLE, Trick};
 use crate::through::{fabric_through, logs_through, registers_through};
 
 /// The variable that makes a node overwrite who leads, and append wherever the log ends.
@@ -45,11 +46,13 @@ pub enum Plant {
     SubmitForgotten,
     /// The books of the agents lack a line.
     LineLost,
+    /// A lock is given, and the grant is not on record.
+    GrantForgotten,
 }
 
 impl Plant {
     /// Every bug.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Unfenced,
         Self::AnswerEarly,
         Self::OutcomeStale,
@@ -57,6 +60,7 @@ impl Plant {
         Self::OutcomeTwice,
         Self::SubmitForgotten,
         Self::LineLost,
+        Self::GrantForgotten,
     ];
 
     /// What the environment of a coordinator says of it.
@@ -66,6 +70,7 @@ impl Plant {
         match self {
             Self::Nothing | Self::LineLost => None,
             Self::Unfenced => Some((UNFENCED_VARIABLE, "1")),
+            Self::GrantForgotten => Some((TRICK_VARIABLE, Trick::Forget.name())),
             Self::AnswerEarly => crook(Crook::AnswerEarly),
             Self::OutcomeStale => crook(Crook::OutcomeStale),
             Self::AttemptAgain => crook(Crook::AttemptAgain),

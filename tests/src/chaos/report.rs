@@ -27,6 +27,10 @@ pub struct Report {
     pub again: u64,
     /// How many attempts were carried out to their end, and not accepted.
     pub refused: u64,
+    /// How often a lock was given, and how many calls of its clients were held against that.
+    pub grants: u64,
+    /// How many calls of clients of locks there are.
+    pub lock_calls: usize,
     /// How many reigns there were.
     pub reigns: usize,
     /// How many calls of the client failed, and were made again.
@@ -93,6 +97,7 @@ impl fmt::Display for Report {
             self.reigns,
             self.failed_calls,
         )?;
+        writeln!(f, "{} locks given, {} calls about them", self.grants, self.lock_calls)?;
         writeln!(f, "take-over: {}", told(&self.take_overs))?;
         writeln!(f, "recovery of work: {}", told(&self.recoveries))?;
         writeln!(f, "stops in order: {}", told(&self.stops))?;

@@ -24,6 +24,8 @@ pub struct Setup {
     pub shards: u16,
     /// How many tasks are submitted.
     pub tasks: usize,
+    /// How many clients take turns at locks.
+    pub lockers: usize,
     /// How many tasks may be unfinished before no more are asked for.
     pub backlog: u64,
     /// How many things go wrong, or how many nodes are killed where that is counted.
@@ -60,6 +62,7 @@ impl Setup {
             agents: 2,
             shards: 4,
             tasks: 1_000,
+            lockers: 6,
             backlog: 2_000,
             faults: 0,
             counts_kills: false,
@@ -87,6 +90,7 @@ impl Setup {
             }
             // A task is given a second time when whoever had it is gone.
             Plant::OutcomeStale | Plant::AttemptAgain => (Fault::Kill, Hits::Agents),
+            Plant::GrantForgotten => (Fault::Kill, Hits::Leaders),
             Plant::Nothing | Plant::LineLost => (Fault::Kill, Hits::All),
         };
         let mut kinds = vec![(fault, 1)];
@@ -100,7 +104,8 @@ impl Setup {
             | Plant::OutcomeStale
             | Plant::AttemptAgain
             | Plant::OutcomeTwice
-            | Plant::SubmitForgotten => (1_000_000, 20),
+            | Plant::SubmitForgotten
+            | Plant::GrantForgotten => (1_000_000, 20),
         };
         Self {
             shards: 1,

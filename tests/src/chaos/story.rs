@@ -12,6 +12,8 @@ use orkestra_runtime::{
     time::Wall,
 };
 
+use crate::locks::table::Table;
+
 /// How many findings are told: one is enough.
 const FINDINGS_MAX: usize = 40;
 
@@ -48,6 +50,8 @@ pub(super) struct Told {
     pub(super) ended: u64,
     /// How many outcomes were recorded of attempts that were not open.
     pub(super) stale: u64,
+    /// What it says of locks.
+    pub(super) locks: Table,
     /// What cannot be.
     pub(super) findings: Vec<String>,
 }
@@ -79,7 +83,8 @@ impl Told {
         for (number, event) in (head.first.0..).zip(decoded.events) {
             match event {
                 Event::Task(event) => self.event(number, event),
-                Event::Context(_) | Event::Lock(_) | Event::Committee(_) => {}
+                Event::Lock(event) => self.locks.hear(number, &event),
+                Event::Context(_) | Event::Committee(_) => {}
             }
         }
     }

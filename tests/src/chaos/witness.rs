@@ -94,6 +94,27 @@ impl Witness {
         led.map(|(_, shard)| shard).collect()
     }
 
+    /// Waits until everything was read that the journals have now.
+    pub(super) async fn catch_up(&self) -> Result<(), String> {
+        let shards = self.seen().told.len();
+        for shard in 0..shards {
+            let number = u16::try_from(shard).unwrap_or(u16::MAX);
+            let failed = |error| format!("the journal of shard {shard} has no end: {error}");
+            let journal = Journal::of(self.fabric.as_ref(), ShardId(number)).map_err(failed)?;
+            let logs = self.fabric.logs();
+            let end =
+                patiently("find the end", || logs.end(journal.log())).await.map_err(failed)?;
+            let read = async {
+                while self.seen().told[shard].sequence < end.0 {
+                    tokio::time::sleep(AGAIN).await;
+                }
+            };
+            let read = tokio::time::timeout(READ_WITHIN, read).await;
+            read.map_err(|_| format!("the journal of shard {shard} is not read to its end"))?;
+        }
+        Ok(())
+    }
+
     /// Reads what is left of all journals once more: a record never becomes another, and none is
     /// taken back.
     pub(super) async fn read_again(&self) -> Result<Vec<String>, String> {

@@ -49,7 +49,7 @@ pub(super) fn crooked(crook: Crook, record: Bytes) -> Bytes {
     sealed(&Head { at, ..head }, &told).unwrap_or(record)
 }
 
-fn sealed(head: &Head, events: &[Event]) -> Option<Bytes> {
+pub(crate) fn sealed(head: &Head, events: &[Event]) -> Option<Bytes> {
     let mut buffer = Vec::new();
     for event in events {
         encode_event(event, &mut buffer).ok()?;

@@ -159,7 +159,7 @@ impl Client {
                 return Some(session);
             }
         };
-        let Some(Token(token)) = guard.token() else { return None };
+        let Token(token) = guard.token()?;
         self.recorder.write((&key, from), true, Done::Acquired(token));
         let begun = (self.clock.now().moment, guard.valid_until());
         self.work(&key, token).await;
@@ -186,7 +186,7 @@ impl Client {
 
     /// Writes under the lock, and once more.
     async fn work(&mut self, key: &LockKey, token: u64) {
-        for _ in 0..1 + self.chance.below(2) {
+        for _ in 0..=self.chance.below(2) {
             let from = self.recorder.place();
             let shown = Grant { key: key.clone(), token: Token(token) };
             match self.locks.check(shown).await {

@@ -177,6 +177,9 @@ pub fn judge(calls: &[Call], spans: &[Span], table: &Table) -> Vec<String> {
             _ => None,
         });
         let granted: BTreeMap<u64, u64> = granted.collect();
+        let unknown = granted.keys().filter(|token| !table.was_given(key, **token));
+        let unknown = unknown.take(TOLD_MAX);
+        findings.extend(unknown.map(|token| format!("lock {key} was never given with {token}")));
         for token in table.taken(key) {
             // Whoever stole it has seen that itself.
             let is_theft = |call: &Call| matches!(call.done, Done::Stolen(of, _) if of == token);

@@ -24,6 +24,7 @@ const FINDINGS_MAX: usize = 20;
 struct Lock {
     holder: Option<(SessionNo, u64)>,
     newest: u64,
+    given: BTreeSet<u64>,
     /// Who waits, in the order of asking.
     queue: BTreeSet<u64>,
     /// Tokens that were taken from their holders, or ended with them.
@@ -89,7 +90,9 @@ impl Table {
             LockEvent::Ended { owner: owner @ Owner::Session(session), .. } => {
                 let theirs = self.waits.iter().filter(|(_, (waits, _))| waits == owner);
                 let theirs: Vec<u64> = theirs.map(|(wait, _)| *wait).collect();
-                theirs.into_iter().for_each(|wait| self.leave(Some(wait)));
+                for wait in theirs {
+                    self.leave(Some(wait));
+                }
                 for lock in self.locks.values_mut() {
                     if let Some((_, token)) = lock.holder.filter(|(holder, _)| holder == session) {
                         lock.holder = None;
@@ -122,6 +125,11 @@ impl Table {
         self.locks.get(key).into_iter().flat_map(|lock| &lock.taken).copied()
     }
 
+    /// Whether a lock was ever given with a token.
+    pub fn was_given(&self, key: &LockKey, token: u64) -> bool {
+        self.locks.get(key).is_some_and(|lock| lock.given.contains(&token))
+    }
+
     fn lock(&mut self, key: &LockKey) -> &mut Lock {
         self.locks.entry(key.clone()).or_default()
     }
@@ -134,6 +142,7 @@ impl Table {
         let Lock { holder, newest, .. } = *lock;
         let first = lock.queue.first().copied().unwrap_or(u64::MAX);
         (lock.holder, lock.newest) = (Some((session, token)), token);
+        lock.given.insert(token);
         if let Some((holder, held)) = holder {
             self.find(format!(
                 "lock {key} is given with {token} while {holder} has it with {held}"

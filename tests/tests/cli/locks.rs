@@ -100,6 +100,8 @@ fn who_waits_for_a_lock_gets_it_when_it_is_given_back_and_runs_with_a_greater_to
 fn what_runs_under_a_lock_is_ended_when_the_lock_is_stolen_and_the_theft_is_audited() {
     let desk = hasty();
     let _keeper = keeper(&desk);
+    let log = desk.run(&at(&["supervision", "log", "--child", "shard-0/locks"])).expect(0);
+    log.shows(&["shard-0/locks", "started"]);
     let mut running = under(&desk, &["deploy"], &LONG);
     running.await_line("on");
     lock(&desk, &["steal", "deploy", "--reason", "its owner is on holiday"])
@@ -228,6 +230,34 @@ fn what_is_wrong_is_told_before_anything_is_begun_and_a_folder_at_rest_is_only_l
     let done = lock(&desk, &["release", "deploy", "--session", &session, "--token", &token]);
     done.expect(0).shows(&["released: deploy"]);
     lock(&desk, &["get", "deploy"]).expect(1).says(&["lock deploy is free"]);
+}
+
+#[test]
+fn the_shell_lines_of_the_manual_do_what_it_says() {
+    let desk = hasty().env("ORKESTRA_DATA_DIR", "data");
+    let _keeper = keeper(&desk);
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let manual = std::fs::read_to_string(root.join("docs/locks.md")).unwrap();
+    let script = manual.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    std::os::unix::fs::symlink(desk.program(), desk.path("orkestra")).unwrap();
+    let mut shell = desk.command(&[] as &[&str]);
+    let path = format!("{}:{}", desk.home().display(), std::env::var("PATH").unwrap());
+    let envs: Vec<_> =
+        shell.get_envs().map(|(n, v)| (n.to_owned(), v.map(ToOwned::to_owned))).collect();
+    shell = std::process::Command::new("sh");
+    shell.args(["-eu", "-c", script]).current_dir(desk.home()).env("PATH", path);
+    for (name, value) in envs {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    let said = Running::of(shell).end().expect(0);
+    said.clone().shows(&["lock deploy: a lock", "not had: 120", "lock deploy is stolen"]);
+    assert!(!said.out.contains("never said"), "{}", said.out);
+    let line = said.out.lines().find(|line| line.contains("greater")).unwrap();
+    let numbers: Vec<u64> = line.split([' ', ':']).filter_map(|word| word.parse().ok()).collect();
+    assert!(matches!(numbers[..], [old, new] if old < new), "{line}");
 }
 
 #[test]

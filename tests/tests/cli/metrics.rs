@@ -325,3 +325,29 @@ fn the_configuration_can_name_the_address() {
     let run = ["run", "slow.toml", "--set", "ms=1", "--data-dir", "other"];
     desk.run(&run).expect(0).says(&["metrics are at http://127.0.0.1:"]);
 }
+
+#[test]
+fn locks_are_counted_while_they_are_held_waited_for_and_stolen() {
+    let desk = desk();
+    desk.write("busy.toml", BUSY);
+    let (running, address) = start(&desk, "busy.toml");
+    let lock = |args: &[&str]| desk.run(&[&["lock"], args, &["--data-dir", "data"]].concat());
+    lock(&["acquire", "deploy"]).expect(0);
+    lock(&["acquire", "deploy", "--wait", "20ms"]).expect(1);
+    lock(&["steal", "deploy", "--reason", "to see it counted"]).expect(0);
+    let page = scrape_until(
+        &address,
+        &running,
+        &[
+            ("orkestra_locks", 1.0),
+            ("orkestra_lock_holds_lost", 1.0),
+            ("orkestra_lock_sessions", 1.0),
+            ("orkestra_lock_steals_total", 1.0),
+            ("orkestra_lock_requests_total{outcome=\"timed_out\"}", 1.0),
+            ("orkestra_lock_wait_seconds_count", 1.0),
+        ],
+    );
+    is(&page, "orkestra_lock_requests_total{outcome=\"granted\"}", 1);
+    is(&page, "orkestra_lock_sessions_lost_total{reason=\"TIMEOUT\"}", 0);
+    running.kill();
+}

@@ -1,14 +1,15 @@
 //! Locks across restarts: what those who took turns saw, and what the journal says.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use orkestra_coordinator::{
-    lock::LockSettings,
+    client::locks::{LockError, SessionSpec},
+    lock::{LockAnswer, LockQuery, LockReason, LockSettings, Mode, Patience, Want},
     system::{System, SystemSpec},
 };
 use orkestra_runtime::{
     fabric::{Fabric, embedded::Embedded},
-    id::{LockKey, ShardId},
+    id::{LockKey, SessionId, ShardId},
     time::{Clock, SystemClock},
 };
 use orkestra_tests::locks::{
@@ -16,8 +17,18 @@ use orkestra_tests::locks::{
     history::{Done, Recorder, judge},
     table::Table,
 };
+use tokio::task::JoinSet;
 
 const LEASE: Duration = Duration::from_millis(300);
+
+const AGAIN: Duration = Duration::from_millis(20);
+/// Longer than ten thousand turns take.
+const LONG: Duration = Duration::from_mins(2);
+
+fn named(name: &str) -> SessionSpec {
+    let (name, by) = (SessionId::new(name).unwrap(), "a test".to_owned());
+    SessionSpec { name, lease: Some(Duration::from_mins(10)), by }
+}
 
 async fn system(fabric: &Arc<dyn Fabric>, folder: &Path) -> System {
     let mut spec = SystemSpec::new(Arc::clone(fabric), folder.to_owned()).unwrap();
@@ -71,4 +82,59 @@ async fn a106_who_takes_turns_at_a_lock_sees_one_order_also_across_a_restart_in_
     assert!(count(|done| matches!(done, Done::Written(_))) > 200);
     assert!(table.keys().any(|key| table.taken(key).next().is_some()), "nobody lost a lock");
     fabric.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_wait_for_one_lock_and_all_have_it_in_the_order_of_asking() {
+    const WAITERS: usize = 10_000;
+    let home = tempfile::tempdir().unwrap();
+    let fabric: Arc<dyn Fabric> = Arc::new(Embedded::memory());
+    let system = system(&fabric, home.path()).await;
+    let locks = system.locks();
+    let key = LockKey::new("file").unwrap();
+    let wants = || vec![Want { key: key.clone(), mode: Mode::Exclusive }];
+    let first = locks.open(named("first")).await.unwrap();
+    let held = first.acquire(wants(), Patience::Try).await.unwrap();
+    let mut waiting = JoinSet::new();
+    for at in 0..WAITERS {
+        let (locks, wants) = (locks.clone(), wants());
+        waiting.spawn(async move {
+            let session = loop {
+                // There are too many at once, and it says so.
+                match locks.open(named(&format!("s{at}"))).await {
+                    Ok(session) => break session,
+                    Err(_) => tokio::time::sleep(AGAIN).await,
+                }
+            };
+            let guard = loop {
+                match session.acquire(wants.clone(), Patience::Endless).await {
+                    Ok(guard) => break guard,
+                    Err(LockError::Failed(error)) if error.is_retryable() => {
+                        tokio::time::sleep(AGAIN).await;
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            };
+            let token = guard.token().unwrap();
+            guard.release(LockReason::Complete).await.unwrap();
+            token
+        });
+    }
+    let all_wait = async {
+        while let LockAnswer::Gauges(gauges) = locks.query(LockQuery::Gauges).await.unwrap() {
+            if gauges.waiting == WAITERS as u64 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LONG, all_wait).await.unwrap();
+    held.release(LockReason::Complete).await.unwrap();
+    let tokens = tokio::time::timeout(LONG, waiting.join_all()).await.unwrap();
+    assert_eq!(tokens.into_iter().collect::<BTreeSet<_>>().len(), WAITERS);
+    let table = Table::read(fabric.as_ref(), ShardId(0)).await.unwrap();
+    // Among what it looks for: that nobody is served before the first who waits.
+    assert_eq!(table.findings, Vec::<String>::new());
+    assert_eq!(table.grants, WAITERS as u64 + 1);
+    system.stop().await.unwrap();
 }

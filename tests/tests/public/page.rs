@@ -2,15 +2,19 @@
 
 use std::path::Path;
 
-use orkestra_coordinator::public::SUBJECTS;
+use orkestra_coordinator::{public::SUBJECTS, system::Member};
 use orkestra_runtime::fabric::Headers;
 use serde_json::Value;
 
 use crate::stage::{Stage, adder};
 
-fn page() -> String {
+fn page_of(name: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    std::fs::read_to_string(root.join("docs/nats.md")).unwrap()
+    std::fs::read_to_string(root.join("docs").join(name)).unwrap()
+}
+
+fn page() -> String {
+    page_of("nats.md")
 }
 
 /// What is asked where, and what is shown as the answer.
@@ -53,8 +57,18 @@ fn difference(at: &str, shown: &Value, told: &Value) -> Option<String> {
 
 #[tokio::test]
 async fn whatever_the_page_asks_is_answered_as_it_shows() {
-    let stage = Stage::alone(vec![adder()]).await;
-    let examples = examples(&page());
+    answered_as_shown("nats.md", vec![adder()]).await;
+}
+
+#[tokio::test]
+async fn whatever_the_page_of_locks_asks_is_answered_as_it_shows() {
+    // With nobody else there the numbers are those that are shown.
+    answered_as_shown("locks.md", Vec::new()).await;
+}
+
+async fn answered_as_shown(page: &str, members: Vec<Member>) {
+    let stage = Stage::alone(members).await;
+    let examples = examples(&page_of(page));
     assert!(examples.len() >= 10, "only {} examples were found", examples.len());
     let mut wrong = Vec::new();
     for (subject, word, shown) in examples {

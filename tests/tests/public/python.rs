@@ -14,12 +14,12 @@ use serde_json::{Value, json};
 
 use crate::stage::{Stage, WITHIN};
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
 /// What the agent needs, fetched once and kept beside what the build makes.
-fn packages() -> PathBuf {
+pub(crate) fn packages() -> PathBuf {
     let requirements = root().join("examples/python-agent/requirements.txt");
     let pinned = std::fs::read_to_string(&requirements).unwrap();
     let own = root().join("target");
@@ -77,7 +77,7 @@ impl Drop for Agent {
 }
 
 /// Waits until something is so.
-async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let found = async {
         loop {
             if let Some(found) = look().await {
@@ -92,7 +92,7 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
 }
 
 /// Asks as any client does: it knows an address, subjects and JSON.
-async fn ask(client: &async_nats::Client, subject: &str, word: Value) -> Value {
+pub(crate) async fn ask(client: &async_nats::Client, subject: &str, word: Value) -> Value {
     let subject = format!("ork.v1.main.{subject}");
     until("an answer", async || {
         let body = word.to_string().into_bytes().into();

@@ -39,6 +39,7 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let own = Arc::new(Embedded::strict());
         let mut spec = SystemSpec::new(own, folder.path().to_owned()).unwrap();
+        spec.settings.locks.delay = Duration::from_millis(100);
         spec.members = members;
         spec.drain_within = Duration::from_millis(100);
         let system = System::start(spec).await.unwrap();

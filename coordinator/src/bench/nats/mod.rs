@@ -8,6 +8,7 @@ mod append;
 mod ask;
 mod durable;
 mod events;
+mod locks;
 mod peer;
 mod rerun;
 mod takeover;
@@ -33,7 +34,7 @@ pub(crate) use peer::serve;
 
 /// All groups of figures, in the order in which they are measured. Those that sync, and those with
 /// three servers, need servers of our own.
-const GROUPS: [&str; 10] = [
+const GROUPS: [&str; 12] = [
     "nats.ask",
     "nats.append",
     "nats.events",
@@ -41,6 +42,8 @@ const GROUPS: [&str; 10] = [
     "nats.tasks.4096",
     "nats.takeover",
     "nats.rerun",
+    "nats.locks",
+    "nats.synced.locks",
     "nats.synced.append",
     "nats.synced.tasks.4096",
     "nats.three.tasks.4096",
@@ -214,6 +217,7 @@ async fn measure_group(group: &str, place: &Place, url: &str) -> Result<Vec<Figu
         "nats.events" => events::measure(&site).await,
         "nats.takeover" => takeover::measure(&site).await,
         "nats.rerun" => rerun::measure(&site).await,
+        "nats.locks" | "nats.synced.locks" => locks::measure(group, &site).await,
         "nats.tasks.1" => durable::measure(group, &site, 1).await,
         _ => durable::measure(group, &site, 4_096).await,
     };

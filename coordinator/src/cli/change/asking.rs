@@ -21,7 +21,7 @@ use crate::{
         run::{bare_spec, open},
         settings::Settings,
     },
-    door::{Asker, Link, Request},
+    door::{Asker, Link, Request, VoteAsk},
     inspect::Inspection,
     system::System,
 };
@@ -87,11 +87,14 @@ impl Asking<'_> {
     }
 
     async fn by_itself(&self, request: &Request, name: Option<&AgentId>) -> Result<Value> {
-        // Looked for first, so that a name that is wrong changes nothing at all.
-        let inspection = Inspection::of(self.data_dir()).await?;
-        let found = request.target().find(&(inspection.tasks(), self.clock.now())).await;
-        inspection.close().await;
-        found?;
+        // A vote may be the first thing that is there.
+        if !matches!(request, Request::Vote { ask: VoteAsk::Enrol { .. } | VoteAsk::Call { .. } }) {
+            // Looked for first, so that a name that is wrong changes nothing at all.
+            let inspection = Inspection::of(self.data_dir()).await?;
+            let found = request.target().find(&(inspection.tasks(), self.clock.now())).await;
+            inspection.close().await;
+            found?;
+        }
         let fabric: Arc<dyn Fabric> = Arc::new(open(self.data_dir())?);
         let answer = self.in_fabric(request, name, &fabric).await;
         fabric.close().await;

@@ -4,10 +4,7 @@ use std::{fmt, sync::Arc};
 
 use orkestra_runtime::{id::Token, time::Moment};
 
-use super::{
-    LockError,
-    session::{Errand, Shared},
-};
+use super::{LockError, keeper::Errand, session::Shared};
 use crate::lock::{Grant, LockReason};
 
 /// Locks that were given together. Dropped, they are given back, when there is time for it; whoever
@@ -46,7 +43,8 @@ impl Guard {
     }
 
     /// Waits until the locks are not surely held any more, and says why. It comes before any of them
-    /// can be given to somebody else, but for a theft: that is heard with the next renewal.
+    /// can be given to somebody else, but for a theft: that is told at once, and heard with the next
+    /// renewal if not.
     pub async fn lost(&self) -> String {
         let mut standing = self.shared.standing();
         loop {

@@ -11,6 +11,7 @@
 //! its look at the guard and its write cannot know that it was.
 
 mod guard;
+mod keeper;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
-    id::{SessionNo, Token},
+    fabric::Messages,
+    id::{SessionNo, ShardId, Token},
     machine::ReplyTo,
     time::Clock,
 };
@@ -154,13 +156,23 @@ impl Locks {
         read.unwrap_or_else(|_| Err(Unasked::NoAnswer(silent()))).map_err(Unasked::into_error)
     }
 
+    /// Where it is told which sessions have lost something, if it is.
+    fn news(&self) -> Option<(Arc<dyn Messages>, ShardId)> {
+        self.way.news()
+    }
+
+    /// Whether whoever leads is this process now.
+    fn is_led_here(&self) -> bool {
+        self.way.is_led_here()
+    }
+
     /// Passes on what another process asks, once and as it is.
     pub(crate) async fn pass(&self, command: LockCommand, within: Duration) -> Result<LockReply> {
         self.way.once(command, within).await.map_err(Unasked::into_error)
     }
 
     /// Asks for what may be asked twice without effect, again while no answer comes.
-    async fn asked(
+    pub(crate) async fn asked(
         &self,
         make: impl Fn(ReplyTo) -> LockCommand + Send + Sync,
         within: Duration,

@@ -1,7 +1,7 @@
 //! A session: what holds locks for a process, for as long as it renews its lease.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
@@ -19,19 +19,19 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Guard, LockError, Locks, odd};
+use super::{
+    Guard, LockError, Locks,
+    keeper::{Errand, Keeper},
+    odd,
+};
 use crate::{
     client::WITHIN,
     lock::{
-        Acquire, Grant, LockAnswer, LockCommand, LockQuery, LockReason, LockRefusal, LockReply,
-        Opening, Patience, Release, Want,
+        Acquire, Grant, LockCommand, LockReason, LockRefusal, LockReply, Opening, Patience,
+        Release, Want,
     },
 };
 
-/// The part of a lease after which it is renewed.
-const RENEWALS: u32 = 4;
-/// How often it is asked what was lost where nobody tells of it.
-const NEWS_EVERY: Duration = Duration::from_secs(1);
 /// The part of a lease that is not relied on: two clocks may run at rates that differ by as much.
 const DRIFT: u32 = 20;
 
@@ -76,14 +76,6 @@ pub(super) struct Standing {
     pub(super) losses: u64,
 }
 
-/// What is done for whoever does not wait for it.
-pub(super) enum Errand {
-    /// A guard was dropped.
-    Release(Vec<Grant>),
-    /// Whoever asked has gone.
-    Cancel(RequestNo),
-}
-
 impl Session {
     pub(super) async fn open(locks: Locks, spec: SessionSpec) -> Result<Self, LockError> {
         let nonce = crate::reach::nobodys_token().map_err(LockError::Failed)?;
@@ -107,7 +99,7 @@ impl Session {
             given: Mutex::default(),
         });
         let mut renewing = JoinSet::new();
-        let keeper = Keeper { shared: Arc::clone(&shared), name: spec.name.clone(), lease };
+        let keeper = Keeper::of(Arc::clone(&shared), spec.name.clone(), lease);
         renewing.spawn(keeper.run(to_do));
         Ok(Self { shared, name: spec.name, _renewing: renewing })
     }
@@ -193,11 +185,51 @@ impl Drop for Asking<'_> {
 }
 
 /// Until when a lease is relied on that was asked for at a moment: the leader's began later.
-fn relied_on(asked: Moment, lease: Duration) -> Moment {
+pub(super) fn relied_on(asked: Moment, lease: Duration) -> Moment {
     asked + lease.saturating_sub(lease / DRIFT)
 }
 
 impl Shared {
+    pub(super) const fn locks(&self) -> &Locks {
+        &self.locks
+    }
+
+    pub(super) const fn number(&self) -> SessionNo {
+        self.number
+    }
+
+    /// How many locks were taken from it, as far as was told.
+    pub(super) fn losses(&self) -> u64 {
+        self.standing.borrow().losses
+    }
+
+    /// Whether its locks are surely its own still.
+    pub(super) fn is_sure(&self) -> bool {
+        self.now() < self.standing.borrow().until
+    }
+
+    /// It lives until then at least.
+    pub(super) fn renewed(&self, until: Moment, losses: u64) {
+        self.standing.send_modify(|standing| {
+            (standing.until, standing.losses) = (until, losses);
+        });
+    }
+
+    /// What its guards hold.
+    pub(super) fn given_now(&self) -> Vec<(LockKey, Token)> {
+        self.given().keys().cloned().collect()
+    }
+
+    /// Remembers that these are lost.
+    pub(super) fn lose<'a>(&self, gone: impl Iterator<Item = &'a (LockKey, Token)>) {
+        let mut given = self.given();
+        for gone in gone {
+            if let Some(lost) = given.get_mut(gone) {
+                *lost = true;
+            }
+        }
+    }
+
     pub(super) fn now(&self) -> Moment {
         self.locks.clock.now().moment
     }
@@ -246,7 +278,7 @@ impl Shared {
         self.locks.release(Release { session: self.number, request, locks, reason }).await
     }
 
-    fn end(&self, why: &str) {
+    pub(super) fn end(&self, why: &str) {
         self.standing.send_if_modified(|standing| {
             let is_news = standing.over.is_none();
             standing.over.get_or_insert_with(|| why.into());
@@ -259,109 +291,6 @@ impl Shared {
         let over = standing.wait_for(|standing| standing.over.is_some()).await;
         // The sender lives as long as this does.
         over.ok().and_then(|standing| standing.over.clone()).unwrap_or_default()
-    }
-}
-
-/// Renews a session, and does what nobody waits for.
-struct Keeper {
-    shared: Arc<Shared>,
-    name: SessionId,
-    lease: Duration,
-}
-
-impl Keeper {
-    async fn run(mut self, mut errands: mpsc::UnboundedReceiver<Errand>) {
-        let mut next = self.next();
-        loop {
-            let rest = next.since(self.shared.now());
-            tokio::select! {
-                biased;
-                () = tokio::time::sleep(rest) => {
-                    next = self.next();
-                    if !self.renew().await {
-                        return;
-                    }
-                }
-                errand = errands.recv() => {
-                    let Some(errand) = errand else { return };
-                    // The lease is more urgent: what is not done by then ends with the session.
-                    let within = next.since(self.shared.now());
-                    let _ = tokio::time::timeout(within, self.carry_out(errand)).await;
-                }
-            }
-        }
-    }
-
-    /// When it is renewed next. From outside that is also how it hears that a lock was taken from it.
-    fn next(&self) -> Moment {
-        let rest = self.lease / RENEWALS;
-        let rest = if self.shared.locks.way.is_led_here() { rest } else { rest.min(NEWS_EVERY) };
-        self.shared.now() + rest
-    }
-
-    async fn carry_out(&self, errand: Errand) {
-        let (shared, session) = (&self.shared, self.shared.number);
-        let done = match errand {
-            Errand::Release(locks) => shared.release(locks, LockReason::Complete).await,
-            Errand::Cancel(request) => {
-                let cancel = |to| LockCommand::Cancel { to, session, request };
-                shared.locks.asked(cancel, WITHIN).await.map(drop)
-            }
-        };
-        if let Err(error) = done {
-            tracing::warn!(%session, %error, "locks that nobody wants any more are held still");
-        }
-    }
-
-    /// Renews it; says whether it lives.
-    async fn renew(&mut self) -> bool {
-        let (shared, session) = (&self.shared, self.shared.number);
-        let asked = shared.now();
-        let renew = shared.locks.asked(|to| LockCommand::Renew { to, session }, self.lease / 2);
-        match renew.await {
-            Ok(LockReply::Renewed { lease_ms, losses }) => {
-                self.lease = Duration::from_millis(lease_ms);
-                let until = relied_on(asked, self.lease);
-                if losses > shared.standing.borrow().losses {
-                    self.look_what_was_lost().await;
-                }
-                shared.standing.send_modify(|standing| {
-                    (standing.until, standing.losses) = (until, losses);
-                });
-                true
-            }
-            Ok(LockReply::Refused(refusal)) => {
-                shared.end(&refusal.to_string());
-                false
-            }
-            Ok(_) | Err(_) if shared.now() < shared.standing.borrow().until => true,
-            Ok(_) | Err(_) => {
-                shared
-                    .end("its lease could not be renewed in time: do nothing more under its locks");
-                false
-            }
-        }
-    }
-
-    /// Finds out which locks were taken from it; when that cannot be known, all of them may be.
-    async fn look_what_was_lost(&self) {
-        // What is given while it is asked may be missing in the answer.
-        let before: Vec<(LockKey, Token)> = self.shared.given().keys().cloned().collect();
-        let answer = self.shared.locks.query(LockQuery::Session(self.name.clone())).await;
-        let held: BTreeSet<(LockKey, Token)> = match answer {
-            Ok(LockAnswer::Session(Some(detail)))
-                if detail.held.len() as u64 == detail.session.holds =>
-            {
-                detail.held.into_iter().map(|held| (held.key, held.token)).collect()
-            }
-            _ => return self.shared.end("locks were taken from it, and which is not known"),
-        };
-        let mut given = self.shared.given();
-        for gone in before.iter().filter(|given| !held.contains(given)) {
-            if let Some(lost) = given.get_mut(gone) {
-                *lost = true;
-            }
-        }
     }
 }
 

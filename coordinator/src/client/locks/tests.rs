@@ -134,6 +134,58 @@ async fn whoever_is_stolen_from_hears_of_it_and_of_what_only() {
     system.stop().await.unwrap();
 }
 
+/// A session that would renew itself only after a quarter of an hour.
+fn patient(name: &str) -> SessionSpec {
+    SessionSpec { lease: Some(Duration::from_hours(1)), ..named(name) }
+}
+
+async fn steal(system: &System, held: &Guard) -> Token {
+    let Grant { key, token } = held.grants()[0].clone();
+    let (by, why) = ("bob".to_owned(), "it is urgent".to_owned());
+    let theft = Theft { key, token, by, why, delay_ms: Some(0) };
+    system.locks().steal(theft).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_theft_and_an_end_are_heard_at_once_however_long_the_lease_is() {
+    let system = node().await;
+    let ann = system.locks().open(patient("ann")).await.unwrap();
+    let file = ann.acquire(alone("file"), Patience::Try).await.unwrap();
+    steal(&system, &file).await;
+    assert!(soon(file.lost()).await.contains("was taken from its session"));
+    let next = ann.acquire(alone("next"), Patience::Try).await.unwrap();
+    system.locks().end(ann.number(), "an operator").await.unwrap();
+    assert!(soon(next.lost()).await.contains("is gone"));
+    system.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_service_of_locks_begins_again_alone_and_no_lock_and_no_token_knows_of_it() {
+    let system = node().await;
+    let shard = system.tree().below(&["house", "shards", "shard-0"]).await.unwrap();
+    let lives = async || {
+        let children = shard.which_children().await.unwrap();
+        let others = children.into_iter().filter(|child| child.id.as_str() != "locks");
+        others.map(|child| (child.id.to_string(), child.incarnation)).collect::<Vec<_>>()
+    };
+    let (before, ann) = (lives().await, system.locks().open(named("ann")).await.unwrap());
+    let first = ann.acquire(alone("first"), Patience::Try).await.unwrap();
+    let second = ann.acquire(alone("second"), Patience::Try).await.unwrap();
+    shard.terminate_child("locks").await.unwrap();
+    // Nobody tells of it, and the next renewal does.
+    let stolen = steal(&system, &first).await;
+    soon(first.lost()).await;
+    assert!(second.valid_until().is_some());
+    shard.restart_child("locks").await.unwrap();
+    assert_eq!(lives().await, before, "it begins again alone");
+    let bob = system.locks().open(patient("bob")).await.unwrap();
+    let again = bob.acquire(alone("first"), Patience::Try).await.unwrap();
+    assert!(again.token().unwrap() > stolen);
+    steal(&system, &again).await;
+    soon(again.lost()).await;
+    system.stop().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_who_take_turns_never_are_at_it_at_the_same_time() {
     let system = node().await;

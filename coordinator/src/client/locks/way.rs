@@ -1,9 +1,9 @@
 //! How what is asked of locks reaches whoever leads: over the way to a shard, or over another one.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
-use orkestra_runtime::{Error, ErrorKind, Result};
+use orkestra_runtime::{Error, ErrorKind, Result, fabric::Messages, id::ShardId};
 
 use crate::{
     client::unanswered,
@@ -59,7 +59,7 @@ pub(super) enum Way {
     /// Wherever the shard is led.
     Shard(Shard),
     /// At the door of a process.
-    Door(std::sync::Arc<dyn Door>),
+    Door(Arc<dyn Door>),
 }
 
 impl Way {
@@ -76,6 +76,14 @@ impl Way {
         match self {
             Self::Shard(shard) => shard.led_here().is_some(),
             Self::Door(_) => false,
+        }
+    }
+
+    /// Where it is told which sessions have lost something, if it is.
+    pub(super) fn news(&self) -> Option<(Arc<dyn Messages>, ShardId)> {
+        match self {
+            Self::Shard(shard) => shard.news(),
+            Self::Door(_) => None,
         }
     }
 

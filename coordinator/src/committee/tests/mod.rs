@@ -1,8 +1,15 @@
 //! What the committee promises, proved.
 
+mod bounds;
+mod climbing;
+mod crowds;
 pub(super) mod draws;
+mod histories;
+mod honest;
 mod oracle;
 mod properties;
+mod records;
+mod recounts;
 mod script;
 mod settled;
 mod stuck;

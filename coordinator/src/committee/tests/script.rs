@@ -1,27 +1,19 @@
 //! A little vocabulary for votes that are held: one call a line, exact outcomes on the right.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use nkeys::{KeyPair, KeyPairType};
 use orkestra_runtime::{
-    chance::Chance,
     id::{Number, OptionId, VoteId, VoteNo, VoterId},
     machine::ReplyTo,
     time::{Moment, Now, Wall},
 };
 
-use crate::{
-    committee::{
-        Ballot, Casting, Choice, CommitteeAnswer, CommitteeCommand, CommitteeEffect,
-        CommitteeEvent, CommitteeMachine, CommitteeQuery, CommitteeRefusal, CommitteeReply,
-        Content, Decision, Digest, Electorate, Member, Officer, Outcome, Proposal, Question, Scope,
-        Sealing, Signed, Told, VoterKey, sign,
-    },
-    shard::{
-        Mind as _,
-        machine::{Answer, Command, Effect, Event, Query, ShardMachine, ShardSettings},
-        perform,
-    },
+use crate::committee::{
+    Ballot, Casting, Choice, CommitteeAnswer, CommitteeCommand, CommitteeEffect, CommitteeEvent,
+    CommitteeMachine, CommitteeNews, CommitteeQuery, CommitteeRefusal, CommitteeReply,
+    CommitteeSettings, Content, Decision, Digest, Electorate, Member, Officer, Outcome, Proposal,
+    Question, Scope, Sealing, Signed, Told, VoterKey, sign,
 };
 
 pub(super) fn vote(name: &str) -> VoteId {
@@ -87,70 +79,75 @@ pub(super) fn keeper() -> Officer {
 }
 
 pub(super) struct Script {
-    pub(super) machine: ShardMachine,
-    pub(super) journal: Vec<(Wall, Event)>,
+    pub(super) machine: CommitteeMachine,
+    pub(super) journal: Vec<(Wall, CommitteeEvent)>,
     pub(super) now: Now,
     pub(super) told: Vec<(VoteId, Told)>,
+    pub(super) news: Vec<CommitteeNews>,
     /// Whether what is to be counted elsewhere is counted.
     pub(super) counts: bool,
+    /// How often something was to be.
     pub(super) elsewhere: usize,
     next_asker: u64,
-    chance: Chance,
 }
 
 impl Script {
     pub(super) fn new() -> Self {
-        Self::with(ShardSettings::default())
+        Self::with(CommitteeSettings::default())
     }
 
-    pub(super) fn with(settings: ShardSettings) -> Self {
+    pub(super) fn with(settings: CommitteeSettings) -> Self {
         Self {
-            machine: ShardMachine::new(settings),
+            machine: CommitteeMachine::new(settings),
             journal: Vec::new(),
             now: Now { moment: Moment::from_ms(5), wall: Wall::from_ms(1_000_000) },
             told: Vec::new(),
+            news: Vec::new(),
             counts: true,
             elsewhere: 0,
             next_asker: 0,
-            chance: Chance::from_seed(7),
         }
     }
 
     pub(super) fn committee(&self) -> &CommitteeMachine {
-        self.machine.committee()
+        &self.machine
     }
 
     /// One step and all that is due after it.
     pub(super) fn tell(&mut self, command: CommitteeCommand) -> Vec<(u64, CommitteeReply)> {
-        let mut replies = self.step(&Command::Committee(command));
+        let mut replies = self.step(command);
         replies.extend(self.settle());
         replies
     }
 
-    fn step(&mut self, command: &Command) -> Vec<(u64, CommitteeReply)> {
-        let next = Number(self.journal.len() as u64 + 1);
-        let done = perform(&mut self.machine, self.now, &mut self.chance, next, command).unwrap();
-        self.journal.extend(done.events.into_iter().map(|event| (self.now.wall, event)));
+    /// What the sequencer does: a command and all that follows from it.
+    pub(super) fn step(&mut self, command: CommitteeCommand) -> Vec<(u64, CommitteeReply)> {
         let (mut replies, mut polls) = (Vec::new(), Vec::new());
-        for effect in done.effects {
-            match effect {
-                Effect::Committee(CommitteeEffect::Reply { to, reply }) => {
-                    replies.push((to.0, reply));
-                }
-                Effect::Committee(CommitteeEffect::Tell { vote, told, .. }) => {
-                    self.told.push((vote, told));
-                }
-                Effect::Committee(CommitteeEffect::Count { vote, poll }) => {
-                    polls.push((vote, poll))
-                }
-                Effect::Task(_) | Effect::Context(_) | Effect::Lock(_) => {}
+        let mut commands = VecDeque::from([command]);
+        while let Some(command) = commands.pop_front() {
+            let next = Number(self.journal.len() as u64 + 1);
+            self.machine.hear(self.now, &command);
+            let decision = self.machine.decide(self.now, next, &command);
+            for (number, event) in (next.0..).zip(decision.events) {
+                self.machine.apply(Number(number), self.now.wall, &event);
+                self.machine.lead(&event);
+                self.journal.push((self.now.wall, event));
             }
+            for effect in decision.effects {
+                match effect {
+                    CommitteeEffect::Reply { to, reply } => replies.push((to.0, reply)),
+                    CommitteeEffect::Tell { vote, told, .. } => self.told.push((vote, told)),
+                    CommitteeEffect::Count { vote, poll } => polls.push((vote, poll)),
+                }
+            }
+            self.news.extend(decision.news);
+            commands.extend(decision.then);
         }
         self.elsewhere += polls.len();
-        for (vote, poll) in polls.into_iter().filter(|_| self.counts).collect::<Vec<_>>() {
+        let counts = self.counts;
+        for (vote, poll) in polls.into_iter().filter(|_| counts) {
             let tallied = Box::new(poll.count());
-            let settle = CommitteeCommand::Settle { vote, tallied };
-            replies.extend(self.step(&Command::Committee(settle)));
+            replies.extend(self.step(CommitteeCommand::Settle { vote, tallied }));
         }
         replies
     }
@@ -163,7 +160,7 @@ impl Script {
                 assert!(wakeup.is_none_or(|at| at > self.now.moment), "due, and nothing to do");
                 return replies;
             };
-            replies.extend(self.step(&command));
+            replies.extend(self.step(command));
         }
         panic!("what is due stays due");
     }
@@ -292,12 +289,7 @@ impl Script {
     }
 
     pub(super) fn query(&self, query: &CommitteeQuery) -> CommitteeAnswer {
-        match self.machine.answer(self.now, &Query::Committee(query.clone())) {
-            Answer::Committee(answer) => answer,
-            Answer::Task(_) | Answer::Context(_) | Answer::Lock(_) => {
-                panic!("another question was answered")
-            }
-        }
+        self.machine.answer(query)
     }
 
     pub(super) fn minutes(&self, name: &str) -> Vec<String> {
@@ -311,33 +303,30 @@ impl Script {
         &self,
     ) -> impl DoubleEndedIterator<Item = (Number, Wall, &CommitteeEvent)> {
         let numbered = (1..).zip(&self.journal).collect::<Vec<_>>();
-        numbered.into_iter().filter_map(|(number, (at, event))| match event {
-            Event::Committee(event) => Some((Number(number), *at, event)),
-            Event::Task(_) | Event::Context(_) | Event::Lock(_) => None,
-        })
+        numbered.into_iter().map(|(number, (at, event))| (Number(number), *at, event))
     }
 
     /// What a replay of the journal comes to, and a restored snapshot: the same, with all that is
     /// known from it.
     pub(super) fn check_replay(&self) {
-        let mut replayed = ShardMachine::new(ShardSettings::default());
-        for (number, (at, event)) in (1..).zip(&self.journal) {
-            replayed.apply(Number(number), *at, event);
+        let mut replayed = CommitteeMachine::default();
+        for (number, at, event) in self.events() {
+            replayed.apply(number, at, event);
         }
         let bytes = self.machine.snapshot();
         assert_eq!(replayed.snapshot(), bytes, "the state is not the fold of its journal");
-        let restored = ShardMachine::restore(&bytes).unwrap();
+        let restored = CommitteeMachine::restore(CommitteeSettings::default(), &bytes).unwrap();
         assert_eq!(restored.snapshot(), bytes);
-        assert_eq!(replayed.committee().durable, self.committee().durable);
-        assert_eq!(restored.committee().durable, self.committee().durable);
+        assert_eq!(replayed.durable, self.machine.durable);
+        assert_eq!(restored.durable, self.machine.durable);
     }
 
     /// Another leader begins where this one was, with a clock of its own.
     pub(super) fn take_over(&mut self) {
-        let genesis = ShardMachine::new(ShardSettings::default());
-        self.machine = genesis.restored(&self.machine.snapshot()).unwrap();
+        let settings = self.machine.settings().clone();
+        self.machine = CommitteeMachine::restore(settings, &self.machine.snapshot()).unwrap();
         self.now.moment = Moment::from_ms(1);
-        self.machine.promote(self.now);
+        self.machine.promote();
         self.settle();
     }
 }

@@ -209,10 +209,9 @@ fn a127_a_tie_is_broken_by_the_expert_then_the_proposer_then_a_lot_and_the_path_
 #[test]
 fn a128_a_veto_blocks_only_what_is_critical_to_security_and_it_is_proposed_anew() {
     let mut s = Script::new();
-    let asked = proposal(majority(), &FIVE, &["a", "b"]);
+    let asked = Proposal { early: false, ..proposal(majority(), &FIVE, &["a", "b"]) };
     s.open(&asked);
     s.all(&[("ann", choice("a")), ("ben", choice("a")), ("cem", choice("a"))]);
-    s.wait_ms(1);
     s.cast("dot", Content::Veto);
     s.wait_ms(10_000);
     assert_eq!(s.decision("v"), Decision::Chosen(vec![option("a")]), "here it is an abstention");

@@ -95,7 +95,7 @@ pub(in crate::shard) fn of_votes(news: CommitteeNews, tasks: &TaskMachine) -> Ve
             absent.map(Command::Committee).collect()
         }
         CommitteeNews::Decided { task: Some(task), outcome, .. } => {
-            vec![Command::Task(TaskCommand::VoteOver { task, vote: outcome.vote.clone() })]
+            vec![Command::Task(TaskCommand::VoteOver(task, outcome.vote.clone()))]
         }
         CommitteeNews::Decided { task: None, .. } => Vec::new(),
     }

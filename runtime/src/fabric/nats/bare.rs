@@ -19,10 +19,10 @@ use crate::error::{Error, ErrorKind, Result};
 /// A connection as it is. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Bare {
-    wire: Arc<Wire>,
+    pub(super) wire: Arc<Wire>,
 }
 
-fn failed(
+pub(super) fn failed(
     what: &str,
     error: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
 ) -> Error {

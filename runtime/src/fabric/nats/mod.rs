@@ -27,6 +27,7 @@
 
 mod bare;
 mod blobs;
+mod bucket;
 mod connect;
 mod faults;
 mod following;
@@ -58,6 +59,7 @@ use streams::Streams;
 use wire::Wire;
 
 pub use bare::Bare;
+pub use bucket::Contender;
 pub use names::CLUSTER_BYTES_MAX;
 pub use settings::{NatsAuth, NatsSettings, NatsStore, NatsTls};
 pub use status::{Connection, NatsCounters, NatsFeatures};
