@@ -293,8 +293,11 @@ impl ElectionWords {
 
     pub(super) fn read(&self) -> Read {
         let table = &self.0;
-        let first = table.method.kinds().first().copied().unwrap_or(Kind::Ranked);
-        let usual = Question::election(table.kind.unwrap_or(first), table.method);
+        let kinds = table.method.kinds();
+        // Where one option is enough to be said, no more is asked for.
+        let single = kinds.iter().find(|kind| **kind == Kind::Single);
+        let plain = single.or_else(|| kinds.first()).copied().unwrap_or(Kind::Ranked);
+        let usual = Question::election(table.kind.unwrap_or(plain), table.method);
         let Question::Election { kind, method, score_max, quorum, quorum_of, .. } = usual else {
             return Err(Error::new(ErrorKind::Fault, "an election is none"));
         };
