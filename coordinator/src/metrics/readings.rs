@@ -40,7 +40,7 @@ pub const OTHER: &str = "other";
 const PRIORITIES: [&str; 4] = ["low", "medium", "high", "critical"];
 
 /// Reasons that are shown even when nothing waits for them.
-const REASONS: [&str; 14] = [
+const REASONS: [&str; 15] = [
     "run_not_sealed",
     "dependency",
     "retry",
@@ -54,6 +54,7 @@ const REASONS: [&str; 14] = [
     "paused",
     "people",
     "lock",
+    "vote",
     "queue",
 ];
 
