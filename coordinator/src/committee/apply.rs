@@ -1,6 +1,9 @@
 //! Folds events into state: structural consequences only, nothing is chosen here.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use orkestra_runtime::{
     id::{Number, VoteId, VoteNo, VoterId},
@@ -75,7 +78,7 @@ impl CommitteeMachine {
             }
             CommitteeEvent::Equivocated { vote, voter, .. } => {
                 self.changed(*vote, |vote| {
-                    vote.ballots.remove(voter);
+                    Arc::make_mut(&mut vote.ballots).remove(voter);
                     vote.sealed.remove(voter);
                     vote.aside.insert(voter.clone(), Aside::Equivocated);
                 });
@@ -165,11 +168,11 @@ impl CommitteeMachine {
             climb: opened.climb.cloned(),
             phase,
             note: String::new(),
-            ballots: BTreeMap::new(),
+            ballots: Arc::default(),
             sealed: BTreeMap::new(),
             aside,
-            malformed: std::collections::BTreeSet::new(),
-            late: std::collections::BTreeSet::new(),
+            malformed: BTreeSet::new(),
+            late: BTreeSet::new(),
             reasons_bytes: 0,
             chain: BEGINNING,
             last: opened.number,
@@ -219,7 +222,7 @@ impl CommitteeMachine {
         for no in ballots {
             self.changed(*no, |vote| {
                 vote.is_bare = true;
-                vote.ballots.clear();
+                vote.ballots = Arc::default();
                 vote.sealed.clear();
                 vote.malformed.clear();
                 vote.late.clear();
@@ -253,7 +256,9 @@ impl Vote {
     ) {
         // It was read before it was written; what could not be read any more would abstain.
         let said = self.proposal.read(ballot).unwrap_or(Said::Election(None));
-        let before = self.ballots.remove(voter);
+        // Nobody else has them while it is open, so nothing is copied.
+        let ballots = Arc::make_mut(&mut self.ballots);
+        let before = ballots.remove(voter);
         let less = before.as_ref().map_or(0, |before| before.reason.len() as u64);
         self.reasons_bytes = self.reasons_bytes.saturating_sub(less) + ballot.reason.len() as u64;
         let replaced = before.as_ref().map_or(0, |before| before.replaced + 1);
@@ -271,7 +276,7 @@ impl Vote {
             first,
         };
         self.aside.remove(voter);
-        self.ballots.insert(voter.clone(), kept);
+        ballots.insert(voter.clone(), kept);
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
     officers::ruled,
     outcome::{Decision, Outcome, RULES, Tallied, Turnout, Verdict, Why},
     poll::Poll,
-    proposal::{Question, Rung, Said},
+    proposal::{Question, Rung},
     settings::{INLINE_MEMBERS_MAX, PAIRS_MEMBERS_MAX},
     state::{Phase, Vote},
 };
@@ -91,7 +91,7 @@ impl CommitteeMachine {
     /// What fails is settled only where nothing follows from it: between whom a runoff is, the ballots
     /// that are missing would say.
     fn is_settled(&self, no: VoteNo, vote: &Vote) -> bool {
-        let poll = self.poll(no, vote);
+        let poll = self.poll(no, vote).papers();
         let is_end = vote.proposal.ladder.rungs.is_empty();
         let aside = vote.aside.keys().collect();
         let no_quorum = |part, of| is_end && poll.is_out_of_reach((part, of), &aside);
@@ -269,54 +269,18 @@ impl CommitteeMachine {
     /// The ballots of a vote, as they are to be counted.
     pub(super) fn poll(&self, no: VoteNo, vote: &Vote) -> Poll {
         let members = self.durable.members(vote);
-        let said: BTreeMap<VoterId, Said> =
-            vote.ballots.iter().map(|(voter, kept)| (voter.clone(), kept.said.clone())).collect();
-        let changed = vote.ballots.iter().filter_map(|(voter, kept)| {
-            let first = kept.first.as_ref().filter(|first| **first != kept.said)?;
-            Some((voter.clone(), first.clone()))
-        });
         let accounted = vote.ballots.len().max(vote.sealed.len()) + vote.aside.len();
+        let root = self.durable.votes.get(&vote.root).unwrap_or(vote);
         Poll {
             number: no,
             proposal: Arc::clone(&vote.proposal),
-            changed: changed.collect(),
-            first: self.first_said(vote),
-            places: self.places(vote),
+            ballots: Arc::clone(&vote.ballots),
+            root: (Arc::clone(&root.proposal), Arc::clone(&root.ballots)),
             rounds: self.rounds_before(vote),
-            pairs: self.pairs_of(&said),
+            pairs: self.pairs_of(vote),
             reachable: members.len().saturating_sub(accounted),
             members,
-            said,
         }
-    }
-
-    fn root<'a>(&'a self, vote: &'a Vote) -> &'a Vote {
-        self.durable.votes.get(&vote.root).unwrap_or(vote)
-    }
-
-    /// What each was for first of all, by the places of this vote.
-    fn first_said(&self, vote: &Vote) -> BTreeMap<VoterId, usize> {
-        let root = self.root(vote);
-        let options = vote.proposal.options.len();
-        let here = |place: usize| {
-            let option = root.proposal.option(place)?;
-            Some(vote.proposal.place(option).unwrap_or(options + place))
-        };
-        let first = |(voter, kept): (&VoterId, &super::state::Kept)| {
-            let place = kept.first.as_ref().unwrap_or(&kept.said).first()?;
-            let is_same = vote.proposal.question.is_motion();
-            Some((voter.clone(), if is_same { place } else { here(place)? }))
-        };
-        root.ballots.iter().filter_map(first).collect()
-    }
-
-    /// The place of each option in the first round, new ones after those.
-    fn places(&self, vote: &Vote) -> Vec<usize> {
-        let root = &self.root(vote).proposal;
-        let place = |(here, choice): (usize, &super::proposal::Choice)| {
-            root.place(&choice.id).unwrap_or(root.options.len() + here)
-        };
-        vote.proposal.options.iter().enumerate().map(place).collect()
     }
 
     /// How the rounds before this one ended.
@@ -325,14 +289,11 @@ impl CommitteeMachine {
         before.and_then(Vote::outcome).map(|outcome| outcome.rounds.clone()).unwrap_or_default()
     }
 
-    fn pairs_of(
-        &self,
-        said: &BTreeMap<VoterId, Said>,
-    ) -> BTreeMap<(VoterId, VoterId), super::independence::Together> {
-        if said.len() > PAIRS_MEMBERS_MAX {
+    fn pairs_of(&self, vote: &Vote) -> BTreeMap<(VoterId, VoterId), super::independence::Together> {
+        if vote.ballots.len() > PAIRS_MEMBERS_MAX {
             return BTreeMap::new();
         }
-        let voters: Vec<&VoterId> = said.keys().collect();
+        let voters: Vec<&VoterId> = vote.ballots.keys().collect();
         let pairs = voters.iter().enumerate().flat_map(|(at, one)| {
             voters[at + 1..].iter().map(move |other| ((*one).clone(), (*other).clone()))
         });

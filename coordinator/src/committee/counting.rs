@@ -13,7 +13,7 @@ use super::{
     independence::{Switched, effective_number},
     motion::{Base, MotionCount, MotionOutcome, MotionRule},
     outcome::{Count, Tallied, Verdict},
-    poll::Poll,
+    papers::Papers,
     proposal::{Question, Said},
     settings::PAIRS_MEMBERS_MAX,
     tally::{Answer, Counting, Exact, Kind, Method, tie::TieBreak},
@@ -60,9 +60,9 @@ impl Counted {
     }
 }
 
-impl Poll {
-    /// Counts. A pure function of the poll; what takes long is bounded, and says so.
-    pub fn count(&self) -> Tallied {
+impl Papers {
+    /// Counts.
+    pub(super) fn count(&self) -> Tallied {
         let counted = self.counted();
         let decides = counted.verdict != Verdict::Undecided;
         let leading = leading(&counted.totals);

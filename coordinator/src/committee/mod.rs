@@ -71,6 +71,7 @@ pub mod motion;
 mod officers;
 mod opening;
 mod outcome;
+mod papers;
 mod poll;
 mod proposal;
 mod recount;

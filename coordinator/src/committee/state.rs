@@ -93,7 +93,7 @@ pub(super) struct Vote {
     #[serde(default)]
     pub(super) note: String,
     #[serde(default)]
-    pub(super) ballots: BTreeMap<VoterId, Kept>,
+    pub(super) ballots: Arc<BTreeMap<VoterId, Kept>>,
     #[serde(default)]
     pub(super) sealed: BTreeMap<VoterId, Sealed>,
     #[serde(default)]

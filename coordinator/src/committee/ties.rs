@@ -3,14 +3,14 @@
 use orkestra_runtime::id::VoterId;
 
 use super::{
-    poll::Poll,
+    papers::Papers,
     proposal::{Said, TieWay},
     tally::tie::{Backing, TieBreak, TieRule, break_tie},
 };
 
 /// With more who weigh most it is not told who they are, and they decide no tie.
 const EXPERTS_MAX: usize = 32;
-impl Poll {
+impl Papers {
     fn tie_rules(&self) -> Vec<TieRule> {
         let rule = |way: &TieWay| match way {
             TieWay::Expert => Some(TieRule::Expert(self.experts())),

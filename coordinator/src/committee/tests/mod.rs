@@ -2,10 +2,12 @@
 
 mod bounds;
 mod climbing;
+mod composed;
 mod crowds;
 pub(super) mod draws;
 mod histories;
 mod honest;
+mod kept;
 mod oracle;
 mod properties;
 mod records;
