@@ -12,7 +12,7 @@ use std::{
 use orkestra_coordinator::{cli, config::KEYS, output::Exit};
 
 /// The documents, from the root of the project.
-const DOCUMENTS: [&str; 15] = [
+const DOCUMENTS: [&str; 16] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",

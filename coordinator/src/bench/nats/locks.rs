@@ -1,7 +1,9 @@
 //! A lock that sixteen contend for: ours, and one made of a bucket on the same server.
 //!
-//! The two take turns, since what else the machine does changes within seconds. All contenders of one
-//! lock share a connection, theirs and ours; our leader is in a process of its own.
+//! The bucket's is measured twice: as the client creates a key, and on the revision of its deletion,
+//! which is the least that such a lock can do. All take turns, since what else the machine does changes
+//! within seconds. All contenders of one lock share a connection, theirs and ours; our leader is in a
+//! process of its own.
 
 use std::sync::Arc;
 
@@ -34,13 +36,16 @@ pub(super) async fn measure(group: &str, site: &Site) -> Result<Vec<Figure>> {
     // A bench that was killed has left it behind.
     let _ = bare.remove_bucket(BUCKET).await;
     bare.make_bucket(BUCKET, site.settings().replicas).await?;
-    let (mut ours, mut theirs) = (Durations::default(), Durations::default());
+    let mut ours = Durations::default();
+    let mut theirs = [Durations::default(), Durations::default()];
     for _ in 0..TURNS {
-        let mut contenders = Vec::new();
-        for _ in 0..CONTENDERS {
-            contenders.push(bare.contender(BUCKET, KEY).await?);
+        for (took, by_revision) in theirs.iter_mut().zip([false, true]) {
+            let mut contenders = Vec::new();
+            for _ in 0..CONTENDERS {
+                contenders.push(bare.contender((BUCKET, KEY), by_revision).await?);
+            }
+            took.extend(of_bucket(site, contenders).await?);
         }
-        theirs.extend(of_bucket(site, contenders).await?);
         ours.extend(contended(locks, &site.place.clock).await?);
     }
     bare.remove_bucket(BUCKET).await?;
@@ -49,10 +54,15 @@ pub(super) async fn measure(group: &str, site: &Site) -> Result<Vec<Figure>> {
     leader.stop().await?;
     let turns = u32::try_from(TURNS).unwrap_or(u32::MAX);
     let rate_of = |took: &Durations| rate(took.len(), MEASURED * turns);
-    let bucket = Figure::new("lock of a bucket", rate_of(&theirs), "/s");
-    let figure = Figure::new(format!("{group}.handover.rate"), rate_of(&ours), "/s");
-    let mut figures = vec![figure.beside(&bucket)];
-    let bare = theirs.figures("lock of a bucket");
+    let rate_of_ours =
+        |what: &str| Figure::new(format!("{group}.handover.{what}"), rate_of(&ours), "/s");
+    let [created, revised] = &theirs;
+    let bucket = Figure::new("bucket, create and watch", rate_of(created), "/s");
+    let by_revision = Figure::new("bucket, by revision", rate_of(revised), "/s");
+    let mut figures =
+        vec![rate_of_ours("rate").beside(&bucket), rate_of_ours("rate_again").beside(&by_revision)];
+    let [created, _] = theirs;
+    let bare = created.figures("bucket, create and watch");
     let ours = ours.figures(&format!("{group}.handover")).into_iter().zip(&bare);
     figures.extend(ours.map(|(figure, bare)| figure.beside(bare)));
     Ok(figures)

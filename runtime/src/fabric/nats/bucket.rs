@@ -2,8 +2,9 @@
 //!
 //! Whoever can create the key holds the lock; whoever cannot waits until it sees the key deleted, and
 //! tries again. Each contender watches the key for as long as it is there, so that no deletion is
-//! missed and none costs a new consumer; and who has seen the deletion sets the key on its revision,
-//! which is one message where to create it again is three.
+//! missed and none costs a new consumer. To create a key that was deleted is three messages, as the
+//! client does it; a contender that goes by revisions sets the key on that of the deletion which it has
+//! seen, and that is one.
 
 use std::fmt;
 
@@ -23,6 +24,8 @@ pub struct Contender {
     store: kv::Store,
     watch: kv::Watch,
     key: String,
+    /// Whether it sets the key on the revision of a deletion, and does not create it again.
+    by_revision: bool,
     /// The revision of the last deletion that was seen.
     deleted: Option<u64>,
 }
@@ -47,11 +50,15 @@ impl Bare {
     }
 
     /// One who contends for the lock that is a key of a bucket.
-    pub async fn contender(&self, bucket: &str, key: &str) -> Result<Contender> {
+    pub async fn contender(
+        &self,
+        (bucket, key): (&str, &str),
+        by_revision: bool,
+    ) -> Result<Contender> {
         let store = jetstream::new(self.wire.client.clone()).get_key_value(bucket).await;
         let store = store.map_err(|error| failed("find a bucket", error))?;
         let watch = store.watch(key).await.map_err(|error| failed("watch a key", error))?;
-        Ok(Contender { store, watch, key: key.to_owned(), deleted: None })
+        Ok(Contender { store, watch, key: key.to_owned(), by_revision, deleted: None })
     }
 }
 
@@ -75,7 +82,7 @@ impl Contender {
     /// Sets the key if nobody else has; the answer is the revision if it did.
     async fn set(&mut self) -> Result<Option<u64>> {
         let mine = Bytes::from_static(b"mine");
-        if let Some(deleted) = self.deleted {
+        if let Some(deleted) = self.deleted.filter(|_| self.by_revision) {
             return match self.store.update(&self.key, mine, deleted).await {
                 Ok(revision) => Ok(Some(revision)),
                 Err(error) if error.kind() == kv::UpdateErrorKind::WrongLastRevision => Ok(None),
