@@ -125,7 +125,7 @@ impl Inspection {
 
     /// Answers a question about tasks.
     pub fn answer(&self, now: Now, query: &TaskQuery) -> TaskAnswer {
-        self.machine.tasks().answer_beside(now, query, self.machine.locks())
+        self.machine.answer_tasks(now, query)
     }
 
     /// Answers a question about the context.

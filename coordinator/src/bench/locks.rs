@@ -57,7 +57,9 @@ pub(super) async fn pairs(place: &Place, baselines: &Baselines) -> Result<Vec<Fi
     Ok(figures)
 }
 
-/// One lock goes round among those who contend for it.
+/// One lock goes round among those who contend for it. A turn is two appends one after the other: that
+/// of the place in the queue which the last holder takes at once, and that of the next release, which
+/// waits for it.
 pub(super) async fn handover(place: &Place, baselines: &Baselines) -> Result<Vec<Figure>> {
     let system = System::builder().data_dir(place.room("locks.handover"))?.start().await?;
     let took = contended(&system.locks(), &place.clock).await?;

@@ -163,7 +163,7 @@ async fn serve(
     if is_of_cluster(&command, settings) {
         return on_cluster(command, common, settings, (now, console)).await;
     }
-    if let Command::Task(TaskCommand::Submit(_) | TaskCommand::Watch { .. }) = &command {
+    if is_the_same_anywhere(&command) {
         return begin_or_follow(&command, &Asking { settings, clock }, console).await;
     }
     let exit = match command {
@@ -216,9 +216,6 @@ async fn serve(
         Command::Lock(command) => {
             lock::serve(&command, &Asking { settings, clock }, console).await?
         }
-        Command::Vote(command) => {
-            return vote::serve(&command, &Asking { settings, clock }, console).await;
-        }
         Command::Doctor(args) => return doctor::doctor(&args, settings, console, clock).await,
         Command::Operate(operation) => operate(&operation, (settings, clock), console).await?,
         Command::Recover { into } => look::recover(data_dir, &into, console)?,
@@ -230,7 +227,15 @@ async fn serve(
     Ok(exit)
 }
 
-/// Submits tasks, or watches a run: the same in a folder and on a cluster.
+/// Whether a command is carried out in one way, in a folder and on a cluster.
+const fn is_the_same_anywhere(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Task(TaskCommand::Submit(_) | TaskCommand::Watch { .. }) | Command::Vote(_)
+    )
+}
+
+/// Submits tasks, watches a run, or has to do with votes: the same in a folder and on a cluster.
 async fn begin_or_follow(
     command: &Command,
     asking: &Asking<'_>,
@@ -247,6 +252,7 @@ async fn begin_or_follow(
         Command::Task(TaskCommand::Watch { run, no_wait }) => {
             follow::watch((&RunId::new(run)?, *no_wait), asking.settings, console).await
         }
+        Command::Vote(command) => vote::serve(command, asking, console).await,
         _ => Ok(Exit::Invalid),
     }
 }

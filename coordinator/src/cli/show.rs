@@ -200,6 +200,10 @@ fn told(blocker: &Blocker) -> String {
             };
             format!("it wants lock {key} ({mode}; token {token}){held}{lost}; {ahead} before it")
         }
+        Blocker::Vote { vote, missing, cast } => {
+            let missing = if missing.is_empty() { "nobody".into() } else { missing.join(", ") };
+            format!("vote {vote} is open: {cast} have voted, missing: {missing}")
+        }
         Blocker::LockRefused { why } => format!("it was refused its locks: {why}"),
         Blocker::Queue { ahead } => format!("{ahead} of its kind are before it"),
         Blocker::Working { agent, attempt, since, progress } => {

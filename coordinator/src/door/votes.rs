@@ -96,10 +96,10 @@ pub enum VoteAsk {
 
 impl VoteAsk {
     /// The question, if it is one; otherwise what is to be done, in the name of whoever asks.
-    pub(super) fn told(self, by: &str) -> Result<CommitteeQuery, CommitteeCommand> {
+    pub(super) fn told(self, by: &str) -> Result<CommitteeQuery, Box<CommitteeCommand>> {
         let to = ReplyTo::default();
         let officer = |why| Officer { by: by.to_owned(), is_keeper: true, why };
-        Err(match self {
+        Err(Box::new(match self {
             Self::Look(query) => return Ok(query),
             Self::Enrol { vote, members } => CommitteeCommand::Enrol { to, vote, members },
             Self::Call { proposal } => CommitteeCommand::Open { to, proposal },
@@ -121,6 +121,6 @@ impl VoteAsk {
             Self::Judge { vote, truth, why } => {
                 CommitteeCommand::Judge { to, vote, truth, officer: officer(why) }
             }
-        })
+        }))
     }
 }

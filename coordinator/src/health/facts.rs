@@ -7,7 +7,10 @@ use orkestra_runtime::{
     time::Wall,
 };
 
-use super::{incidents::Incident, locks::LockFact, milestones::Milestone, outcomes::Outcomes};
+use super::{
+    incidents::Incident, locks::LockFact, milestones::Milestone, outcomes::Outcomes,
+    votes::VoteFact,
+};
 use crate::task::RunNo;
 
 /// What is known of one agent.
@@ -55,6 +58,8 @@ pub enum Fact {
     Over(Incident),
     /// Something of locks.
     Lock(LockFact),
+    /// Something of votes.
+    Vote(VoteFact),
 }
 
 /// How a task ended.

@@ -31,6 +31,7 @@ mod tending;
 #[cfg(test)]
 mod tests;
 mod vitals;
+mod votes;
 mod watched;
 
 pub use facts::{AgentVitals, Fact};
@@ -43,5 +44,6 @@ pub use outcomes::{Health, Outcomes, WINDOW};
 pub use report::{AgentHealth, Report, Standing, SystemHealth};
 pub use tending::{AGENTS, Tending, reason_of};
 pub use vitals::Vitals;
+pub use votes::{BALLOTS, DECISIONS, VoteFact};
 pub use watched::Appended;
 pub(crate) use watched::WatchedLogs;

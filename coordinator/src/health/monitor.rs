@@ -30,6 +30,7 @@ use super::{
     report::{Report, SystemHealth},
     tending::Tending,
     vitals::Vitals,
+    votes,
     watched::Appended,
 };
 use crate::shard::machine::Event;
@@ -204,7 +205,8 @@ impl Monitor {
             match event {
                 Event::Task(event) => self.seen().vitals.apply(number, wall, event, &mut tell),
                 Event::Lock(event) => self.seen().lock_waits.apply(number, wall, event, &mut tell),
-                Event::Context(_) | Event::Committee(_) => {}
+                Event::Committee(event) => votes::told(event, &mut tell),
+                Event::Context(_) => {}
             }
         };
         journal.read_on(at, until, fold).await.map(drop)

@@ -85,6 +85,14 @@ metrics! {
         "Locks that were stolen";
     LOCK_SESSIONS_LOST = "orkestra_lock_sessions_lost", Counter, ["reason"],
         "Sessions that were ended for whoever held locks by them, by why";
+    VOTES = "orkestra_votes", Gauge, ["state"],
+        "Votes that are open, and those that are closed and being counted";
+    BALLOTS_KEPT = "orkestra_ballots", Gauge, [],
+        "Ballots that are remembered";
+    VOTES_DECIDED = "orkestra_votes_decided", Counter, ["decision"],
+        "Votes that came to their end, by what they came to";
+    BALLOTS_CAST = "orkestra_ballots_cast", Counter, ["outcome"],
+        "Ballots that came in, by what became of them";
     INCIDENTS = "orkestra_incidents", Counter, ["type", "recovered"],
         "Incidents that are over, by type and by whether what went wrong was mended";
     RESTARTS = "orkestra_actor_restarts", Counter, ["supervisor", "reason"],

@@ -13,12 +13,15 @@ use prometheus_client::{
 };
 
 use super::catalogue::{
-    APPEND_BYTES, APPEND_ERRORS, APPEND_SECONDS, ATTEMPT_DURATION, INCIDENTS, LOCK_REQUESTS,
-    LOCK_SESSIONS_LOST, LOCK_STEALS, LOCK_WAIT, Metric, RECORDS, RESTARTS, TASK_ATTEMPTS,
-    TASK_DURATION, TASKS,
+    APPEND_BYTES, APPEND_ERRORS, APPEND_SECONDS, ATTEMPT_DURATION, BALLOTS_CAST, INCIDENTS,
+    LOCK_REQUESTS, LOCK_SESSIONS_LOST, LOCK_STEALS, LOCK_WAIT, Metric, RECORDS, RESTARTS,
+    TASK_ATTEMPTS, TASK_DURATION, TASKS, VOTES_DECIDED,
 };
 use crate::{
-    health::{AGENTS, Appended, Fact, IncidentKind, LockFact, Observer, reason_of},
+    health::{
+        AGENTS, Appended, BALLOTS, DECISIONS, Fact, IncidentKind, LockFact, Observer, VoteFact,
+        reason_of,
+    },
     lock::LockReason,
 };
 
@@ -59,6 +62,8 @@ pub(crate) struct Counters {
     lock_wait_seconds: Histogram,
     lock_steals: Counter,
     lock_sessions_lost: Family<Labels<1>, Counter>,
+    votes_decided: Family<Labels<1>, Counter>,
+    ballots_cast: Family<Labels<1>, Counter>,
 }
 
 impl Default for Counters {
@@ -80,7 +85,15 @@ impl Default for Counters {
             lock_wait_seconds: Histogram::new(WORK_SECONDS),
             lock_steals: Counter::default(),
             lock_sessions_lost: Family::default(),
+            votes_decided: Family::default(),
+            ballots_cast: Family::default(),
         };
+        for decision in DECISIONS {
+            drop(counters.votes_decided.get_or_create(&[("decision", decision)]));
+        }
+        for outcome in BALLOTS {
+            drop(counters.ballots_cast.get_or_create(&[("outcome", outcome)]));
+        }
         for outcome in LOCK_OUTCOMES {
             drop(counters.lock_requests.get_or_create(&[("outcome", outcome)]));
         }
@@ -156,6 +169,8 @@ impl Counters {
         enter(registry, LOCK_WAIT, self.lock_wait_seconds.clone());
         enter(registry, LOCK_STEALS, self.lock_steals.clone());
         enter(registry, LOCK_SESSIONS_LOST, self.lock_sessions_lost.clone());
+        enter(registry, VOTES_DECIDED, self.votes_decided.clone());
+        enter(registry, BALLOTS_CAST, self.ballots_cast.clone());
     }
 }
 
@@ -209,6 +224,12 @@ impl Observer for Counters {
             }
             Fact::Lock(LockFact::SessionLost { reason }) => {
                 self.lock_sessions_lost.get_or_create(&[("reason", *reason)]).inc();
+            }
+            Fact::Vote(VoteFact::Decided(decision)) => {
+                self.votes_decided.get_or_create(&[("decision", *decision)]).inc();
+            }
+            Fact::Vote(VoteFact::Ballot(outcome)) => {
+                self.ballots_cast.get_or_create(&[("outcome", *outcome)]).inc();
             }
         }
     }

@@ -17,6 +17,7 @@ use super::{
     readings::{Latest, Readings},
 };
 use crate::{
+    committee::{CommitteeAnswer, CommitteeGauges, CommitteeQuery},
     health::{Monitor, SystemHealth},
     lock::{LockAnswer, LockGauges, LockQuery},
     reach::Shard,
@@ -89,11 +90,12 @@ impl Exporter {
 
     async fn read(&self) -> Readings {
         let Source { shard, monitor, clock, .. } = &self.source;
-        let (gauges, locks, snapshot_age) =
-            tokio::join!(self.gauges(), self.locks(), self.snapshot_age());
+        let (gauges, locks, votes, snapshot_age) =
+            tokio::join!(self.gauges(), self.locks(), self.votes(), self.snapshot_age());
         Readings {
             gauges,
             locks,
+            votes,
             permits: shard.handle().and_then(ShardHandle::permits_left),
             is_parked: monitor.journal_is_full(),
             snapshot_age,
@@ -117,6 +119,15 @@ impl Exporter {
         let read = self.source.shard.query(query, ANSWER_WITHIN).await.ok()?;
         match read.answer {
             ShardAnswer::Lock(LockAnswer::Gauges(gauges)) => Some(gauges),
+            _ => None,
+        }
+    }
+
+    async fn votes(&self) -> Option<CommitteeGauges> {
+        let query = ShardQuery::Committee(CommitteeQuery::Gauges);
+        let read = self.source.shard.query(query, ANSWER_WITHIN).await.ok()?;
+        match read.answer {
+            ShardAnswer::Committee(CommitteeAnswer::Gauges(gauges)) => Some(gauges),
             _ => None,
         }
     }

@@ -16,14 +16,16 @@ use prometheus_client::{
 
 use super::{
     catalogue::{
-        AGENT_HEALTH, AGENT_RUNNING, AGENT_UP, AGENTS, CPU, HEALTH, LEADS, LOCK_SESSIONS, LOCKS,
-        LOCKS_LOST, LOCKS_WAITING, Metric, OPEN_FDS, PARKED, PERMITS, PERMITS_LIMIT, QUEUE_AGE,
-        QUEUE_DEPTH, RESIDENT, SNAPSHOT_AGE, STARTED, TASKS_OPEN, TASKS_WAITING,
+        AGENT_HEALTH, AGENT_RUNNING, AGENT_UP, AGENTS, BALLOTS_KEPT, CPU, HEALTH, LEADS,
+        LOCK_SESSIONS, LOCKS, LOCKS_LOST, LOCKS_WAITING, Metric, OPEN_FDS, PARKED, PERMITS,
+        PERMITS_LIMIT, QUEUE_AGE, QUEUE_DEPTH, RESIDENT, SNAPSHOT_AGE, STARTED, TASKS_OPEN,
+        TASKS_WAITING, VOTES,
     },
     counters::unit_of,
     process::Process,
 };
 use crate::{
+    committee::CommitteeGauges,
     health::{Health, Report},
     lock::LockGauges,
     shard::Pool,
@@ -40,7 +42,7 @@ pub const OTHER: &str = "other";
 const PRIORITIES: [&str; 4] = ["low", "medium", "high", "critical"];
 
 /// Reasons that are shown even when nothing waits for them.
-const REASONS: [&str; 14] = [
+const REASONS: [&str; 15] = [
     "run_not_sealed",
     "dependency",
     "retry",
@@ -54,6 +56,7 @@ const REASONS: [&str; 14] = [
     "paused",
     "people",
     "lock",
+    "vote",
     "queue",
 ];
 
@@ -64,6 +67,8 @@ pub(super) struct Readings {
     pub(super) gauges: Option<Gauges>,
     /// The same of locks.
     pub(super) locks: Option<LockGauges>,
+    /// The same of votes.
+    pub(super) votes: Option<CommitteeGauges>,
     pub(super) permits: Option<[usize; Pool::ALL.len()]>,
     pub(super) is_parked: bool,
     pub(super) snapshot_age: Option<Duration>,
@@ -95,6 +100,7 @@ impl Collector for Latest {
         readings.tasks(&mut page)?;
         readings.agents(&mut page)?;
         readings.locks(&mut page)?;
+        readings.votes(&mut page)?;
         readings.shard(&mut page)?;
         readings.process(&mut page)
     }
@@ -199,6 +205,14 @@ impl Readings {
             (LOCKS_LOST, lost),
         ];
         gauges.into_iter().try_for_each(|(metric, count)| page.one(metric, small(count)))
+    }
+
+    fn votes(&self, page: &mut Page<'_>) -> fmt::Result {
+        let Some(CommitteeGauges { open, counting, ballots, .. }) = self.votes else {
+            return Ok(());
+        };
+        page.each(VOTES, "state", [("open", open), ("counting", counting)])?;
+        page.one(BALLOTS_KEPT, small(ballots))
     }
 
     fn shard(&self, page: &mut Page<'_>) -> fmt::Result {

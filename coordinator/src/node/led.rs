@@ -46,6 +46,7 @@ pub(crate) struct LedParts<'a> {
 }
 
 /// A shard as this node reaches it, and its children where this node may lead it.
+#[expect(clippy::too_many_lines, reason = "the parts of a shard are tied to each other here")]
 pub(crate) async fn led(
     parts: &LedParts<'_>,
     there: There,

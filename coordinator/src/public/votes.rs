@@ -88,7 +88,7 @@ impl Desk {
         let ballot = Ballot { seq, content, reason, confidence };
         let signed = signature.map(Signed::unchecked);
         let casting = Casting { vote, voter, ballot, signed };
-        receipt(self.votes(namespace.as_deref()).cast_as_it_is(casting).await?)
+        receipt(&self.votes(namespace.as_deref()).cast_as_it_is(casting).await?)
     }
 
     async fn seal_ballot(&self, seal: SealBallot) -> Answered {
@@ -113,7 +113,7 @@ impl Desk {
         let command = CommitteeCommand::Reveal { to, casting, nonce };
         match self.votes(namespace.as_deref()).pass(command).await? {
             CommitteeReply::Cast { hash, seq, existed } => {
-                receipt(Receipt::Taken { hash, seq, existed })
+                receipt(&Receipt::Taken { hash, seq, existed })
             }
             reply => other(reply),
         }
@@ -136,7 +136,7 @@ impl Desk {
     }
 }
 
-fn receipt(receipt: Receipt) -> Answered {
+fn receipt(receipt: &Receipt) -> Answered {
     match receipt {
         Receipt::Taken { hash, seq, existed } => {
             told(&json!({ "hash": hash, "seq": seq, "existed": existed }))

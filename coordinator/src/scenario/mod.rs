@@ -29,6 +29,8 @@ mod templates;
 #[cfg(test)]
 mod tests;
 mod text;
+mod vote_words;
+mod votes;
 mod words;
 
 use orkestra_runtime::{

@@ -21,6 +21,7 @@ use super::{
     tasks::Fixed,
     templates::Templates,
     text::{Text, environment, rendered},
+    votes::without_left_out,
     words::PlaceWritten,
 };
 use crate::written::{Faults, Findings, Path, did_you_mean};
@@ -238,6 +239,15 @@ impl Expansion<'_> {
                 written_needs.push(index);
             }
         }
+        spec.vote = fixed.vote.clone().map(Box::new);
+        for voter in fixed.vote.iter().flat_map(|vote| &vote.voters) {
+            // A voter that fails, or is left out, is absent.
+            if spec.dependencies.iter().all(|known| known.on != voter.task) {
+                let (on, kind) = (voter.task.clone(), DependencyKind::Soft);
+                spec.dependencies.push(Dependency { on, kind });
+                written_needs.push(0);
+            }
+        }
         spec.category.clone_from(&task.category);
         spec.priority = fixed.priority;
         spec.requires.clone_from(&fixed.requires);
@@ -331,6 +341,10 @@ impl Expansion<'_> {
             }
         }
         made.spec.dependencies = kept;
+        if let Some(vote) = &mut made.spec.vote {
+            let needs = &made.spec.dependencies;
+            without_left_out(vote, |task| needs.iter().any(|need| need.on == *task));
+        }
         tied
     }
 

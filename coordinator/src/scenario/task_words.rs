@@ -10,6 +10,7 @@ use super::{
     ask_words::AskWritten,
     check_words::{SwitchWritten, WorkspaceWritten},
     lock_words::LockWritten,
+    vote_words::VoteWritten,
 };
 
 /// A task, or with `repeat` many.
@@ -68,6 +69,9 @@ pub(super) struct TaskWritten {
     /// Which locks it holds while it runs: all of them from before an attempt begins to its end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) locks: Vec<LockWritten>,
+    /// The vote that it is: it waits for voters and not for an agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) vote: Option<VoteWritten>,
     /// Makes a task for each combination: for each variable, its values are 0 to below its number.
     #[serde(default)]
     pub(super) repeat: BTreeMap<String, u32>,

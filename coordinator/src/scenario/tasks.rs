@@ -8,6 +8,7 @@ use orkestra_runtime::{
         ask::Ask,
         check::Switches,
         task::{Priority, RetryPolicy, Sensitive},
+        vote::TaskVote,
     },
 };
 
@@ -21,6 +22,7 @@ use super::{
     task_words::{
         NeedKind, NeedWritten, PriorityName, PriorityWritten, RetryName, RetryWritten, TaskWritten,
     },
+    votes::check_vote,
     words::Written,
 };
 use crate::written::{Findings, Path, did_you_mean};
@@ -40,6 +42,7 @@ pub(super) struct Fixed {
     pub(super) ask: Option<Ask>,
     pub(super) checks: Switches,
     pub(super) sensitive: Sensitive,
+    pub(super) vote: Option<TaskVote>,
 }
 
 /// Checks all tasks as far as that can be done without inputs.
@@ -62,7 +65,8 @@ pub(super) fn check_tasks(
         check_locks(task, &at, findings);
         let ask = check_ask(task, agents, &at, findings);
         let checks = check_switches(task, &at, findings);
-        fixed.push(Fixed { ask, checks, ..check_task(task, written, &at, findings) });
+        let vote = check_vote(task, &at, findings);
+        fixed.push(Fixed { ask, checks, vote, ..check_task(task, written, &at, findings) });
         check_hands(task, agents, &at, findings);
     }
     if all > TASKS_MAX {
@@ -103,12 +107,13 @@ fn check_task(
         ask: None,
         checks: Switches::default(),
         sensitive: of_task(task, written),
+        vote: None,
     }
 }
 
 /// Somebody must be able to work on it.
 fn check_hands(task: &TaskWritten, agents: &[AgentConfig], at: &Path, findings: &mut Findings<'_>) {
-    if task.ask.is_some() {
+    if task.ask.is_some() || task.vote.is_some() {
         return;
     }
     let allowed: Vec<&AgentConfig> = agents

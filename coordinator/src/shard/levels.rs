@@ -18,8 +18,8 @@ pub(super) const LOCKS: u16 = 2;
 /// The level in which votes appeared.
 pub(super) const COMMITTEE: u16 = 3;
 
-/// The level in which tasks began to declare locks.
-const LOCKS_OF_TASKS: u16 = 4;
+/// The level in which tasks began to declare locks, and to be votes.
+const LOCKS_AND_VOTES_OF_TASKS: u16 = 4;
 
 /// The level of an event.
 pub(super) fn of(event: &Event) -> u16 {
@@ -34,7 +34,9 @@ pub(super) fn of(event: &Event) -> u16 {
 fn of_task(event: &TaskEvent) -> u16 {
     match event {
         // Whoever cannot read them would let the task begin without them.
-        TaskEvent::Submitted { spec, .. } if !spec.locks.is_empty() => LOCKS_OF_TASKS,
+        TaskEvent::Submitted { spec, .. } if !spec.locks.is_empty() || spec.vote.is_some() => {
+            LOCKS_AND_VOTES_OF_TASKS
+        }
         TaskEvent::RunOpened { .. }
         | TaskEvent::RunSealed { .. }
         | TaskEvent::RunEnded { .. }

@@ -28,8 +28,8 @@ use crate::{
     },
     shard::{Mind, Step, levels, ties},
     task::{
-        Answer as TaskAnswer, Decision, Query as TaskQuery, Reply as TaskReply, TaskCommand,
-        TaskEffect, TaskEvent, TaskMachine, TaskSettings,
+        Answer as TaskAnswer, Beside, Decision, Query as TaskQuery, Reply as TaskReply,
+        TaskCommand, TaskEffect, TaskEvent, TaskMachine, TaskSettings, votes::VoteWord,
     },
     versioned,
 };
@@ -183,55 +183,21 @@ impl ShardMachine {
         &self.locks
     }
 
+    /// Answers a question about tasks, with what they wait for.
+    pub fn answer_tasks(&self, now: Now, query: &TaskQuery) -> TaskAnswer {
+        let beside = Beside { locks: &self.locks, votes: &self.committee };
+        self.tasks.answer_beside(now, query, beside)
+    }
+
     /// The committee, for views.
     pub const fn committee(&self) -> &CommitteeMachine {
         &self.committee
-    }
-
-    fn decide_lock(&self, now: Now, command: &LockCommand, step: &mut Step<Self>) {
-        // What nobody asked for is not refused where not all nodes can read it: it is left for later.
-        if command.is_internal() && step.level() < levels::LOCKS {
-            if let Some(word) = ties::put_off(command, "not all nodes can read what locks write") {
-                step.then(Command::Task(word));
-            } else if !matches!(command, LockCommand::Later) {
-                step.then(Command::Lock(LockCommand::Later));
-            }
-            return;
-        }
-        // What does not fit this step stays due, and is done in one of its own.
-        let is_put_off = match command {
-            LockCommand::Grant { .. }
-            | LockCommand::EndAttempts(_)
-            | LockCommand::AcquireFor { .. } => step.room_bytes() < GRANT_ROOM_BYTES,
-            _ => false,
-        };
-        if is_put_off {
-            let word = ties::put_off(command, "much happened at the same time");
-            return word.into_iter().for_each(|word| step.then(Command::Task(word)));
-        }
-        let decision = self.locks.decide(now, step.next_number(), command);
-        for event in decision.events {
-            step.event(Event::Lock(event));
-        }
-        for effect in decision.effects {
-            step.effect(Effect::Lock(effect));
-        }
-        for command in decision.then {
-            step.then(Command::Lock(command));
-        }
-        for word in ties::of_locks(decision.news) {
-            step.then(Command::Task(word));
-        }
     }
 }
 
 /// The version of snapshots that this program writes, raised with that of any sub-machine. Version 1
 /// held tasks alone, version 2 tasks and the context, version 3 locks besides.
 const SNAPSHOT_VERSION: u32 = 4;
-
-/// More than one grant of locks, or the ends of as many attempts as one command ends, can take: as many
-/// locks as one request may name, with names as long as they may be.
-const GRANT_ROOM_BYTES: usize = 64 * 1024;
 
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
@@ -265,6 +231,12 @@ impl Mind for ShardMachine {
 
     fn decide(&self, now: Now, chance: &mut Chance, command: &Command, step: &mut Step<Self>) {
         match command {
+            Command::Task(TaskCommand::VoteOver(task, vote)) => {
+                if let Some(output) = ties::votes::result(&self.committee, vote) {
+                    let word = VoteWord::Decided { task: *task, output };
+                    step.then(Command::Task(TaskCommand::Vote(word)));
+                }
+            }
             Command::Task(command) => {
                 let mut decision = Decision::default();
                 self.tasks.decide(now, chance, command, &mut decision);
@@ -276,6 +248,9 @@ impl Mind for ShardMachine {
                 }
                 for command in ties::of_tasks(decision.locks) {
                     step.then(Command::Lock(command));
+                }
+                for command in decision.votes.into_iter().flat_map(ties::votes::of_tasks) {
+                    step.then(command);
                 }
                 for command in decision.then {
                     step.then(Command::Task(command));
@@ -340,7 +315,7 @@ impl Mind for ShardMachine {
 
     fn answer(&self, now: Now, query: &Query) -> Answer {
         match query {
-            Query::Task(query) => Answer::Task(self.tasks.answer_beside(now, query, &self.locks)),
+            Query::Task(query) => Answer::Task(self.answer_tasks(now, query)),
             Query::Context(query) => Answer::Context(self.context.answer(query, &self.tasks)),
             Query::Lock(query) => Answer::Lock(self.locks.answer(now, query)),
             Query::Committee(query) => Answer::Committee(self.committee.answer(query)),

@@ -10,6 +10,7 @@ pub mod actor;
 pub mod ceiling;
 pub mod fold;
 mod levels;
+mod locks;
 pub mod machine;
 pub mod mind;
 pub mod pool;

@@ -5,6 +5,7 @@ use orkestra_runtime::time::Now;
 use super::{
     Step, levels,
     machine::{Command, Effect, Event, ShardMachine},
+    ties::votes::of_votes,
 };
 use crate::committee::CommitteeCommand;
 
@@ -31,6 +32,9 @@ impl ShardMachine {
         }
         for command in decision.then {
             step.then(Command::Committee(command));
+        }
+        for command in decision.news.into_iter().flat_map(|news| of_votes(news, self.tasks())) {
+            step.then(command);
         }
     }
 }

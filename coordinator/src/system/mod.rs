@@ -163,6 +163,7 @@ pub(crate) struct Means {
 
 impl System {
     /// Starts a node; it leads, and its agents are up, when this returns.
+    #[expect(clippy::too_many_lines, reason = "the parts of a node are tied to each other here")]
     pub async fn start(spec: SystemSpec) -> Result<Self> {
         member::check(&spec.members)?;
         boots::no_cluster_in(spec.fabric.registers().as_ref()).await?;

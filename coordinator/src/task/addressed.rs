@@ -34,6 +34,9 @@ impl TaskCommand {
             | Self::Locks(_)
             | Self::WantLocks(_)
             | Self::AskForLocks
+            | Self::AskForVotes
+            | Self::Vote(_)
+            | Self::VoteOver(..)
             | Self::Want
             | Self::Schedule
             | Self::Sweep => None,

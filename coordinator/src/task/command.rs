@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use orkestra_runtime::{
     fabric::BlobName,
-    id::{AgentId, Incarnation, RunId, TaskId, TaskNo},
+    id::{AgentId, Incarnation, RunId, TaskId, TaskNo, VoteId},
     machine::ReplyTo,
     protocol::{
         agent::{FromAgent, ToAgent},
@@ -27,6 +27,7 @@ use crate::task::{
     submit::Submitted,
     summary::{Ended, RunSummary},
     view::{AgentView, RunView, TaskView},
+    votes::VoteWord,
     why::Why,
 };
 
@@ -197,6 +198,15 @@ pub enum TaskCommand {
     /// Internal: tasks that may begin ask for their locks, at a pace.
     #[serde(skip)]
     AskForLocks,
+    /// Internal: tasks that wait for a vote ask for it, at a pace.
+    #[serde(skip)]
+    AskForVotes,
+    /// Internal: whoever holds votes says something to a task.
+    #[serde(skip)]
+    Vote(VoteWord),
+    /// Internal: this vote of a task is over; the composition finds out what it came to.
+    #[serde(skip)]
+    VoteOver(TaskNo, VoteId),
     /// Internal: asks agents for credit, at a pace.
     #[serde(skip)]
     Want,

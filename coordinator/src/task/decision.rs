@@ -16,6 +16,7 @@ use crate::task::{
     locks::LockWish,
     state::RunNo,
     summary::Ended,
+    votes::VoteWish,
 };
 
 /// What one decision comes to.
@@ -29,6 +30,8 @@ pub struct Decision {
     pub then: Vec<TaskCommand>,
     /// What tasks want of whoever keeps the locks.
     pub locks: Vec<LockWish>,
+    /// What tasks want of whoever holds votes.
+    pub votes: Vec<VoteWish>,
     /// Which tasks end by it, by run, for those who follow.
     pub(super) notices: BTreeMap<RunNo, Vec<Ended>>,
 }

@@ -104,6 +104,10 @@ impl Durable {
             task.losses = 0;
             task.failed_on.clear();
             task.decisions.clear();
+            if task.spec.vote.is_some() {
+                // Its next vote is another one.
+                task.attempt = task.attempt.next();
+            }
             if let Some(deadline) = task.deadline.take() {
                 self.deadlines.remove(&(deadline, no));
             }

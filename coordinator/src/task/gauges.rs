@@ -83,7 +83,9 @@ impl TaskMachine {
         };
         count("run_not_sealed", tally.held);
         count("dependency", tally.waiting);
-        count("people", tally.asked);
+        let voting = self.open_votes().count() as u64;
+        count("people", tally.asked.saturating_sub(voting));
+        count("vote", voting);
         count("lock", self.live.locks.waiting());
         let ripe: usize = self.live.ripe.iter().map(|(_, places)| places.len()).sum();
         let ripe = ripe as u64 + self.live.locks.again();

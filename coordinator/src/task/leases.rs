@@ -51,7 +51,8 @@ impl TaskMachine {
             }
         }
         let locking: Vec<TaskNo> = self.durable.locking.iter().map(|(_, no)| *no).collect();
-        for no in locking {
+        let voting: Vec<TaskNo> = self.open_votes().collect();
+        for no in locking.into_iter().chain(voting) {
             self.want_locks(no);
         }
         self.set_sweep(now);

@@ -11,7 +11,9 @@ use orkestra_runtime::{
     time::{Moment, Wall},
 };
 
-use crate::task::{credits::Credit, locks::LockLine, queue::Queues, roster::AgentNo, state::RunNo};
+use crate::task::{
+    credits::Credit, locks::LockLine, queue::Queues, roster::AgentNo, state::RunNo, votes::VoteLine,
+};
 
 /// A term for one attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,8 @@ pub(super) struct Live {
     pub(super) leases: BTreeMap<TaskNo, Lease>,
     /// Where tasks that declare locks stand before they begin.
     pub(super) locks: LockLine,
+    /// Votes that are to be opened for tasks.
+    pub(super) votes: VoteLine,
     pub(super) progress: BTreeMap<TaskNo, Progress>,
     /// When the leases are looked through next: coarse, so that a renewal costs nothing.
     pub(super) sweep: Option<Moment>,

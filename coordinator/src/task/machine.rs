@@ -8,18 +8,16 @@ use orkestra_runtime::{
     time::{Moment, Now, Wall},
 };
 
-use crate::{
-    lock::LockMachine,
-    task::{
-        command::{Answer, Decision, Query, RefusalCode, Reply, Round, TaskCommand},
-        event::{CancelReason, TaskEvent},
-        live::Live,
-        people,
-        settings::TaskSettings,
-        state::{Doom, Durable, RunNo, Task},
-        summary::RunSummary,
-        view, why,
-    },
+use crate::task::{
+    command::{Answer, Decision, Query, RefusalCode, Reply, Round, TaskCommand},
+    event::{CancelReason, TaskEvent},
+    live::Live,
+    people,
+    settings::TaskSettings,
+    state::{Doom, Durable, RunNo, Task},
+    summary::RunSummary,
+    view,
+    why::{self, Beside},
 };
 
 /// How many tasks one internal command ends, and how many runs. All that one sweep may end, with
@@ -101,8 +99,12 @@ impl TaskMachine {
             TaskCommand::Confirm(submitted) => self.confirm(submitted, out),
             TaskCommand::Examine(task) => self.decide_examine(*task, round),
             TaskCommand::Locks(word) => self.decide_locks(word, round),
-            TaskCommand::Unfollow { .. } | TaskCommand::WantLocks(_) => {}
+            TaskCommand::Unfollow { .. }
+            | TaskCommand::WantLocks(_)
+            | TaskCommand::VoteOver(..) => {}
             TaskCommand::AskForLocks => self.decide_asking(out),
+            TaskCommand::AskForVotes => self.decide_votes(out),
+            TaskCommand::Vote(word) => self.decide_vote(word, round),
             TaskCommand::Want => self.decide_wants(out),
             TaskCommand::Schedule => self.decide_schedule(round.now, out),
             TaskCommand::Sweep => self.decide_sweep(round),
@@ -139,9 +141,12 @@ impl TaskMachine {
             TaskCommand::Locks(word) => self.hear_locks(now, word),
             TaskCommand::WantLocks(task) => self.want_locks(*task),
             TaskCommand::AskForLocks => self.plan_asking(now),
+            TaskCommand::AskForVotes => self.plan_votes(now),
             TaskCommand::Want => self.plan_wants(now),
             TaskCommand::Sweep => self.plan_sweep(now),
             TaskCommand::Confirm(_)
+            | TaskCommand::Vote(_)
+            | TaskCommand::VoteOver(..)
             | TaskCommand::Examine(_)
             | TaskCommand::Heal { .. }
             | TaskCommand::Open { .. }
@@ -170,7 +175,8 @@ impl TaskMachine {
         let more = [self.next_forgetting(), self.next_ask(), self.next_trial()];
         let due = walls.chain(more.into_iter().flatten()).min();
         let due = due.map(|wall| now.moment + wall.since(now.wall));
-        let asks = self.live.locks.due(now.moment);
+        let asks = [self.live.locks.due(now.moment), self.live.votes.due(now.moment)];
+        let asks = asks.into_iter().flatten().min();
         let more = [self.live.sweep, self.live.credit_look, self.next_net(), asks];
         more.into_iter().chain([due]).flatten().min()
     }
@@ -189,9 +195,11 @@ impl TaskMachine {
             || self.next_ask().is_some_and(|at| at <= now.wall)
             || self.next_trial().is_some_and(|at| at <= now.wall)
             || self.next_net().is_some_and(|at| at <= now.moment);
-        let asks = || self.live.locks.due(now.moment).filter(|at| *at <= now.moment);
-        let asks = || asks().map(|_| TaskCommand::AskForLocks);
-        any.then_some(TaskCommand::Sweep).or_else(asks).or_else(|| self.due_want(now))
+        let is_due = |at: Option<Moment>| at.is_some_and(|at| at <= now.moment);
+        let for_locks = is_due(self.live.locks.due(now.moment)).then_some(TaskCommand::AskForLocks);
+        let for_votes = is_due(self.live.votes.due(now.moment)).then_some(TaskCommand::AskForVotes);
+        let asks = for_locks.or(for_votes);
+        any.then_some(TaskCommand::Sweep).or(asks).or_else(|| self.due_want(now))
     }
 
     /// Answers a question.
@@ -199,19 +207,19 @@ impl TaskMachine {
         self.answer_with(now, query, None)
     }
 
-    /// The same with what locks say of the tasks that wait for them.
-    pub fn answer_beside(&self, now: Now, query: &Query, locks: &LockMachine) -> Answer {
-        self.answer_with(now, query, Some(locks))
+    /// The same with what locks and votes say of the tasks that wait for them.
+    pub fn answer_beside(&self, now: Now, query: &Query, beside: Beside<'_>) -> Answer {
+        self.answer_with(now, query, Some(beside))
     }
 
-    fn answer_with(&self, now: Now, query: &Query, locks: Option<&LockMachine>) -> Answer {
+    fn answer_with(&self, now: Now, query: &Query, beside: Option<Beside<'_>>) -> Answer {
         match query {
             Query::Runs => Answer::Runs(view::runs(self)),
             Query::Run(run) => Answer::Run(view::run(self, run).map(Box::new)),
             Query::Tasks { run, limit } => Answer::Tasks(view::tasks(self, run, *limit)),
             Query::Task(run, task) => Answer::Task(view::task(self, run, task).map(Box::new)),
             Query::Why(run, task) => {
-                let sight = why::Sight { machine: self, now, locks };
+                let sight = why::Sight { machine: self, now, beside };
                 Answer::Why(why::explain(sight, run, task).map(Box::new))
             }
             Query::Agents => Answer::Agents(view::agents(self)),

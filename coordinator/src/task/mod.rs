@@ -57,6 +57,7 @@ mod summary;
 mod sweeps;
 mod tally;
 pub mod view;
+pub mod votes;
 mod why;
 
 #[cfg(test)]
@@ -79,4 +80,4 @@ pub use state::{Counts, Ending, Phase, Run, RunNo, Task};
 pub use submit::Submitted;
 pub use summary::{Ended, RunSummary};
 pub use view::Label;
-pub use why::{Blocker, Why};
+pub use why::{Beside, Blocker, Why};

@@ -20,6 +20,7 @@ use crate::task::{
     opening::RunOpening,
     people, redact,
     state::{Run, RunNo},
+    votes,
 };
 
 /// How many dependencies one task may have.
@@ -212,7 +213,7 @@ fn check_bounds(spec: &TaskSpec) -> Result<(), Refusal> {
         )
     } else if let Some(fault) = redact::fault_of(spec) {
         fault
-    } else if let Some(fault) = locks::fault_of(spec) {
+    } else if let Some(fault) = locks::fault_of(spec).or_else(|| votes::fault_of(spec)) {
         fault
     } else if let Some(fault) = spec.ask.as_ref().and_then(|ask| people::check_ask(spec, ask)) {
         fault

@@ -2,6 +2,7 @@
 
 mod locks;
 mod ready;
+mod votes;
 
 use std::collections::BTreeSet;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use self::ready::ready;
 use crate::{
+    committee::CommitteeMachine,
     lock::LockMachine,
     task::{
         Label,
@@ -169,6 +171,15 @@ pub enum Blocker {
         /// Why.
         why: String,
     },
+    /// A vote that is open.
+    Vote {
+        /// What it is called, or its round that goes on.
+        vote: String,
+        /// Who has not voted and still may, the first hundred.
+        missing: Vec<String>,
+        /// How many have.
+        cast: u64,
+    },
     /// Others of the same kind are before it.
     Queue {
         /// How many.
@@ -194,13 +205,22 @@ pub enum Blocker {
     },
 }
 
+/// What tasks may wait for, beside tasks and agents.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside<'a> {
+    /// Who keeps the locks.
+    pub locks: &'a LockMachine,
+    /// Who holds the votes.
+    pub votes: &'a CommitteeMachine,
+}
+
 /// What an explanation is made from.
 #[derive(Clone, Copy)]
 pub(super) struct Sight<'a> {
     pub(super) machine: &'a TaskMachine,
     pub(super) now: Now,
-    /// Who keeps the locks, where that is known.
-    pub(super) locks: Option<&'a LockMachine>,
+    /// What is beside tasks, where that is known.
+    pub(super) beside: Option<Beside<'a>>,
 }
 
 pub(super) fn explain(sight: Sight<'_>, run: &RunId, id: &TaskId) -> Option<Why> {
@@ -217,6 +237,7 @@ pub(super) fn explain(sight: Sight<'_>, run: &RunId, id: &TaskId) -> Option<Why>
         Phase::Retrying { due } if *due <= now.wall => ready(sight, no, task),
         Phase::Retrying { due } => retrying(task, *due, now),
         Phase::Assigned { since, .. } => working(machine, no, task, *since),
+        Phase::Asked { .. } if task.spec.vote.is_some() => votes::open(sight, no),
         Phase::Asked { .. } => asked(machine, no, task),
         Phase::Ended { at, .. } => ended(task, *at),
     };
@@ -240,6 +261,7 @@ fn waiting(sight: Sight<'_>, run: &Run, (no, task): (TaskNo, &Task)) -> (Vec<Blo
             Phase::Ready { .. } => ready(sight, root_no, root).1,
             Phase::Retrying { due } => retrying(root, *due, now).1,
             Phase::Assigned { since, .. } => working(machine, root_no, root, *since).1,
+            Phase::Asked { .. } if root.spec.vote.is_some() => votes::open(sight, root_no).1,
             Phase::Asked { .. } => asked(machine, root_no, root).1,
             Phase::Held | Phase::Waiting { .. } | Phase::Ended { .. } => {
                 "it ends shortly".to_owned()
@@ -341,6 +363,7 @@ fn ended(task: &Task, at: Wall) -> (Vec<Blocker>, String) {
     use crate::task::state::Ending;
     let Phase::Ended { ending, .. } = &task.phase else { return (Vec::new(), String::new()) };
     let how = match ending {
+        Ending::Completed(_) if task.spec.vote.is_some() => "completed by its vote".to_owned(),
         Ending::Completed(_) if task.spec.ask.is_some() => "completed by those it asked".to_owned(),
         Ending::Completed(_) => format!("completed by attempt {}", task.attempt),
         Ending::Failed(reason) => task.last_failure.as_ref().map_or_else(

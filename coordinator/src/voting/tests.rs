@@ -18,7 +18,7 @@ use crate::{
     system::{System, SystemSpec},
 };
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// A machine that decides and applies, as a shard does.
 struct Played {

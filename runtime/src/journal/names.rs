@@ -9,13 +9,15 @@ use crate::{
     fabric::BlobName,
 };
 
-/// The field that names a blob, in whatever is stored.
-const FIELD: &str = "blob";
+/// The fields that name a blob, in whatever is stored: any, a sealed one, and the key of one. No
+/// other field may, so that what a journal names is found without knowing what else it says.
+const FIELDS: [&str; 3] = ["blob", "sensitive", "input_key"];
 /// Within it, the name may stand in a field of this name.
 const NAME: &str = "name";
 
-/// Hands on every blob that a record or a snapshot names: by a field `blob` that holds a name, or
-/// something with a `name`. Bytes within that hold fields again are looked into.
+/// Hands on every blob that a record or a snapshot names: by a field `blob`, `sensitive` or
+/// `input_key` that holds a name, or something with a `name`. Bytes within that hold fields again are
+/// looked into.
 pub fn blobs_named(bytes: &[u8], each: &mut dyn FnMut(BlobName)) -> Result<()> {
     let mut decoder = rmp_serde::Deserializer::from_read_ref(bytes);
     decoder.set_max_depth(128);
@@ -27,7 +29,7 @@ pub fn blobs_named(bytes: &[u8], each: &mut dyn FnMut(BlobName)) -> Result<()> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Elsewhere,
-    /// The value of a field `blob`.
+    /// The value of a field that names a blob.
     Blob,
     /// The value of a field `name` within one.
     Name,
@@ -140,8 +142,8 @@ impl<'de> de::Deserialize<'de> for Key {
 
             fn visit_str<E>(self, key: &str) -> Result<Key, E> {
                 Ok(match key {
-                    FIELD => Key::Blob,
                     NAME => Key::Name,
+                    field if FIELDS.contains(&field) => Key::Blob,
                     _ => Key::Other,
                 })
             }
@@ -179,6 +181,8 @@ mod tests {
             "name": name("not named"),
             "events": [{ "output": { "blob": { "name": name("output"), "bytes": 7 } } }, null, -3],
             "artifact": { "name": "report", "blob": name("artifact"), "bytes": 1.5 },
+            "input": { "sensitive": { "name": name("sealed"), "bytes": 9 } },
+            "opening": { "input_key": name("key"), "sensitive": ["input", "output"] },
         }))
         .unwrap();
         stored[0] += 1; // one field more: bytes, which JSON does not have
@@ -189,7 +193,7 @@ mod tests {
         let mut found = Vec::new();
         blobs_named(&stored, &mut |name| found.push(name)).unwrap();
         found.sort();
-        let mut expected = ["output", "artifact", "inner"].map(name);
+        let mut expected = ["output", "artifact", "sealed", "key", "inner"].map(name);
         expected.sort();
         assert_eq!(found, expected);
         assert!(blobs_named(&stored[..stored.len() - 1], &mut |_| {}).is_err());

@@ -14,3 +14,4 @@ pub mod node;
 pub mod payload;
 pub mod task;
 pub mod understanding;
+pub mod vote;

@@ -12,6 +12,7 @@ use crate::{
         check::{Switches, Workspace},
         lock::{Mode, Want},
         payload::{Json, Payload},
+        vote::TaskVote,
     },
 };
 
@@ -202,6 +203,9 @@ pub struct TaskSpec {
     /// with its end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locks: Vec<Want>,
+    /// The vote that it waits for, if it has no attempt and its result is what a vote comes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vote: Option<Box<TaskVote>>,
 }
 
 impl TaskSpec {
@@ -226,6 +230,7 @@ impl TaskSpec {
             checks: Switches::default(),
             sensitive: Sensitive::default(),
             locks: Vec::new(),
+            vote: None,
         }
     }
 

@@ -351,3 +351,28 @@ fn locks_are_counted_while_they_are_held_waited_for_and_stolen() {
     is(&page, "orkestra_lock_sessions_lost_total{reason=\"TIMEOUT\"}", 0);
     running.kill();
 }
+
+#[test]
+fn votes_are_counted_while_they_are_open_and_by_what_they_come_to() {
+    let desk = desk();
+    desk.write("busy.toml", BUSY);
+    let (running, address) = start(&desk, "busy.toml");
+    let vote = |args: &[&str]| desk.run(&[&["vote"], args, &["--data-dir", "data"]].concat());
+    for name in ["lunch", "dinner"] {
+        vote(&["call", "--id", name, "--voter", "ada", "--voter", "bob"]).expect(0);
+        vote(&["cast", name, "yes", "--as", "ada"]).expect(0);
+    }
+    vote(&["cast", "lunch", "yes", "--as", "bob"]).expect(0);
+    let page = scrape_until(
+        &address,
+        &running,
+        &[
+            ("orkestra_votes{state=\"open\"}", 1.0),
+            ("orkestra_ballots", 3.0),
+            ("orkestra_votes_decided_total{decision=\"passed\"}", 1.0),
+            ("orkestra_ballots_cast_total{outcome=\"cast\"}", 3.0),
+        ],
+    );
+    is(&page, "orkestra_votes_decided_total{decision=\"vetoed\"}", 0);
+    running.kill();
+}

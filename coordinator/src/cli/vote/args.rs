@@ -146,10 +146,10 @@ pub(in crate::cli) struct CallArgs {
     /// The rule of a motion: majority, supermajority, unanimity or consent.
     #[arg(long, value_name = "RULE", conflicts_with_all = ["classic", "method"])]
     pub(super) motion: Option<String>,
-    /// A classic method: unanimous, supermajority, majority, plurality, ranked_choice or weighted.
+    /// A classic method, such as majority, supermajority, unanimous, plurality or weighted.
     #[arg(long, value_name = "METHOD", conflicts_with = "method")]
     pub(super) classic: Option<String>,
-    /// Any method of counting, such as schulze, approval, star or stv_scottish.
+    /// Any method of counting, such as schulze, approval, star or kemeny.
     #[arg(long, value_name = "METHOD")]
     pub(super) method: Option<String>,
     /// What ballots are, where the method counts several kinds.

@@ -1,6 +1,6 @@
 //! `orkestra vote cast` and `orkestra vote reveal`.
 
-use std::{io::Write as _, path::Path};
+use std::{fmt::Write as _, io::Write as _, path::Path};
 
 use orkestra_runtime::{
     Error, ErrorKind, Result,
@@ -292,10 +292,12 @@ fn text(taken: &Taken, kept_in: Option<&Path>) -> String {
         format!("ballot {seq} of {voter} in vote {vote} {was}, {how}; its hash is {hash}\n");
     if let Some(file) = kept_in {
         let shown = file.display();
-        text.push_str(&format!(
+        // Writing to a text cannot fail.
+        let _ = writeln!(
+            text,
             "it is sealed: when all are in, `orkestra vote reveal {vote} --from {shown}` reveals it, \
-             and without that it does not count\n"
-        ));
+             and without that it does not count"
+        );
     }
     text
 }

@@ -45,7 +45,7 @@ pub(super) async fn serve(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     Ok(match command {
-        VoteCommand::Call(args) => return call::call(args, asking, console).await,
+        VoteCommand::Call(args) => return Box::pin(call::call(args, asking, console)).await,
         VoteCommand::Tally(args) => return tally::tally(args, console),
         VoteCommand::Cast(args) => cast::cast(args, asking, console).await?,
         VoteCommand::Reveal(args) => cast::reveal(args, asking, console).await?,

@@ -1,6 +1,6 @@
 //! `orkestra vote recount`: a vote counted again from the journal alone.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use orkestra_runtime::{
     Result,
@@ -86,17 +86,21 @@ fn text(counted: &Counted) -> String {
             Some(decision) => decision.to_string(),
             None => "not decided yet".to_owned(),
         };
-        text.push_str(&format!(
-            "vote {} (number {}): {came_to}; record {}\n",
+        // Writing to a text cannot fail.
+        let _ = writeln!(
+            text,
+            "vote {} (number {}): {came_to}; record {}",
             round.vote, round.number, round.record
-        ));
+        );
     }
-    text.push_str(&match &counted.difference {
-        None => format!("vote {} was counted again, and everything is as it says\n", counted.vote),
-        Some(Difference { number, why }) => format!(
+    // The same.
+    let _ = match &counted.difference {
+        None => writeln!(text, "vote {} was counted again: everything is as it says", counted.vote),
+        Some(Difference { number, why }) => writeln!(
+            text,
             "event {number} is not what follows from those before it: {why}\nnothing behind it can \
-             be trusted\n"
+             be trusted"
         ),
-    });
+    };
     text
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use orkestra_runtime::time::Wall;
+use orkestra_runtime::{id::VoterId, time::Wall};
 
 use crate::{
     committee::{
@@ -32,7 +32,7 @@ pub(super) fn vote(vote: &VoteDetail, minutes: &[String], now: Wall) -> String {
         let _ = writeln!(text, "option {}: {}", option.id, option.title);
     }
     if view.decision.is_empty() && !vote.missing.is_empty() {
-        let names: Vec<&str> = vote.missing.iter().take(MISSING).map(|one| one.as_str()).collect();
+        let names: Vec<&str> = vote.missing.iter().take(MISSING).map(VoterId::as_str).collect();
         let more = (view.eligible - view.cast).saturating_sub(names.len() as u64);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let _ = writeln!(text, "not yet: {}{more}", names.join(" "));

@@ -152,9 +152,10 @@ impl Votes {
         voter: &Voter,
         ballot: Ballot,
     ) -> Result<Receipt, VoteError> {
-        let signed = match voter.has_key() {
-            true => Some(voter.sign_ballot(&self.scope(vote, voter.id()).await?, &ballot)?),
-            false => None,
+        let signed = if voter.has_key() {
+            Some(voter.sign_ballot(&self.scope(vote, voter.id()).await?, &ballot)?)
+        } else {
+            None
         };
         let casting = Casting { vote: vote.clone(), voter: voter.id().clone(), ballot, signed };
         self.cast_as_it_is(casting).await

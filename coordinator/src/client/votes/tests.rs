@@ -1,5 +1,7 @@
 //! Stories of votes, over a whole node.
 
+#![expect(clippy::similar_names, reason = "votes and their voters are what they are called")]
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, stream};
@@ -15,7 +17,7 @@ use crate::{
     system::{System, SystemSpec},
 };
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 const HOUR: u64 = 3_600_000;
 
 async fn node() -> System {
@@ -53,9 +55,9 @@ async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(SOON, what).await.expect("it comes to its end")
 }
 
-fn taken(receipt: Receipt) -> (u64, bool) {
+fn taken(receipt: &Receipt) -> (u64, bool) {
     match receipt {
-        Receipt::Taken { seq, existed, .. } => (seq, existed),
+        Receipt::Taken { seq, existed, .. } => (*seq, *existed),
         Receipt::Equivocated => panic!("two ballots under one number"),
     }
 }
@@ -79,15 +81,15 @@ async fn a_vote_closes_when_nothing_can_change_it_and_the_same_twice_is_done_onc
         for name in ["ada", "bob"] {
             let (vote, voter) = (id("release"), Voter::unsigned(who(name)));
             let cast = || votes.cast(&vote, &voter, Ballot::of(Content::Yes).because("tests pass"));
-            assert_eq!(taken(cast().await.unwrap()), (1, false));
-            assert_eq!(taken(cast().await.unwrap()), (1, true));
+            assert_eq!(taken(&cast().await.unwrap()), (1, false));
+            assert_eq!(taken(&cast().await.unwrap()), (1, true));
             let other = votes.cast(&vote, &voter, Ballot::of(Content::No)).await.unwrap_err();
             assert!(matches!(other, VoteError::Refused(_)), "{other}");
         }
         let third = Voter::unsigned(who("eve"));
         votes.cast(&id("release"), &third, Ballot::of(Content::Yes)).await.unwrap();
     };
-    let (outcome, ()) = soon(async { tokio::join!(following, casting) }).await;
+    let (outcome, ()) = soon(Box::pin(async { tokio::join!(following, casting) })).await;
     let outcome = outcome.unwrap();
     assert_eq!((&outcome.decision, outcome.turnout.cast), (&Decision::Passed, 3));
     assert_eq!(outcome.why, crate::committee::Why::Settled);
@@ -134,9 +136,9 @@ async fn who_forges_replays_or_does_not_sign_is_refused_and_who_signs_two_is_set
     let replayed = Casting { vote: id("second"), ..casting.clone() };
     let replayed = refused(votes.cast_as_it_is(replayed).await.unwrap_err());
     assert_eq!(replayed, CommitteeRefusal::Forged { voter: who("ada") });
-    assert_eq!(taken(votes.cast_as_it_is(casting).await.unwrap()), (1, false));
+    assert_eq!(taken(&votes.cast_as_it_is(casting).await.unwrap()), (1, false));
 
-    assert_eq!(taken(votes.cast(&id("first"), &bob, yes()).await.unwrap()), (1, false));
+    assert_eq!(taken(&votes.cast(&id("first"), &bob, yes()).await.unwrap()), (1, false));
     let second = votes.cast(&id("first"), &bob, Ballot::of(Content::No)).await.unwrap();
     assert_eq!(second, Receipt::Equivocated);
     let detail = votes.get(&id("first")).await.unwrap().unwrap();
@@ -197,7 +199,7 @@ async fn ten_thousand_ballots_are_all_counted_beside_the_sequencer_and_none_is_l
         let (votes, options) = (&votes, &options);
         async move {
             let turned = (0..3).map(|rank| vec![options[(place + rank) % 3].clone()]).collect();
-            let ballot = Ballot::of(Content::Ranking(if place % 10 == 0 {
+            let ballot = Ballot::of(Content::Ranking(if place.is_multiple_of(10) {
                 options.iter().map(|one| vec![one.clone()]).collect()
             } else {
                 turned
@@ -205,7 +207,7 @@ async fn ten_thousand_ballots_are_all_counted_beside_the_sequencer_and_none_is_l
             let voter = Voter::unsigned(name(place));
             loop {
                 match votes.cast(&id("many"), &voter, ballot.clone()).await {
-                    Ok(receipt) => break taken(receipt),
+                    Ok(receipt) => break taken(&receipt),
                     Err(VoteError::Failed(error)) if error.kind() == ErrorKind::Full => {}
                     Err(error) => panic!("{error}"),
                 }

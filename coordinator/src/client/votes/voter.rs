@@ -110,6 +110,7 @@ impl Voter {
 
 impl fmt::Debug for Voter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Voter").field("id", &self.id).field("signs", &self.has_key()).finish()
+        let mut shown = f.debug_struct("Voter");
+        shown.field("id", &self.id).field("signs", &self.has_key()).finish_non_exhaustive()
     }
 }

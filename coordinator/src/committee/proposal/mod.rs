@@ -334,6 +334,11 @@ impl Proposal {
         }
     }
 
+    /// Why it cannot be voted on by those it names, if it cannot.
+    pub fn fault(&self) -> Option<ProposalFault> {
+        self.check(0).err()
+    }
+
     /// Whether a lot may break a tie.
     pub const fn allows_lot(&self) -> bool {
         !self.binding && !self.security_critical

@@ -12,7 +12,7 @@ impl Clerk {
         let votes = Votes::new(self.means.shard.clone());
         match ask.told(by) {
             Ok(query) => told(&votes.query(query).await?),
-            Err(command) => told(&votes.pass(command).await?),
+            Err(command) => told(&votes.pass(*command).await?),
         }
     }
 }

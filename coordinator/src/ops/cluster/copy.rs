@@ -39,34 +39,51 @@ async fn copy_shard(from: &dyn Fabric, into: &dyn Fabric, shard: ShardId) -> Res
     let journal = Journal::of(from, shard)?;
     journal.check(ShardMachine::SNAPSHOT_VERSION).await?;
     // Before the records: the journal is kept behind the older of them.
-    copy_snapshots(from, into, &journal).await?;
-    let (first, last) = (journal.first().await?, journal.end().await?);
-    let named = copy_log((&*from.logs(), &*into.logs()), journal.log(), (first, last)).await?;
+    let (mut named, first) = copy_snapshots(from, into, &journal).await?;
+    let last = journal.end().await?;
+    named.extend(copy_log((&*from.logs(), &*into.logs()), journal.log(), (first, last)).await?);
     copy_blobs(from, into, named).await
 }
 
-/// Copies the snapshots that a journal has now, and then says so in the register.
-async fn copy_snapshots(from: &dyn Fabric, into: &dyn Fabric, journal: &Journal) -> Result<()> {
+/// Copies the snapshots that a journal has now, and then says so in the register. Answers the blobs
+/// that they name, since of what was forgotten of the journal nothing else does, and where the
+/// journal began while it had these snapshots: behind none of them.
+async fn copy_snapshots(
+    from: &dyn Fabric,
+    into: &dyn Fabric,
+    journal: &Journal,
+) -> Result<(BTreeSet<BlobName>, Sequence)> {
     let key = Key::new(&format!("shard.{}.snapshots", journal.shard()))?;
     for _ in 0..TRIES {
-        let Some(before) = from.registers().get(&key).await? else { return Ok(()) };
+        let before = from.registers().get(&key).await?;
         let marks = journal.snapshots().await?;
-        let mut is_whole = true;
-        for name in marks.iter().flat_map(SnapshotMark::blobs) {
-            is_whole &= copy_blob(from, into, name).await?;
+        let mut named = BTreeSet::new();
+        for mark in &marks {
+            for name in mark.blobs() {
+                copy_blob(from, into, name).await?;
+            }
+            // What is not there though nobody replaced it is lost: the look at the copy says so.
+            if let Ok(snapshot) = journal.load(mark).await {
+                blobs_named(&snapshot.bytes, &mut |name| {
+                    named.insert(name);
+                })?;
+            }
         }
-        let after = from.registers().get(&key).await?;
-        let has_changed = after.map(|after| after.revision) != Some(before.revision);
-        // What is not there though nobody replaced it is lost: the look at the copy says so.
-        if is_whole || !has_changed {
-            return create(into, &key, before.bytes).await;
+        let first = journal.first().await?;
+        if from.registers().get(&key).await? != before {
+            continue;
         }
+        if let Some(before) = before {
+            create(into, &key, before.bytes).await?;
+        }
+        return Ok((named, first));
     }
     let message = format!("the snapshots of shard {} are replaced all the time", journal.shard());
-    Err(Error::new(ErrorKind::Unavailable, message))
+    Err(Error::new(ErrorKind::Conflict, message))
 }
 
-/// Copies the records of a log; answers the blobs that they name.
+/// Copies the records of a log; answers the blobs that they name. An error of kind `Conflict`: it was
+/// trimmed meanwhile, and has to be copied anew.
 pub(super) async fn copy_log(
     (from, into): (&dyn Logs, &dyn Logs),
     log: &LogName,
@@ -88,7 +105,7 @@ pub(super) async fn copy_log(
                 "log {log} has no record {} any more: it was trimmed while it was copied; try again",
                 end.0 + 1
             );
-            return Err(Error::new(ErrorKind::Unavailable, message));
+            return Err(Error::new(ErrorKind::Conflict, message));
         }
         for entry in entries.into_iter().take_while(|entry| entry.sequence <= last) {
             blobs_named(&entry.record, &mut |name| {

@@ -29,6 +29,9 @@ use super::{
 };
 use crate::node::shards_of;
 
+/// How often it is begun anew when a journal was forgotten faster than it was copied.
+const TRIES: u32 = 5;
+
 /// Copies what a cluster keeps to a folder, which must not exist or be empty; nodes go on, and wait
 /// for nothing. The copy is checked by opening and folding it, and only then gets its name.
 ///
@@ -48,11 +51,7 @@ pub async fn back_up_cluster(
         let message = format!("there is no cluster {name:?} on these servers: nothing to back up");
         return Err(Error::new(ErrorKind::NotFound, message));
     };
-    let part = Part::begin(into)?;
-    let copied = Embedded::open(part.path())?;
-    let copying = copy::copy(fabric, &copied, shards).await;
-    copied.close().await;
-    copying?;
+    let part = copied(fabric, shards, into).await?;
     let looked = look(part.path()).await?;
     let (part, files) = beside(move || {
         let files = listed(part.path())?;
@@ -79,4 +78,23 @@ pub async fn back_up_cluster(
         Ok(manifest)
     })
     .await
+}
+
+/// Copies everything beside where it is to be.
+async fn copied(fabric: &dyn Fabric, shards: u16, into: &Path) -> Result<Part> {
+    let mut left = TRIES;
+    loop {
+        let part = Part::begin(into)?;
+        let copied = Embedded::open(part.path())?;
+        let copying = copy::copy(fabric, &copied, shards).await;
+        copied.close().await;
+        left -= 1;
+        match copying {
+            Ok(()) => return Ok(part),
+            Err(error) if error.kind() == ErrorKind::Conflict && left > 0 => {
+                tracing::warn!(%error, "the backup is begun anew");
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }

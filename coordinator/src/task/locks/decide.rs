@@ -18,12 +18,16 @@ use crate::task::{
     retry,
     standing::Scope,
     state::{Phase, RunNo, Task},
+    votes::VoteWish,
 };
 
 impl TaskMachine {
     /// A task that declares locks may begin: it is to ask for them.
     pub(in crate::task) fn want_locks(&mut self, no: TaskNo) {
         let Some(task) = self.durable.tasks.get(&no) else { return };
+        if matches!(task.phase, Phase::Asked { .. }) {
+            return self.live.votes.want(no);
+        }
         let downstream = match task.phase {
             Phase::Ready { downstream, .. } => downstream,
             Phase::Retrying { .. } => 0,
@@ -145,6 +149,9 @@ impl TaskMachine {
     /// Says that what an attempt holds is free, if its task declares locks. `over` is how an attempt
     /// at work comes to its end; one that has not begun holds nothing any more either.
     pub(in crate::task) fn let_go(no: TaskNo, task: &Task, over: Over, out: &mut Decision) {
+        if task.spec.vote.is_some() && matches!(task.phase, Phase::Asked { .. }) {
+            out.votes.push(VoteWish::Withdraw { task: no });
+        }
         if task.spec.locks.is_empty() {
             return;
         }

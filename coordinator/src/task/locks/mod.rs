@@ -31,9 +31,9 @@ pub(super) fn fault_of(spec: &TaskSpec) -> Option<String> {
     if spec.locks.is_empty() {
         return None;
     }
-    if spec.ask.is_some() {
+    if spec.ask.is_some() || spec.vote.is_some() {
         return Some(
-            "asks people and has no attempts, and so it holds no locks: let a task that needs it \
+            "asks people, or is a vote, and has no attempts, and so it holds no locks: let a task that needs it \
              declare them"
                 .to_owned(),
         );

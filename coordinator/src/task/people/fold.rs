@@ -9,6 +9,10 @@ use crate::task::state::{Durable, Phase};
 
 /// The phase of a task that begins to ask.
 pub(in crate::task) fn asking(spec: &TaskSpec, at: Wall) -> Option<Phase> {
+    if spec.vote.is_some() {
+        // Its time is the vote's.
+        return Some(Phase::Asked { since: at, due: None, escalated: false });
+    }
     let ask = spec.ask.as_ref()?;
     let due = ask.timeout_ms.map(|ms| at + Duration::from_millis(ms));
     Some(Phase::Asked { since: at, due, escalated: false })

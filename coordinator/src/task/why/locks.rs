@@ -13,7 +13,7 @@ use crate::{
 
 /// What keeps a task from its locks; none if it holds them or declares none.
 pub(super) fn without(sight: Sight<'_>, no: TaskNo, task: &Task) -> Option<(Vec<Blocker>, String)> {
-    let Sight { machine, locks, .. } = sight;
+    let Sight { machine, beside, .. } = sight;
     if task.spec.locks.is_empty() {
         return None;
     }
@@ -21,7 +21,7 @@ pub(super) fn without(sight: Sight<'_>, no: TaskNo, task: &Task) -> Option<(Vec<
         let refused = Blocker::LockRefused { why: why.to_owned() };
         return Some((vec![refused], "it asks for its locks again in a moment".to_owned()));
     }
-    let obstacles = locks?.obstacles(no, task.attempt.next(), &task.spec.locks);
+    let obstacles = beside?.locks.obstacles(no, task.attempt.next(), &task.spec.locks);
     if obstacles.is_empty() {
         return None;
     }

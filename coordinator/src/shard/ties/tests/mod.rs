@@ -1,5 +1,6 @@
-//! Stories about tasks that hold locks.
+//! Stories about tasks that hold locks, and tasks that are votes.
 
 mod ends;
 mod script;
+mod votes;
 mod waits;

@@ -1,0 +1,183 @@
+//! Tasks that are votes.
+
+use orkestra_runtime::{
+    id::{TaskId, VoteId, VoterId},
+    machine::ReplyTo,
+    protocol::{
+        payload::{Json, Payload},
+        task::{Dependency, DependencyKind, Failure, Outcome, TaskSpec},
+        vote::{BALLOT_AT, TaskVote, TaskVoter},
+    },
+};
+use serde_json::{Value, json};
+
+use super::script::{Script, holding};
+use crate::{
+    committee::{
+        Ballot, Casting, CommitteeAnswer, CommitteeCommand, CommitteeEvent, CommitteeQuery, Content,
+    },
+    shard::machine::{Command, Event},
+    task::{Blocker, TaskEvent},
+};
+
+/// A vote on a motion of these tasks and of people by name; the first task may veto.
+fn sign_off(tasks: &[&str], people: &[&str]) -> TaskSpec {
+    let mut electorate = serde_json::Map::new();
+    for (place, name) in tasks.iter().chain(people).enumerate() {
+        electorate.insert((*name).to_owned(), json!({ "veto": place == 0 }));
+    }
+    let proposal = json!({
+        "question": { "motion": { "rule": { "rule": "majority" } } },
+        "electorate": electorate, "deadline_ms": 60_000,
+    });
+    let mut spec = TaskSpec::named("sign-off").unwrap();
+    let id = |name: &&str| TaskId::new(*name).unwrap();
+    let need = |name| Dependency { on: id(name), kind: DependencyKind::Soft };
+    spec.dependencies = tasks.iter().map(need).collect();
+    let voter = |name| TaskVoter { task: id(name), pointer: BALLOT_AT.to_owned() };
+    let voters = tasks.iter().map(voter).collect();
+    spec.vote = Some(Box::new(TaskVote { proposal: Json::of(&proposal).unwrap(), voters }));
+    spec
+}
+
+fn tasks(names: &[&str], people: &[&str]) -> Vec<TaskSpec> {
+    let voters = names.iter().map(|name| holding(name, &[]));
+    voters.chain([sign_off(names, people)]).collect()
+}
+
+fn result(script: &Script) -> Value {
+    match script.view("sign-off").output {
+        Some(Payload::Inline(json)) => json.read().unwrap(),
+        other => panic!("no result: {other:?}"),
+    }
+}
+
+fn cast(script: &mut Script, vote: &str, voter: &str, content: Content) {
+    let (vote, voter) = (VoteId::new(vote).unwrap(), VoterId::new(voter).unwrap());
+    let casting = Box::new(Casting { vote, voter, ballot: Ballot::of(content), signed: None });
+    script.say(&Command::Committee(CommitteeCommand::Cast { to: ReplyTo(9), casting }));
+}
+
+#[test]
+fn what_tasks_say_is_counted_when_all_have_ended_and_who_failed_is_absent() {
+    let mut script = Script::new(4, &tasks(&["security", "docs", "tests"], &[]));
+    script.answer("security", r#"{"ballot":{"content":"yes","reason":"no secret is in it"}}"#);
+    script.answer("docs", r#"{"ballot":"yes"}"#);
+    assert_eq!(script.view("sign-off").state, "waiting");
+    script.report("tests", 1, Outcome::Failed(Failure::error("no disk").for_good()));
+    let output = result(&script);
+    assert_eq!((&output["ready"], &output["decision"]), (&json!(true), &json!("passed")));
+    let minutes = output["minutes"].to_string();
+    assert!(minutes.contains("no secret is in it"), "{minutes}");
+    assert!(minutes.contains("tests counts as absent"), "{minutes}");
+    let completed = script
+        .step_of(|event| matches!(event, Event::Task(TaskEvent::Completed { worked_ms: 0, .. })));
+    let decided =
+        script.step_of(|event| matches!(event, Event::Committee(CommitteeEvent::Decided { .. })));
+    assert_eq!(completed, decided, "what a vote comes to and its task's end are one step");
+    script.check_replay();
+}
+
+#[test]
+fn a_veto_blocks_whatever_the_others_say() {
+    let mut script = Script::new(4, &tasks(&["security", "docs", "tests"], &[]));
+    script.answer("docs", r#"{"ballot":"yes"}"#);
+    script.answer("tests", r#"{"ballot":"yes"}"#);
+    script.answer("security", r#"{"ballot":{"content":"veto","reason":"a key is in it"}}"#);
+    let output = result(&script);
+    assert_eq!(
+        (&output["ready"], &output["decision"]),
+        (&json!(false), &json!("vetoed by security"))
+    );
+}
+
+#[test]
+fn what_is_no_ballot_counts_as_absent_and_says_why() {
+    let mut script = Script::new(4, &tasks(&["security", "docs", "tests"], &[]));
+    script.answer("security", r#"{"ballot":"yes"}"#);
+    script.answer("docs", r#"{"ballot":{"choice":"blue"}}"#);
+    script.answer("tests", r#"{"vote":"yes"}"#);
+    let output = result(&script);
+    let minutes = output["minutes"].to_string();
+    for voter in ["docs", "tests"] {
+        assert!(minutes.contains(&format!("{voter} counts as absent")), "{minutes}");
+    }
+    assert_eq!(output["ready"], false, "one of three is no quorum: {output}");
+}
+
+#[test]
+fn a146_a_take_over_in_mid_vote_changes_no_tally_and_people_vote_on() {
+    let mut script = Script::new(4, &tasks(&["security", "docs"], &["anna", "bob"]));
+    script.answer("security", r#"{"ballot":"yes"}"#);
+    script.answer("docs", r#"{"ballot":"no"}"#);
+    let why = script.why("sign-off");
+    let [Blocker::Vote { vote, missing, cast: 2 }] = &why.blockers[..] else { panic!("{why:?}") };
+    assert_eq!((vote.as_str(), missing.join(" ").as_str()), ("run.sign-off", "anna bob"));
+    assert_eq!(script.gauges().blocked.get("vote"), Some(&1));
+    let ballots = |script: &Script| {
+        let votes = script.machine.committee();
+        let vote = VoteId::new("run.sign-off").unwrap();
+        match votes.answer(&CommitteeQuery::Get(vote)) {
+            CommitteeAnswer::Vote(Some(found)) => (found.view.cast, found.record),
+            other => panic!("{other:?}"),
+        }
+    };
+    let before = ballots(&script);
+    let written = script.journal.len();
+    script.take_over(4);
+    assert_eq!(ballots(&script), before);
+    cast(&mut script, "run.sign-off", "anna", Content::Yes);
+    script.take_over(4);
+    assert!(script.journal.len() > written);
+    assert_eq!(ballots(&script).0, 3);
+    cast(&mut script, "run.sign-off", "bob", Content::Yes);
+    assert_eq!(result(&script)["ready"], true);
+    script.check_replay();
+}
+
+#[test]
+fn a_cancelled_vote_is_withdrawn_and_one_that_is_begun_anew_is_another() {
+    let mut script = Script::new(4, &tasks(&["security"], &["anna"]));
+    script.answer("security", r#"{"ballot":"yes"}"#);
+    script.cancel("sign-off");
+    let withdrawn = |event: &Event| match event {
+        Event::Committee(CommitteeEvent::Decided { outcome, .. }) => {
+            outcome.decision.to_string() == "withdrawn"
+        }
+        _ => false,
+    };
+    script.step_of(withdrawn);
+    script.retry("sign-off");
+    let why = script.why("sign-off");
+    let [Blocker::Vote { vote, .. }] = &why.blockers[..] else { panic!("{why:?}") };
+    assert_eq!(vote, "run.sign-off.again1");
+    cast(&mut script, "run.sign-off.again1", "anna", Content::Yes);
+    assert_eq!(result(&script)["ready"], true);
+    script.check_replay();
+}
+
+#[test]
+fn its_deadline_ends_a_vote_in_which_nobody_says_anything() {
+    let mut script = Script::new(4, &tasks(&["security"], &["anna"]));
+    script.answer("security", r#"{"ballot":"yes"}"#);
+    script.wait(std::time::Duration::from_secs(61));
+    assert_eq!(script.view("sign-off").state, "completed");
+    assert!(result(&script)["decision"].is_string());
+}
+
+#[test]
+fn what_cannot_be_voted_on_is_refused_with_the_submission() {
+    let mut script = Script::new(4, &[]);
+    let vote = || sign_off(&["security"], &[]);
+    let mut stranger = vote();
+    stranger.dependencies.clear();
+    let mut unreadable = vote();
+    let spec = unreadable.vote.as_mut().unwrap();
+    spec.proposal = Json::parse(r#"{"question":"what?"}"#).unwrap();
+    let locks = vote().holding("db", orkestra_runtime::protocol::lock::Mode::Shared).unwrap();
+    for spec in [stranger, unreadable, locks] {
+        let before = script.journal.len();
+        script.submit(&[holding("security", &[]), spec]);
+        assert_eq!(script.journal.len(), before);
+    }
+}

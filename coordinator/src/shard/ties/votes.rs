@@ -1,0 +1,147 @@
+//! What tasks want of votes, and what votes say to tasks.
+
+use orkestra_runtime::{
+    id::{TaskId, TaskNo, VoteId},
+    protocol::payload::Json,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    committee::{
+        Ballot, Casting, CommitteeAnswer, CommitteeCommand, CommitteeMachine, CommitteeNews,
+        CommitteeQuery, Content, Decision, Outcome,
+    },
+    shard::machine::Command,
+    task::{
+        TaskCommand, TaskMachine,
+        votes::{VoteWish, VoteWord, called, proposal},
+    },
+};
+
+/// How many lines of minutes stand in the result of a task, and how many bytes.
+const LINES_MAX: usize = 100;
+const MINUTES_BYTES_MAX: usize = 32 * 1024;
+
+/// What a task wants of votes, as commands.
+pub(in crate::shard) fn of_tasks(wish: VoteWish) -> Vec<Command> {
+    match wish {
+        VoteWish::Withdraw { task } => {
+            let why = "the task that waited for it waits no more".to_owned();
+            vec![Command::Committee(CommitteeCommand::WithdrawFor { task, why })]
+        }
+        VoteWish::Open { task, vote, title, spec, ballots } => {
+            let proposal = match proposal(&vote, &title, &spec) {
+                Ok(proposal) => Box::new(proposal),
+                Err(why) => {
+                    return vec![Command::Task(TaskCommand::Vote(VoteWord::Refused { task, why }))];
+                }
+            };
+            let open = CommitteeCommand::OpenFor { task, proposal };
+            let cast = ballots.into_iter().filter_map(|(of, said)| said_by(task, &vote, &of, said));
+            std::iter::once(open).chain(cast).map(Command::Committee).collect()
+        }
+    }
+}
+
+/// What a voter that is a task does in a vote: it casts what its result says, or is absent.
+fn said_by(
+    task: TaskNo,
+    vote: &VoteId,
+    of: &TaskId,
+    said: Result<Json, String>,
+) -> Option<CommitteeCommand> {
+    let (voter, vote) = (called(of).ok()?, vote.clone());
+    Some(match said.and_then(|said| ballot(&said)) {
+        Ok(ballot) => {
+            let casting = Box::new(Casting { vote, voter, ballot, signed: None });
+            CommitteeCommand::CastFor { task, casting }
+        }
+        Err(why) => CommitteeCommand::AbsentFor { task, vote, voter, why },
+    })
+}
+
+/// A ballot as a task says it: a word (`"yes"`), a content, or a whole ballot with its reason.
+fn ballot(said: &Json) -> Result<Ballot, String> {
+    let value: Value = said.read().map_err(|error| error.to_string())?;
+    if let Ok(content) = serde_json::from_value::<Content>(value.clone()) {
+        return Ok(Ballot::of(content));
+    }
+    serde_json::from_value(value).map_err(|error| format!("what it says is no ballot: {error}"))
+}
+
+/// What votes say to tasks, as commands.
+pub(in crate::shard) fn of_votes(news: CommitteeNews, tasks: &TaskMachine) -> Vec<Command> {
+    match news {
+        CommitteeNews::Opened { .. } | CommitteeNews::Malformed { .. } => Vec::new(),
+        CommitteeNews::Refused { task, voter: None, refusal } => {
+            let why = refusal.to_string();
+            vec![Command::Task(TaskCommand::Vote(VoteWord::Refused { task, why }))]
+        }
+        // What it says cannot be counted here: nobody waits for it.
+        CommitteeNews::Refused { task, voter: Some(voter), refusal } => {
+            let vote = tasks.vote_of(task);
+            let why = refusal.to_string();
+            let absent = |vote| CommitteeCommand::AbsentFor { task, vote, voter, why };
+            vote.map(absent).map(Command::Committee).into_iter().collect()
+        }
+        // Tasks say nothing more in later rounds; people and agents may.
+        CommitteeNews::Climbed { task, vote, .. } => {
+            let spec = tasks.task(task).and_then(|task| task.spec.vote.clone());
+            let voters = spec.map(|spec| spec.voters).unwrap_or_default();
+            let absent = voters.iter().filter_map(|voter| {
+                let why = "its task has said all that it says".to_owned();
+                said_by(task, &vote, &voter.task, Err(why))
+            });
+            absent.map(Command::Committee).collect()
+        }
+        CommitteeNews::Decided { task: Some(task), outcome, .. } => {
+            vec![Command::Task(TaskCommand::VoteOver(task, outcome.vote.clone()))]
+        }
+        CommitteeNews::Decided { task: None, .. } => Vec::new(),
+    }
+}
+
+/// The result of a task whose vote is over, as its record stands now.
+pub(in crate::shard) fn result(committee: &CommitteeMachine, vote: &VoteId) -> Option<Json> {
+    let CommitteeAnswer::Vote(Some(found)) = committee.answer(&CommitteeQuery::Get(vote.clone()))
+    else {
+        return None;
+    };
+    let outcome = found.outcome.as_deref()?;
+    let minutes = match committee.answer(&CommitteeQuery::Minutes(vote.clone())) {
+        CommitteeAnswer::Minutes(Some(lines)) => lines,
+        _ => Vec::new(),
+    };
+    Json::of(&told(outcome, shortened(minutes))).ok()
+}
+
+fn told(outcome: &Outcome, minutes: Vec<String>) -> Value {
+    let chosen = match &outcome.decision {
+        Decision::Chosen(options) => json!(options),
+        _ => json!([]),
+    };
+    json!({
+        "vote": outcome.vote,
+        "ready": outcome.decision.is_for(),
+        "decision": outcome.decision.to_string(),
+        "chosen": chosen,
+        "turnout": outcome.turnout,
+        "minutes": minutes,
+    })
+}
+
+/// As many lines as a result holds.
+fn shortened(mut lines: Vec<String>) -> Vec<String> {
+    let mut bytes = 0;
+    let fits = lines.iter().take(LINES_MAX).take_while(|line| {
+        bytes += line.len() + 8;
+        bytes <= MINUTES_BYTES_MAX
+    });
+    let fits = fits.count();
+    let more = lines.len() - fits;
+    lines.truncate(fits);
+    if more > 0 {
+        lines.push(format!("and {more} more lines: `orkestra vote get` tells all"));
+    }
+    lines
+}
