@@ -1,6 +1,6 @@
 //! Self-healing of a folder, in a fixed order, with a list of what was done.
 //!
-//! 1. Locks of tasks that are gone: tasks declare no locks yet, so there are none.
+//! 1. Locks of tasks that are gone: whoever leads a shard gives them back when it begins.
 //! 2. Tasks in progress without news for more than an hour wait for an agent again.
 //! 3. Tasks that need a task which is not there fail, with that reason.
 //! 4. Folders of attempts that a dead life of this node left behind are removed. Each start does so

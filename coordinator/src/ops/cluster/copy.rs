@@ -8,7 +8,7 @@ use orkestra_runtime::{
     Error, ErrorKind, Result,
     fabric::{AppendError, BlobName, Fabric, Key, LogName, Logs, Sequence, SetError},
     id::ShardId,
-    journal::{Journal, READ_BYTES, SnapshotMark, blobs_named},
+    journal::{Journal, READ_BYTES, blobs_named},
     names,
 };
 

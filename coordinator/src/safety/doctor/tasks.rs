@@ -73,7 +73,7 @@ fn cycles(tasks: &TaskMachine) -> Finding {
 }
 
 fn locks() -> Finding {
-    let message = "tasks declare no locks, so none is left behind";
+    let message = "whoever leads gives back what tasks that have ended held";
     finding(Category::Consistency, "No Orphaned Locks", Level::Pass, message)
 }
 

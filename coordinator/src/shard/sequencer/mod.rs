@@ -3,8 +3,9 @@
 //! Promises:
 //! - Events are numbered contiguously and stand in the journal in that order; all events of a step
 //!   stand in one record.
-//! - One append is under way at a time; meanwhile the next record gathers. There is no timer:
-//!   whoever is alone waits for one append, whoever has company shares it.
+//! - One append is under way at a time; meanwhile the next record gathers. Nobody who is answered
+//!   waits for a timer: whoever is alone waits for one append, whoever has company shares it. What
+//!   answers nobody and starts nothing goes with the next that does, or a moment later alone.
 //! - Nothing leaves before everything it depends on is durable; effects are released in order.
 //! - A command that is refused has changed no durable state and never will.
 //! - After [`Effect::Restart`] nothing leaves any more.
@@ -50,6 +51,10 @@ use super::{
 /// The most bytes that may wait to be written before commands from outside are refused as busy.
 pub const GATHERED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// For how long events are kept back that nobody waits for. A request that waits for a lock is such:
+/// it should cost no append of its own while the lock goes from hand to hand.
+pub const LINGER: Duration = Duration::from_millis(1);
+
 /// How many internal commands are taken between two pieces of mail.
 pub const DUE_STEPS_MAX: usize = 64;
 
@@ -64,6 +69,8 @@ pub struct Sequencer<M: Mind> {
     durable: Number,
     /// What is released when the event with its number is durable, in order.
     waiting: VecDeque<(Number, Release<M>)>,
+    /// Since when events gather that nobody waits for; none when nothing gathers, or somebody does.
+    lingering: Option<Moment>,
     parked: Option<Parked>,
     phase: Phase,
     /// Until when what is not proved by an append may be said; none when nobody else can lead.
@@ -109,6 +116,7 @@ impl<M: Mind> Sequencer<M> {
             outgoing: Outgoing::new(shard, position.epoch, position.sequence()),
             durable: position.number,
             waiting: VecDeque::new(),
+            lingering: None,
             parked: None,
             phase: Phase::Open,
             lease: None,
@@ -238,7 +246,10 @@ impl<M: Mind> Sequencer<M> {
         let first = self.step.first();
         if self.step.bytes() > 0 {
             let begun = self.step.begun();
-            self.outgoing.gathering.get_or_insert((first, at));
+            if self.outgoing.gathering.is_none() {
+                self.outgoing.gathering = Some((first, at));
+                self.lingering = Some(self.now.moment);
+            }
             if begun > 0 && self.step.buffer.len() > STEP_BYTES_MAX {
                 self.close(begun, Number(first.0 - 1), effects);
             }
@@ -247,6 +258,9 @@ impl<M: Mind> Sequencer<M> {
         if last == self.durable {
             effects.extend(self.step.effects.drain(..).map(Effect::Act));
         } else {
+            if !self.step.effects.is_empty() {
+                self.lingering = None;
+            }
             let acts = self.step.effects.drain(..).map(|effect| (last, Release::Act(effect)));
             self.waiting.extend(acts);
         }
@@ -258,6 +272,9 @@ impl<M: Mind> Sequencer<M> {
         if last == self.durable {
             effects.push(release.into_effect(true));
         } else {
+            if matches!(release, Release::Answer(..)) {
+                self.lingering = None;
+            }
             self.waiting.push_back((last, release));
         }
     }
@@ -349,12 +366,12 @@ impl<M: Mind> Machine for Sequencer<M> {
         if let Some(parked) = self.parked {
             return parked.until;
         }
-        if self.held_back {
-            return None;
-        }
+        let is_away = self.outgoing.in_flight.is_some();
+        let lingering = self.lingering.filter(|_| !is_away).map(|since| since + LINGER);
+        let of_mind = if self.held_back { None } else { self.mind.wakeup(self.now) };
         // Never in the past, or the shell would spin: what is due still is done a moment later.
         let soonest = self.now.moment + Duration::from_nanos(1);
-        self.mind.wakeup(self.now).map(|moment| moment.max(soonest))
+        of_mind.into_iter().chain(lingering).min().map(|moment| moment.max(soonest))
     }
 }
 

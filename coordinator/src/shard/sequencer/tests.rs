@@ -110,6 +110,28 @@ fn whoever_is_alone_waits_one_append_and_whoever_has_company_shares_it() {
     assert_eq!(shard.record(1).events.len(), 2);
 }
 
+#[test]
+fn what_answers_nobody_goes_with_what_does_or_a_moment_later_alone() {
+    let mut shard = Script::new();
+    assert_eq!(shard.outside(Command::Write(1)), []);
+    assert_eq!(shard.outside(fund(1)), [append(0, 2)]);
+    assert_eq!(shard.appended(1), [free(1), done(1, 2), free(1)]);
+    assert_eq!(shard.outside(Command::Write(1)), []);
+    let soon = shard.now.moment + LINGER;
+    assert_eq!(shard.sequencer.wakeup(), Some(soon));
+    assert_eq!(shard.wait(1), [append(1, 3)]);
+    assert_eq!(shard.sequencer.wakeup(), None, "nobody is woken for what is away");
+    // What gathers behind it goes when it has waited for its moment, and not before.
+    assert_eq!(shard.outside(Command::Write(1)), []);
+    assert_eq!(shard.appended(2), [free(1)]);
+    // Whoever asks waits for nothing but an append; nor does whoever closes.
+    assert_eq!(shard.ask(9), [append(2, 4)]);
+    let answered = shard.appended(3);
+    assert!(answered.iter().any(|effect| matches!(effect, Effect::Answer { .. })), "{answered:?}");
+    assert_eq!(shard.outside(Command::Write(1)), []);
+    assert_eq!(shard.hear(Event::Close), [append(3, 5)]);
+}
+
 fn ceiling(level: u16) -> Ceiling {
     let node = orkestra_runtime::id::NodeId::new("b").unwrap();
     Ceiling { level, node, version: "0.0.9".into() }
@@ -135,7 +157,8 @@ fn what_a_node_that_may_lead_cannot_read_is_refused_by_its_name_and_changes_noth
     assert_eq!(shard.outside(fund(1)), [append(0, 1)]);
     shard.appended(1);
     shard.hear(Event::Ceiling(None));
-    assert_eq!(shard.hear(ask(8)), [append(1, 2)]);
+    assert_eq!(shard.hear(ask(8)), []);
+    assert_eq!(shard.wait(1), [append(1, 2)]);
     assert_eq!(shard.record(1).events, [toy::Event::Stamped]);
 }
 
@@ -234,7 +257,8 @@ fn a_record_is_split_between_steps_and_never_within_one() {
     }
     assert_eq!(shard.appended(1), [append(1, 3), done(1, 1), free(1)]);
     assert_eq!(shard.appended(2), [append(2, 5), free(2)]);
-    assert_eq!(shard.appended(3), [append(3, 6), free(2)]);
+    assert_eq!(shard.appended(3), [free(2)]);
+    assert_eq!(shard.wait(1), [append(3, 6)]);
     assert_eq!(shard.appended(4), [free(1)]);
     let firsts: Vec<Number> = (0..4).map(|index| shard.record(index).head.first).collect();
     assert_eq!(firsts, [Number(1), Number(2), Number(4), Number(6)]);

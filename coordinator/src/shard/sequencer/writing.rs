@@ -7,7 +7,7 @@ use orkestra_runtime::{
     id::Number,
 };
 
-use super::{Effect, EffectOf, Mind, Parked, Phase, Pool, Reason, Release, Sequencer};
+use super::{Effect, EffectOf, LINGER, Mind, Parked, Phase, Pool, Reason, Release, Sequencer};
 
 /// How long a full journal is left alone at first, and at most.
 const FULL_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
@@ -16,6 +16,9 @@ impl<M: Mind> Sequencer<M> {
     pub(super) fn close(&mut self, bytes: usize, last: Number, effects: &mut Vec<EffectOf<M>>) {
         if let Err(error) = self.outgoing.close(&mut self.step.buffer, bytes, last) {
             self.restart(Reason::Fault(error.to_string()), effects);
+        }
+        if self.outgoing.gathering.is_none() {
+            self.lingering = None;
         }
     }
 
@@ -91,6 +94,9 @@ impl<M: Mind> Sequencer<M> {
             return;
         }
         if !self.outgoing.has_sealed() && self.outgoing.gathering.is_some() {
+            if self.may_linger() {
+                return;
+            }
             let (bytes, last) = (self.step.buffer.len(), self.numbered());
             self.close(bytes, last, effects);
         }
@@ -99,6 +105,12 @@ impl<M: Mind> Sequencer<M> {
             let (last, record) = (sealed.last, sealed.record.clone());
             effects.push(Effect::Append { end, last, record });
         }
+    }
+
+    /// Whether what gathers can wait for company: nobody is answered with it, and it is young.
+    fn may_linger(&self) -> bool {
+        let is_young = self.lingering.is_some_and(|since| self.now.moment < since + LINGER);
+        is_young && self.phase == Phase::Open
     }
 
     /// Sends the record that found no room once more.
