@@ -21,7 +21,7 @@ use orkestra_runtime::{
 use serde_json::{Value, json};
 
 use crate::{
-    committee::{Member, Proposal},
+    committee::Proposal,
     task::{
         command::{Decision, Round, TaskCommand},
         event::{TaskEvent, Then},
@@ -252,7 +252,7 @@ pub(crate) fn proposal(vote: &VoteId, title: &str, spec: &TaskVote) -> Result<Pr
         serde_json::from_value(written).map_err(|error| format!("its proposal: {error}"))?;
     for voter in &spec.voters {
         let name = called(&voter.task)?;
-        proposal.electorate.entry(name).or_insert_with(Member::default);
+        proposal.electorate.entry(name).or_default();
     }
     Ok(proposal)
 }

@@ -133,7 +133,7 @@ fn a140_the_doctor_ends_with_a_summary_and_with_1_when_something_is_wrong() {
         "fail",
         "others can write there (mode 777)",
         "chmod 700 data",
-        "faults",
+        " fault",
     ]);
     desk.write("s.toml", "[scenario]\nname = 's'\n[agents.a]\nkind = 'command'\nargv = ['no-such-program']\n[[tasks]]\nid = 't'\n");
     desk.run(&["doctor", "--data-dir", "none", "--scenario", "s.toml"]).expect(1).shows(&[

@@ -102,10 +102,10 @@ fn it_closes_early_when_nothing_can_change_it_and_shows_where_methods_disagree()
 fn signed_ballots_count_only_by_their_key_and_nobody_signs_a_second_one_by_mistake() {
     let desk = desk();
     let key = |name: &str| {
-        let made = vote(&desk, &["key", name, "-o", "json"]).expect(0).json();
+        let told = vote(&desk, &["key", name, "-o", "json"]).expect(0).json();
         let mode = std::fs::metadata(desk.path(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "others can read the seed");
-        made["key"].as_str().unwrap().to_owned()
+        told["key"].as_str().unwrap().to_owned()
     };
     let (ada, _mallory) = (key("ada.nk"), key("mallory.nk"));
     vote(&desk, &["key", "ada.nk"]).expect(2).says(&["cannot make a key in ada.nk"]);
@@ -251,8 +251,8 @@ fn a_recount_finds_the_place_where_a_journal_was_altered() {
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let found = runtime.block_on(async {
-        let from = Embedded::open_read_only(&desk.path("data")).unwrap();
-        let into = Embedded::open(&desk.path("copy")).unwrap();
+        let from = Embedded::open_read_only(desk.path("data")).unwrap();
+        let into = Embedded::open(desk.path("copy")).unwrap();
         let found = altered((&from, &into), (b"the tests pass", b"the tests fail")).await;
         from.close().await;
         into.close().await;

@@ -163,7 +163,7 @@ async fn a_leader_that_dies_between_the_grant_and_the_word_of_it_costs_nobody_th
         assert!(!ended.success(), "it was to die");
         leader(&servers, folder.path(), "c1").await
     };
-    let (guard, next) = soon(futures::future::join(waiting, replaced)).await;
+    let (guard, next) = soon(Box::pin(futures::future::join(waiting, replaced))).await;
     let guard = guard.unwrap();
     let shard = shard_of(NAMESPACE, SHARDS);
     let table = Table::read(&fabric, shard).await.unwrap();

@@ -19,6 +19,7 @@
 
 mod answering;
 mod gather;
+mod release;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -39,6 +40,7 @@ use orkestra_runtime::{
     machine::{Machine, ReplyTo},
     time::{Moment, Now, Wall},
 };
+use release::Release;
 pub use words::{Effect, EffectOf, Event, EventOf, Reason, Refusal};
 
 use super::{
@@ -96,12 +98,6 @@ struct Parked {
     tries: u32,
     /// When it is tried again; none while a try is under way.
     until: Option<Moment>,
-}
-
-enum Release<M: Mind> {
-    Act(M::Effect),
-    Answer(ReplyTo, M::Answer),
-    Free(Pool),
 }
 
 impl<M: Mind> Sequencer<M> {
@@ -372,16 +368,6 @@ impl<M: Mind> Machine for Sequencer<M> {
         // Never in the past, or the shell would spin: what is due still is done a moment later.
         let soonest = self.now.moment + Duration::from_nanos(1);
         of_mind.into_iter().chain(lingering).min().map(|moment| moment.max(soonest))
-    }
-}
-
-impl<M: Mind> Release<M> {
-    fn into_effect(self, settled: bool) -> EffectOf<M> {
-        match self {
-            Self::Act(effect) => Effect::Act(effect),
-            Self::Answer(to, answer) => Effect::Answer { to, answer, settled },
-            Self::Free(pool) => Effect::Free { pool, count: 1 },
-        }
     }
 }
 

@@ -115,7 +115,7 @@ fn what_answers_nobody_goes_with_what_does_or_a_moment_later_alone() {
     let mut shard = Script::new();
     assert_eq!(shard.outside(Command::Write(1)), []);
     assert_eq!(shard.outside(fund(1)), [append(0, 2)]);
-    assert_eq!(shard.appended(1), [free(1), done(1, 2), free(1)]);
+    assert_eq!(shard.appended(1), [done(1, 2), free(2)]);
     assert_eq!(shard.outside(Command::Write(1)), []);
     let soon = shard.now.moment + LINGER;
     assert_eq!(shard.sequencer.wakeup(), Some(soon));

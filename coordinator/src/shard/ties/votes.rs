@@ -72,7 +72,9 @@ fn ballot(said: &Json) -> Result<Ballot, String> {
 /// What votes say to tasks, as commands.
 pub(in crate::shard) fn of_votes(news: CommitteeNews, tasks: &TaskMachine) -> Vec<Command> {
     match news {
-        CommitteeNews::Opened { .. } | CommitteeNews::Malformed { .. } => Vec::new(),
+        CommitteeNews::Opened { .. }
+        | CommitteeNews::Malformed { .. }
+        | CommitteeNews::Decided { task: None, .. } => Vec::new(),
         CommitteeNews::Refused { task, voter: None, refusal } => {
             let why = refusal.to_string();
             vec![Command::Task(TaskCommand::Vote(VoteWord::Refused { task, why }))]
@@ -97,7 +99,6 @@ pub(in crate::shard) fn of_votes(news: CommitteeNews, tasks: &TaskMachine) -> Ve
         CommitteeNews::Decided { task: Some(task), outcome, .. } => {
             vec![Command::Task(TaskCommand::VoteOver(task, outcome.vote.clone()))]
         }
-        CommitteeNews::Decided { task: None, .. } => Vec::new(),
     }
 }
 
@@ -112,10 +113,10 @@ pub(in crate::shard) fn result(committee: &CommitteeMachine, vote: &VoteId) -> O
         CommitteeAnswer::Minutes(Some(lines)) => lines,
         _ => Vec::new(),
     };
-    Json::of(&told(outcome, shortened(minutes))).ok()
+    Json::of(&told(outcome, &shortened(minutes))).ok()
 }
 
-fn told(outcome: &Outcome, minutes: Vec<String>) -> Value {
+fn told(outcome: &Outcome, minutes: &[String]) -> Value {
     let chosen = match &outcome.decision {
         Decision::Chosen(options) => json!(options),
         _ => json!([]),

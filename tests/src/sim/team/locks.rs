@@ -91,7 +91,8 @@ impl LockBooks {
                 self.at_work.insert(*task, *attempt);
             }
             TaskEvent::AttemptFailed { task, failure, .. } => {
-                if self.at_work.remove(task).is_some() && failure.kind == FailureKind::Lost {
+                let was_at_work = self.at_work.remove(task).is_some();
+                if was_at_work && failure.kind == FailureKind::Lost {
                     self.keep_back(*task, at);
                 }
             }

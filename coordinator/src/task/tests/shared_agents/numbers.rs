@@ -16,7 +16,9 @@ pub(super) fn to_wire(shard: ShardId, mut message: ToAgent) -> ToAgent {
     match &mut message {
         ToAgent::Assign(batch) => batch.iter_mut().for_each(|one| wide(&mut one.task)),
         ToAgent::AssignLocked(batch) => {
-            batch.iter_mut().for_each(|one| wide(&mut one.assignment.task));
+            for one in batch {
+                wide(&mut one.assignment.task);
+            }
         }
         ToAgent::Cancel { task, .. } => wide(task),
         ToAgent::Acknowledged(keys) => keys.iter_mut().for_each(|(task, _)| wide(task)),
