@@ -260,7 +260,9 @@ impl Running {
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     let _ = self.child.kill();
-                    let talk = self.talk.take().map(|talk| talk.join().unwrap());
+                    // Whoever has its pipe still would be waited for as well.
+                    let talk = self.talk.take().filter(JoinHandle::is_finished);
+                    let talk = talk.map(|talk| talk.join().unwrap());
                     panic!(
                         "it said nothing for {LIMIT:?} and did not end, after {}, and:\n{}",
                         self.heard,

@@ -28,8 +28,10 @@ const BY_SIGNAL: i32 = 128;
 #[derive(Debug)]
 pub(super) struct Program {
     child: Child,
-    /// Whether it has a group of its own, which is ended as a whole.
-    has_group: bool,
+    /// Its own group, which is ended as a whole; none where it shares that of a terminal.
+    group: Option<Pid>,
+    /// The signal that was handed on to it last.
+    handed_on: Option<Signal>,
 }
 
 impl Program {
@@ -52,7 +54,8 @@ impl Program {
             started.process_group(0);
         }
         let child = started.spawn().map_err(failed)?;
-        Ok(Self { child, has_group })
+        let group = pid_of(&child).filter(|_| has_group);
+        Ok(Self { child, group, handed_on: None })
     }
 
     /// Waits for its end; dropping this loses nothing.
@@ -60,18 +63,21 @@ impl Program {
         let status = self.child.wait().await;
         let failed =
             |error| Error::new(ErrorKind::Io, "cannot wait for the program").because(error);
+        // A process that was just being made by one of the group may have missed the signal.
+        if let (Some(group), Some(signal)) = (self.group, self.handed_on.take()) {
+            let _ = kill_process_group(group, signal);
+        }
         Ok(exit_of(status.map_err(failed)?))
     }
 
     /// Hands a signal on to it; one that has ended hears nothing.
-    pub(super) fn signal(&self, signal: Signal) {
-        let number = self.child.id().and_then(|id| i32::try_from(id).ok());
-        let Some(pid) = number.and_then(Pid::from_raw) else { return };
+    pub(super) fn signal(&mut self, signal: Signal) {
+        self.handed_on = Some(signal);
         // What is gone already needs no signal.
-        let _ = if self.has_group {
-            kill_process_group(pid, signal)
-        } else {
-            kill_process(pid, signal)
+        let _ = match (self.group, pid_of(&self.child)) {
+            (Some(group), Some(_)) => kill_process_group(group, signal),
+            (None, Some(pid)) => kill_process(pid, signal),
+            (_, None) => Ok(()),
         };
     }
 
@@ -83,6 +89,11 @@ impl Program {
         }
         self.ended().await.map(drop)
     }
+}
+
+/// None of one that has ended and was waited for.
+fn pid_of(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
 }
 
 fn exit_of(status: ExitStatus) -> Exit {

@@ -29,7 +29,10 @@ pub(super) fn vote(vote: &VoteDetail, minutes: &[String], now: Wall) -> String {
     let _ = writeln!(text, ": {}", asked(proposal));
     let _ = writeln!(text, "state: {}", state(vote, now));
     for option in &proposal.options {
-        let _ = writeln!(text, "option {}: {}", option.id, option.title);
+        let _ = match &option.title[..] {
+            "" => writeln!(text, "option {}", option.id),
+            title => writeln!(text, "option {}: {title}", option.id),
+        };
     }
     if view.decision.is_empty() && !vote.missing.is_empty() {
         let names: Vec<&str> = vote.missing.iter().take(MISSING).map(VoterId::as_str).collect();
