@@ -76,7 +76,7 @@ fn line(text: &mut String, words: &str) {
 }
 
 fn head(text: &mut String, synthesis: &Synthesis, verdict: Option<&Verdict>) {
-    let ready = verdict.map_or(synthesis.proposes(), |verdict| verdict.ready);
+    let ready = verdict.map_or_else(|| synthesis.proposes(), |verdict| verdict.ready);
     line(text, if ready { "# Ready to release" } else { "# Not ready to release" });
     line(text, "");
     let votes = verdict.map_or_else(String::new, |verdict| {

@@ -143,7 +143,7 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
             against.push(format!("{} in the code", count(placeholders, "placeholder")));
         }
     }
-    let content = match (against.is_empty(), veto) {
+    let said = match (against.is_empty(), veto) {
         (false, true) => "veto",
         (false, false) => "no",
         (true, _) if synthesis.proposes() => "yes",
@@ -160,7 +160,7 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
     if more > 0 {
         against.push(format!("{more} more"));
     }
-    let ballot = Ballot { content, reason: reason(&against) };
+    let ballot = Ballot { content: said, reason: reason(&against) };
     answer(&Signed { voter: perspective.as_str(), ballot, reasons: against })
 }
 
