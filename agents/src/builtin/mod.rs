@@ -63,7 +63,7 @@ impl fmt::Debug for Builtin {
     }
 }
 
-static ALL: [Builtin; 12] = [
+static ALL: [Builtin; 11] = [
     Builtin {
         name: "inventory",
         description: "counts languages, lines, tests and what a repository should have",
@@ -133,13 +133,6 @@ static ALL: [Builtin; 12] = [
         capabilities: &["signoff"],
         specialties: &["security", "quality", "legal", "operations"],
         run: signoff::run,
-    },
-    Builtin {
-        name: "tally",
-        description: "counts ballots: more than half decides",
-        capabilities: &["tally"],
-        specialties: &["quality"],
-        run: signoff::tally,
     },
     Builtin {
         name: "report",

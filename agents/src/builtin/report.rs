@@ -1,8 +1,8 @@
 //! Report: what was found, as Markdown for a person.
 //!
-//! It reads a synthesis, and a verdict where there is one, from its results. First the verdict and
-//! why; then who reviewed, what stands in the way, what should be mended, blemishes by rule, and
-//! what nobody looked at.
+//! It reads a synthesis, and what a vote came to where there was one, from its results. First the
+//! verdict and why; then who reviewed, the minutes of the vote, what stands in the way, what should be
+//! mended, blemishes by rule, and what nobody looked at.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 use super::{
     finding::{Finding, Severity, answer, count},
     git::Git,
-    signoff::Verdict,
     synthesis::Synthesis,
     workspace::Repository,
 };
@@ -28,6 +27,21 @@ const PLACES_MAX: usize = 5;
 #[derive(Deserialize)]
 struct Input {
     repository: Repository,
+}
+
+/// What a vote came to: the result of a task that is one.
+#[derive(Deserialize)]
+struct Verdict {
+    ready: bool,
+    decision: String,
+    turnout: Turnout,
+    minutes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Turnout {
+    eligible: u64,
+    cast: u64,
 }
 
 /// Writes the report.
@@ -48,7 +62,7 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
     line(&mut text, &format!("Repository **{}**, commit `{commit}` of {date}.", plain(&name)));
     line(&mut text, "");
     reviewers(&mut text, &synthesis);
-    ballots(&mut text, verdict.as_ref());
+    minutes(&mut text, verdict.as_ref());
     section(&mut text, &synthesis, "Blockers", |it| it >= Severity::High);
     section(&mut text, &synthesis, "Should be mended", |it| it == Severity::Medium);
     blemishes(&mut text, &synthesis);
@@ -62,12 +76,12 @@ fn line(text: &mut String, words: &str) {
 }
 
 fn head(text: &mut String, synthesis: &Synthesis, verdict: Option<&Verdict>) {
-    let ready = verdict.map_or(synthesis.verdict_proposal == "ready", |verdict| verdict.ready);
+    let ready = verdict.map_or_else(|| synthesis.proposes(), |verdict| verdict.ready);
     line(text, if ready { "# Ready to release" } else { "# Not ready to release" });
     line(text, "");
     let votes = verdict.map_or_else(String::new, |verdict| {
-        let cast = verdict.approve + verdict.reject;
-        format!(" {} of {cast} ballots approve.", verdict.approve)
+        let Verdict { decision, turnout: Turnout { eligible, cast }, .. } = verdict;
+        format!(" {cast} of {eligible} voted: {}.", plain(decision))
     });
     let why = format!("Score {} of 100: {}.{votes}", synthesis.score, plain(&synthesis.why));
     line(text, &why);
@@ -89,19 +103,13 @@ fn reviewers(text: &mut String, synthesis: &Synthesis) {
     line(text, "");
 }
 
-fn ballots(text: &mut String, verdict: Option<&Verdict>) {
+/// Who said what in the vote and why, how it was counted, and what it came to.
+fn minutes(text: &mut String, verdict: Option<&Verdict>) {
     let Some(verdict) = verdict else { return };
-    line(text, "## Ballots");
+    line(text, "## Minutes of the vote");
     line(text, "");
-    for ballot in &verdict.ballots {
-        let vote = if ballot.approve { "approves" } else { "rejects" };
-        let mut reasons: Vec<String> =
-            ballot.reasons.iter().take(PLACES_MAX).map(|reason| plain(reason)).collect();
-        if ballot.reasons.len() > PLACES_MAX {
-            reasons.push(format!("and {} more", ballot.reasons.len() - PLACES_MAX));
-        }
-        let reasons = reasons.join("; ");
-        let _ = writeln!(text, "- **{}** {vote}: {reasons}", plain(&ballot.voter));
+    for told in &verdict.minutes {
+        let _ = writeln!(text, "- {}", plain(told));
     }
     line(text, "");
 }

@@ -1,4 +1,4 @@
-//! Sign-off: one perspective's ballot on a synthesis; and the tally of all ballots.
+//! Sign-off: one perspective's ballot on a synthesis, as a committee reads it.
 //!
 //! | perspective | votes against |
 //! |---|---|
@@ -7,9 +7,12 @@
 //! | `legal` | any finding on licences that is medium or graver; no review of licences |
 //! | `operations` | a file too large by far; a compiled program; a lock file that is missing, broken or stale; a version that was tagged already; no review of large files, dependencies or history |
 //!
-//! Whatever is critical makes all four vote against. The tally is `ready` when strictly more than
-//! half of the ballots that were cast approve, and the synthesis, if it is among the results, proposes
-//! it: a majority cannot vote a blocker away.
+//! Whatever is critical makes all four vote against. Against is `no`, or with `veto = true` a `veto`:
+//! whether that blocks is for the rule of the vote to say. Where nothing speaks against it and the
+//! synthesis does not propose it all the same, a perspective abstains: nobody says yes to what is
+//! blocked, so a majority cannot vote a blocker away.
+
+use std::fmt::Write as _;
 
 use orkestra_runtime::{
     Result,
@@ -24,8 +27,12 @@ use super::{
 };
 use crate::{Context, Work};
 
-/// How many reasons a ballot gives.
+/// How many reasons are given.
 const REASONS_MAX: usize = 20;
+/// How much of them the ballot itself repeats: what minutes tell of one.
+const REASON_CHARS_MAX: usize = 300;
+/// Room for the word that there are more.
+const MORE_CHARS: usize = 12;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,33 +96,32 @@ struct Options {
     perspective: Perspective,
     #[serde(default = "score_min")]
     score_min: u64,
+    #[serde(default)]
+    veto: bool,
 }
 
 const fn score_min() -> u64 {
     60
 }
 
-/// One vote.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Ballot {
-    pub(super) voter: String,
-    pub(super) approve: bool,
-    pub(super) reasons: Vec<String>,
+/// What one perspective says.
+#[derive(Serialize)]
+struct Signed {
+    voter: &'static str,
+    ballot: Ballot,
+    reasons: Vec<String>,
 }
 
-/// All votes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Verdict {
-    pub(super) ready: bool,
-    pub(super) approve: usize,
-    pub(super) reject: usize,
-    pub(super) ballots: Vec<Ballot>,
-    pub(super) score: Option<u64>,
+/// A ballot as a committee reads it.
+#[derive(Serialize)]
+struct Ballot {
+    content: &'static str,
+    reason: String,
 }
 
 /// Votes on the synthesis among the results.
 pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
-    let Options { perspective, score_min } = work.input()?;
+    let Options { perspective, score_min, veto } = work.input()?;
     go_on(context)?;
     let synthesis = Synthesis::among(&work.results)?;
     let mut against: Vec<String> = Vec::new();
@@ -137,17 +143,40 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
             against.push(format!("{} in the code", count(placeholders, "placeholder")));
         }
     }
-    let approve = against.is_empty();
-    if approve {
+    let said = match (against.is_empty(), veto) {
+        (false, true) => "veto",
+        (false, false) => "no",
+        (true, _) if synthesis.proposes() => "yes",
+        (true, _) => "abstain",
+    };
+    if against.is_empty() {
         against.push(format!("nothing speaks against it for {}", perspective.as_str()));
+        if !synthesis.proposes() {
+            against.push(format!("the synthesis does not propose it ({})", synthesis.why));
+        }
     }
     let more = against.len().saturating_sub(REASONS_MAX);
     against.truncate(REASONS_MAX);
     if more > 0 {
         against.push(format!("{more} more"));
     }
-    let voter = perspective.as_str().to_owned();
-    answer(&Ballot { voter, approve, reasons: against })
+    let ballot = Ballot { content: said, reason: reason(&against) };
+    answer(&Signed { voter: perspective.as_str(), ballot, reasons: against })
+}
+
+/// The reasons as those of a ballot: as many as there is room for, and at least the first.
+fn reason(reasons: &[String]) -> String {
+    let mut text = String::new();
+    for (index, reason) in reasons.iter().enumerate() {
+        let left = REASON_CHARS_MAX.saturating_sub(text.chars().count());
+        if index > 0 && reason.chars().count() + MORE_CHARS > left {
+            let _ = write!(text, "; {} more", reasons.len() - index);
+            break;
+        }
+        text.push_str(if index == 0 { "" } else { "; " });
+        text.extend(reason.chars().take(left));
+    }
+    text
 }
 
 fn told(it: &Finding) -> String {
@@ -157,18 +186,4 @@ fn told(it: &Finding) -> String {
         (None, _) => String::new(),
     };
     format!("{}: {}{place}", it.rule, it.message)
-}
-
-/// Counts the ballots among the results.
-pub(super) fn tally(work: &Work, context: &Context) -> Result<Json, Failure> {
-    go_on(context)?;
-    let read = |json: &Json| json.read::<Ballot>().ok();
-    let mut ballots: Vec<Ballot> = work.results.iter().filter_map(|(_, json)| read(json)).collect();
-    ballots.sort_by(|a, b| a.voter.cmp(&b.voter));
-    let approve = ballots.iter().filter(|ballot| ballot.approve).count();
-    let reject = ballots.len() - approve;
-    let synthesis = Synthesis::among(&work.results).ok();
-    let blocked = synthesis.as_ref().is_some_and(|it| it.verdict_proposal != "ready");
-    let score = synthesis.map(|synthesis| synthesis.score);
-    answer(&Verdict { ready: approve > reject && !blocked, approve, reject, ballots, score })
 }

@@ -26,6 +26,9 @@ use crate::{Context, Work};
 const SAID_MAX: usize = 10;
 const SAID_CHARS_MAX: usize = 200;
 
+/// What it proposes when nothing speaks against it.
+const READY: &str = "ready";
+
 #[derive(Deserialize)]
 #[serde(default)]
 struct Options {
@@ -66,6 +69,11 @@ pub(super) struct Synthesis {
 }
 
 impl Synthesis {
+    /// Whether it proposes the release.
+    pub(super) fn proposes(&self) -> bool {
+        self.verdict_proposal == READY
+    }
+
     /// How many findings there are of a severity.
     pub(super) fn counted(&self, severity: Severity) -> usize {
         self.counts.get(severity.as_str()).copied().unwrap_or_default()
@@ -179,7 +187,7 @@ fn judge(findings: Vec<Finding>, missing: Vec<String>, medium_max: usize) -> Syn
         against.join("; ")
     };
     Synthesis {
-        verdict_proposal: if ready { "ready" } else { "not_ready" }.to_owned(),
+        verdict_proposal: if ready { READY } else { "not_ready" }.to_owned(),
         score: 100_u64.saturating_sub(cost),
         why,
         counts,

@@ -8,6 +8,7 @@ use super::{
     ballot::Content,
     consensus::ConsensusLevel,
     machine::CommitteeMachine,
+    motion::MotionOutcome,
     outcome::{Count, Outcome},
     proposal::Proposal,
     state::{Kept, Vote},
@@ -159,10 +160,16 @@ fn count_line(proposal: &Proposal, count: &Count) -> Option<String> {
         totals.iter().enumerate().map(one).collect::<Vec<_>>().join(", ")
     };
     match count {
-        Count::Motion(count) => Some(format!(
-            "by weight: {} yes, {} no, {} abstained, of {}",
-            count.yes, count.no, count.abstain, count.electorate
-        )),
+        Count::Motion(count) => {
+            let no_quorum = match count.outcome {
+                MotionOutcome::NoQuorum => "; too few were present: no quorum",
+                MotionOutcome::Passed | MotionOutcome::Failed | MotionOutcome::Vetoed => "",
+            };
+            Some(format!(
+                "by weight: {} yes, {} no, {} abstained, of {}{no_quorum}",
+                count.yes, count.no, count.abstain, count.electorate
+            ))
+        }
         Count::Classic(count) => Some(format!("count: {}", totals(&count.totals))),
         Count::Election { method, answer, .. } => {
             let scores = answer.scores.as_deref().map(totals);

@@ -266,7 +266,7 @@ fn the_schema_refuses_unknown_keys_everywhere() {
 }
 
 /// What the examples may name.
-const BUILTINS: [&str; 16] = [
+const BUILTINS: [&str; 15] = [
     "dependencies",
     "demo-fail",
     "demo-hang",
@@ -281,7 +281,6 @@ const BUILTINS: [&str; 16] = [
     "secrets",
     "signoff",
     "synthesis",
-    "tally",
     "unfinished",
 ];
 
@@ -297,7 +296,7 @@ fn example(name: &str) -> (Scenario, Prepared) {
 #[test]
 fn the_examples_are_ready_to_run() {
     let (review, prepared) = example("release-review");
-    assert_eq!((prepared.agents.len(), prepared.tasks.len()), (16, 17));
+    assert_eq!((prepared.agents.len(), prepared.tasks.len()), (15, 17));
     let set = ["build", "test"].map(|name| (name.to_owned(), "true".to_owned()));
     let with_both = review.prepare(&review.resolve(&set, nowhere).unwrap()).unwrap();
     assert_eq!(with_both.tasks.len(), 19);

@@ -55,6 +55,7 @@ pub(super) fn check_vote(
             findings.add(&place, format!("{name:?} votes twice"), None);
         }
     }
+    let electorate_size = electorate.len();
     let open = duration(written.deadline.as_ref(), &at.key("deadline"), findings).map(ms);
     let mut fields = Map::from_iter([
         ("question".to_owned(), question(written, &at, findings)),
@@ -63,6 +64,11 @@ pub(super) fn check_vote(
         ("binding".to_owned(), json!(true)),
         ("security_critical".to_owned(), json!(written.security_critical)),
     ]);
+    if voters.len() == electorate_size {
+        // All is in as soon as it is opened: to close early would only keep the last ballots from
+        // the minutes.
+        fields.insert("early".to_owned(), json!(false));
+    }
     for (key, value) in
         [("options", &written.options), ("ties", &written.ties), ("ladder", &written.ladder)]
     {
@@ -195,6 +201,7 @@ mod tests {
             })
         );
         assert_eq!(proposal["deadline_ms"], 600_000);
+        assert_eq!(proposal["early"], serde_json::Value::Null, "anna may still come");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use orkestra_runtime::{
 use crate::task::{
     command::{Decision, Round, TaskCommand},
     credits::Granted,
-    event::{CancelReason, TaskEvent},
+    event::{CancelReason, TaskEvent, Then},
     live::{Lease, Loss},
     machine::TaskMachine,
     retry,
@@ -190,7 +190,16 @@ impl TaskMachine {
             let Some(task) = task.filter(|_| first.insert(report.task)) else { continue };
             let outcome = self.examine_report(task, report, round);
             let outcome = outcome.as_ref().unwrap_or(&report.outcome);
-            let event = self.event_of(task, (report, outcome), round);
+            let event = match self.no_ballot(task, outcome) {
+                Some(failure) => TaskEvent::AttemptFailed {
+                    task: report.task,
+                    attempt: report.attempt,
+                    failure,
+                    then: Then::Retry { due: round.now.wall },
+                    worked_ms: report.worked_ms,
+                },
+                None => self.event_of(task, (report, outcome), round),
+            };
             any_failed |= matches!(event, TaskEvent::AttemptFailed { .. });
             self.record_told(event, round.out);
         }

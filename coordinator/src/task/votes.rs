@@ -13,15 +13,15 @@ use orkestra_runtime::{
     id::{RunId, TaskId, TaskNo, VoteId, VoterId},
     protocol::{
         payload::{Json, Payload},
-        task::{Failure, FailureKind, TaskSpec},
-        vote::TaskVote,
+        task::{Failure, FailureKind, Outcome, TaskSpec},
+        vote::{TaskVote, TaskVoter},
     },
     time::{Moment, Now},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    committee::Proposal,
+    committee::{Ballot, Content, Proposal},
     task::{
         command::{Decision, Round, TaskCommand},
         event::{TaskEvent, Then},
@@ -199,6 +199,43 @@ impl TaskMachine {
     }
 }
 
+/// What the failure of an attempt begins with whose outcome was to be a ballot and is none.
+const NO_BALLOT: &str = "its outcome is no ballot for task";
+
+impl TaskMachine {
+    /// Why a voter is to be asked again: what it answered is no ballot, and it was not asked again
+    /// before. The second such answer stands, and the voter is absent; as is one whose attempts are
+    /// used up.
+    pub(super) fn no_ballot(&self, task: &Task, outcome: &Outcome) -> Option<Failure> {
+        let Outcome::Completed(Payload::Inline(output)) = outcome else { return None };
+        let was_asked_again = task.last_failure.as_ref().is_some_and(|failure| {
+            failure.kind == FailureKind::BadOutput && failure.message.starts_with(NO_BALLOT)
+        });
+        if was_asked_again || task.failures + 1 >= self.settings.poison_after {
+            return None;
+        }
+        let of_votes = task.dependents.iter().filter_map(|(no, _)| self.task(*no));
+        let mut faults = of_votes.filter_map(|of| {
+            let vote = of.spec.vote.as_deref()?;
+            let voter = vote.voters.iter().find(|voter| voter.task == task.spec.id)?;
+            let why = readable(output, voter, vote).err()?;
+            Some(Failure::new(
+                FailureKind::BadOutput,
+                format!("{NO_BALLOT} {:?}: {why}", of.spec.id),
+            ))
+        });
+        faults.next()
+    }
+}
+
+/// Whether an output holds a ballot that its vote can count; else why not.
+fn readable(output: &Json, voter: &TaskVoter, vote: &TaskVote) -> Result<(), String> {
+    let ballot = ballot(&said_in(output, &voter.pointer)?)?;
+    let name = VoteId::new("a-vote").map_err(|error| error.to_string())?;
+    let read = proposal(&name, "", vote)?.read(&ballot);
+    read.map(drop).map_err(|fault| fault.to_string())
+}
+
 /// The name of a vote: short enough that later rounds of it have names too.
 fn name(run: &RunId, (no, task): (TaskNo, &Task)) -> Option<VoteId> {
     const NAME_BYTES_MAX: usize = 100;
@@ -231,10 +268,24 @@ fn said_at(task: &Task, pointer: &str) -> Result<Json, String> {
         | Phase::Assigned { .. }
         | Phase::Asked { .. } => return Err("its task has not ended".to_owned()),
     };
+    said_in(output, pointer)
+}
+
+/// What stands at a place of an output; else why nothing does.
+fn said_in(output: &Json, pointer: &str) -> Result<Json, String> {
     let read = output.read::<Value>().map_err(|error| error.to_string())?;
     let found = read.pointer(pointer).filter(|said| !said.is_null());
     let Some(said) = found else { return Err(format!("its result says nothing at {pointer:?}")) };
     Json::of(said).map_err(|error| error.to_string())
+}
+
+/// A ballot as a task says it: a word (`"yes"`), a content, or a whole ballot with its reason.
+pub(crate) fn ballot(said: &Json) -> Result<Ballot, String> {
+    let value: Value = said.read().map_err(|error| error.to_string())?;
+    if let Ok(content) = serde_json::from_value::<Content>(value.clone()) {
+        return Ok(Ballot::of(content));
+    }
+    serde_json::from_value(value).map_err(|error| format!("what it says is no ballot: {error}"))
 }
 
 /// The proposal of a task's vote, under its name; else why it is none.

@@ -48,8 +48,54 @@ fn a_clean_repository_is_ready() {
     Repository::with(&desk.path("repo"), &clean());
     let report = review(&desk, 0);
     assert!(report.starts_with("# Ready to release\n"), "{report}");
-    assert!(report.contains("4 of 4 ballots approve"), "{report}");
+    assert!(report.contains("4 of 4 voted: passed."), "{report}");
+    for voter in ["security", "quality", "legal", "operations"] {
+        let line = format!("- signoff-{voter} votes yes: nothing speaks against it for {voter}\n");
+        assert!(report.contains(&line), "{report}");
+    }
+    assert!(report.contains("- by weight: 4 yes, 0 no, 0 abstained, of 4\n"), "{report}");
     assert!(report.contains("## Blockers\n\nNone."), "{report}");
+    let vote = |word: &str| {
+        let asked = ["vote", word, "release-review-1.verdict", "--data-dir", "data"];
+        desk.run(&asked).expect(0)
+    };
+    let shown = ["decided: passed", "quorum 3/4", "signoff-legal votes yes", "decision: passed"];
+    vote("get").shows(&shown);
+    vote("recount");
+}
+
+/// The example with the sign-off of some perspectives broken.
+fn broken(desk: &Desk, perspectives: &[&str]) {
+    let mut text = fs::read_to_string(example("release-review.toml")).unwrap();
+    for name in perspectives {
+        let (sound, gone) = (format!("\"{name}\""), format!("\"no-{name}\""));
+        text = text.replace(&format!("perspective = {sound}"), &format!("perspective = {gone}"));
+    }
+    let agents = Path::new(&example("release-review.toml")).parent().unwrap().join("agents");
+    copy(&agents, &desk.path("agents"));
+    desk.write("broken.toml", &text);
+}
+
+#[test]
+fn a_sign_off_that_fails_is_absent_and_without_a_quorum_it_is_not_ready() {
+    for (absent, code, verdict) in [
+        (&["legal"][..], 0, "# Ready to release\n"),
+        (&["legal", "quality"], 1, "# Not ready to release\n"),
+    ] {
+        let desk = desk();
+        Repository::with(&desk.path("repo"), &clean());
+        broken(&desk, absent);
+        let run = ["run", "broken.toml", "--set", "repo=repo", "--report", "report.md"];
+        desk.run(&[&run[..], &["--data-dir", "data"]].concat()).expect(code);
+        let report = desk.read("report.md");
+        assert!(report.starts_with(verdict), "{report}");
+        for name in absent {
+            let line =
+                format!("- signoff-{name} counts as absent: it will not vote: its task failed");
+            assert!(report.contains(&line), "{report}");
+        }
+        assert_eq!(report.contains("too few were present: no quorum"), code == 1, "{report}");
+    }
 }
 
 /// Copies a folder as it is, without what was built, what git keeps, and what runs left.
@@ -118,6 +164,8 @@ fn what_is_wrong_is_found_where_it_stands_and_secrets_are_not_repeated() {
 
     let report = review(&desk, 1);
     assert!(report.starts_with("# Not ready to release\n"), "{report}");
+    assert!(report.contains("- signoff-security vetoes it: "), "{report}");
+    assert!(report.contains("- decision: vetoed by signoff-security"), "{report}");
     for (place, rule) in [
         ("`src/key.rs:3`", "secrets.aws_key"),
         ("`README.md:3`", "documentation.broken_link"),

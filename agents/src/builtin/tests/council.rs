@@ -27,12 +27,14 @@ fn all_with(reviewer: &str, findings: &[Value]) -> Value {
     synthesis(&json!({}), &reviews)
 }
 
-fn approves(perspective: &str, synthesis: &Value) -> bool {
+/// What a perspective says, with its own reasons for it.
+fn says(perspective: &str, synthesis: &Value) -> String {
     let input = json!({"perspective": perspective});
-    let ballot = run("signoff", &input, &[("synthesis", synthesis.clone())]).unwrap();
-    assert_eq!(ballot["voter"], perspective);
-    assert!(!ballot["reasons"].as_array().unwrap().is_empty());
-    ballot["approve"].as_bool().unwrap()
+    let signed = run("signoff", &input, &[("synthesis", synthesis.clone())]).unwrap();
+    assert_eq!(signed["voter"], perspective);
+    assert!(!signed["reasons"].as_array().unwrap().is_empty());
+    assert_ne!(signed["ballot"]["reason"], "");
+    signed["ballot"]["content"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -84,7 +86,16 @@ fn each_perspective_votes_by_its_own_rules() {
     let voters = ["security", "quality", "legal", "operations"];
     let against = |reviewer: &str, rule: &str, severity: &str| -> Vec<&str> {
         let it = all_with(reviewer, &[finding("1", rule, severity)]);
-        voters.into_iter().filter(|voter| !approves(voter, &it)).collect()
+        let blocked = it["verdict_proposal"] != "ready";
+        let said = |voter: &&str| match says(voter, &it).as_str() {
+            "no" => true,
+            "yes" => false,
+            other => {
+                assert_eq!((other, blocked), ("abstain", true), "{voter} on {rule}");
+                false
+            }
+        };
+        voters.into_iter().filter(said).collect()
     };
     assert_eq!(against("secrets", "secrets.assigned", "low"), Vec::<&str>::new());
     assert_eq!(against("secrets", "secrets.jwt", "high"), ["security"]);
@@ -101,26 +112,35 @@ fn each_perspective_votes_by_its_own_rules() {
 #[test]
 fn a_perspective_that_misses_its_reviewer_votes_against() {
     let it = synthesis(&json!({}), &[("secrets", review("secrets", &[]))]);
-    assert!(!approves("security", &it));
+    assert_eq!(says("security", &it), "no");
     let both = [("s", review("secrets", &[])), ("d", review("dependencies", &[]))];
-    assert!(approves("security", &synthesis(&json!({}), &both)));
+    assert_eq!(says("security", &synthesis(&json!({"required": []}), &both)), "yes");
     let failure = run("signoff", &json!({"perspective": "legal"}), &[]).unwrap_err();
     assert!(failure.message.starts_with("no synthesis among the results"), "{failure}");
 }
 
 #[test]
-fn more_than_half_of_the_ballots_decide() {
-    let ballots = |votes: &[bool]| -> Value {
-        let ballot = |approve| json!({"voter": "v", "approve": approve, "reasons": []});
-        let results: Vec<(&str, Value)> = votes.iter().map(|it| ("b", ballot(*it))).collect();
-        run("tally", &json!({}), &results).unwrap()
-    };
-    assert_eq!(ballots(&[true, true, false])["ready"], true);
-    assert_eq!(ballots(&[true, false])["ready"], false);
-    assert_eq!(ballots(&[])["ready"], false);
-    let it = ballots(&[true, true, false, true]);
-    assert_eq!([&it["approve"], &it["reject"]], [3, 1]);
-    assert_eq!(it["ballots"].as_array().unwrap().len(), 4);
+fn nobody_says_yes_to_what_the_synthesis_does_not_propose() {
+    let it = all_with("inventory", &[finding("1", "hygiene.conflict", "high")]);
+    let signed = run("signoff", &json!({"perspective": "legal"}), &[("synthesis", it)]).unwrap();
+    assert_eq!(
+        signed["ballot"],
+        json!({"content": "abstain", "reason": "nothing speaks against it for legal; the synthesis does not propose it (1 blocker)"})
+    );
+}
+
+#[test]
+fn who_holds_a_veto_uses_it_and_a_long_reason_is_cut_where_a_ballot_ends() {
+    let found: Vec<Value> =
+        (0..30).map(|n| finding(&n.to_string(), "secrets.jwt", "high")).collect();
+    let it = all_with("secrets", &found);
+    let input = json!({"perspective": "security", "veto": true});
+    let signed = run("signoff", &input, &[("synthesis", it)]).unwrap();
+    assert_eq!(signed["ballot"]["content"], "veto");
+    assert_eq!(signed["reasons"].as_array().unwrap().len(), 21);
+    let reason = signed["ballot"]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("secrets.jwt: it is *wrong* (a|b.rs:7); "), "{reason}");
+    assert!(reason.ends_with(" more") && reason.chars().count() <= 320, "{reason}");
 }
 
 #[test]
@@ -132,17 +152,20 @@ fn a_report_says_first_what_matters_first() {
         finding("3", "secrets.y", "low"),
     ];
     let it = all_with("secrets", &found);
-    let ballot = json!({"voter": "legal", "approve": true, "reasons": ["fine"]});
-    let verdict = run("tally", &json!({}), &[("b", ballot)]).unwrap();
+    let verdict = json!({
+        "ready": true, "decision": "passed", "chosen": [],
+        "turnout": {"eligible": 4, "cast": 3, "abstained": 0},
+        "minutes": ["legal votes yes: *fine*", "decision: passed"],
+    });
     let results = [("synthesis", it), ("verdict", verdict)];
     let report = run("report", &scratch.input(), &results).unwrap();
     let text = report["markdown"].as_str().unwrap();
     let commit = scratch.git(&["rev-parse", "HEAD"]);
     let expected = [
-        "# Ready to release\n\nScore 80 of 100: 1 blocker. 1 of 1 ballots approve.\n",
+        "# Ready to release\n\nScore 80 of 100: 1 blocker. 3 of 4 voted: passed.\n",
         &format!("commit `{commit}` of 2020-09-13 12:26:40 +0000."),
         "| secrets | 3 | seen |\n",
-        "- **legal** approves: fine\n",
+        "## Minutes of the vote\n\n- legal votes yes: \\*fine\\*\n- decision: passed\n",
         "## Blockers\n\n- **high** `a|b.rs:7`: it is \\*wrong\\* (`secrets.jwt`)\n  - seen: `x ' y`\n  - advice: mend it\n",
         "## Should be mended\n\n- **medium** `a|b.rs:7`",
         "- low `secrets.y`, 1 time: `a|b.rs:7` (first: it is \\*wrong\\*)\n",
@@ -157,18 +180,17 @@ fn a_report_says_first_what_matters_first() {
 }
 
 #[test]
-fn the_whole_job_ends_with_a_verdict_and_a_report() {
+fn the_whole_job_ends_with_ballots_and_a_report() {
     let scratch = Scratch::with(&[("LICENSE", MIT), ("README.md", "# A\n")]);
     let reviews = REVIEWERS.map(|name| (name, scratch.review(name)));
     let it = synthesis(&scratch.input(), &reviews);
     assert_eq!([&it["verdict_proposal"], &it["score"]], [&json!("ready"), &json!(100)]);
-    let ballots = ["security", "quality", "legal", "operations"].map(|perspective| {
+    for perspective in ["security", "quality", "legal", "operations"] {
         let input = merged(scratch.input(), &json!({"perspective": perspective}));
-        (perspective, run("signoff", &input, &[("synthesis", it.clone())]).unwrap())
-    });
-    let verdict = run("tally", &scratch.input(), &ballots).unwrap();
-    assert_eq!([&verdict["ready"], &verdict["approve"]], [&json!(true), &json!(4)]);
-    let results = [("synthesis", it), ("verdict", verdict)];
+        let signed = run("signoff", &input, &[("synthesis", it.clone())]).unwrap();
+        assert_eq!(signed["ballot"]["content"], "yes", "{signed:#}");
+    }
+    let results = [("synthesis", it)];
     let report = run("report", &scratch.input(), &results).unwrap();
     let text = report["markdown"].as_str().unwrap();
     assert!(text.starts_with("# Ready to release\n\nScore 100 of 100: no blocker"), "{text}");

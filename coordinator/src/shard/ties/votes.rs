@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use crate::{
     committee::{
-        Ballot, Casting, CommitteeAnswer, CommitteeCommand, CommitteeMachine, CommitteeNews,
-        CommitteeQuery, Content, Decision, Outcome,
+        Casting, CommitteeAnswer, CommitteeCommand, CommitteeMachine, CommitteeNews,
+        CommitteeQuery, Decision, Outcome,
     },
     shard::machine::Command,
     task::{
         TaskCommand, TaskMachine,
-        votes::{VoteWish, VoteWord, called, proposal},
+        votes::{VoteWish, VoteWord, ballot, called, proposal},
     },
 };
 
@@ -58,15 +58,6 @@ fn said_by(
         }
         Err(why) => CommitteeCommand::AbsentFor { task, vote, voter, why },
     })
-}
-
-/// A ballot as a task says it: a word (`"yes"`), a content, or a whole ballot with its reason.
-fn ballot(said: &Json) -> Result<Ballot, String> {
-    let value: Value = said.read().map_err(|error| error.to_string())?;
-    if let Ok(content) = serde_json::from_value::<Content>(value.clone()) {
-        return Ok(Ballot::of(content));
-    }
-    serde_json::from_value(value).map_err(|error| format!("what it says is no ballot: {error}"))
 }
 
 /// What votes say to tasks, as commands.

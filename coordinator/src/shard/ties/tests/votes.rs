@@ -5,7 +5,7 @@ use orkestra_runtime::{
     machine::ReplyTo,
     protocol::{
         payload::{Json, Payload},
-        task::{Dependency, DependencyKind, Failure, Outcome, TaskSpec},
+        task::{Dependency, DependencyKind, Failure, FailureKind, Outcome, TaskSpec},
         vote::{BALLOT_AT, TaskVote, TaskVoter},
     },
 };
@@ -92,17 +92,48 @@ fn a_veto_blocks_whatever_the_others_say() {
 }
 
 #[test]
-fn what_is_no_ballot_counts_as_absent_and_says_why() {
-    let mut script = Script::new(4, &tasks(&["security", "docs", "tests"], &[]));
+fn what_is_no_ballot_is_asked_for_again_once_and_then_counts_as_absent_and_says_why() {
+    let mut script = Script::new(4, &tasks(&["security", "docs", "tests", "legal"], &[]));
     script.answer("security", r#"{"ballot":"yes"}"#);
-    script.answer("docs", r#"{"ballot":{"choice":"blue"}}"#);
-    script.answer("tests", r#"{"vote":"yes"}"#);
+    let answered = |script: &mut Script, voter, attempt, output| {
+        let output = Payload::Inline(Json::parse(output).unwrap());
+        script.report(voter, attempt, Outcome::Completed(output));
+    };
+    for (voter, wrong, then) in [
+        ("legal", r#"{"ballot":"maybe"}"#, r#"{"ballot":"no"}"#),
+        ("docs", r#"{"ballot":{"choice":"blue"}}"#, r#"{"ballot":{"choice":"blue"}}"#),
+        ("tests", r#"{"vote":"yes"}"#, r#"{"ballot":7}"#),
+    ] {
+        answered(&mut script, voter, 1, wrong);
+        assert!(script.given.contains_key(&(voter.to_owned(), 2)), "{voter} is asked again");
+        let failure = script.view(voter).last_failure.unwrap();
+        assert_eq!(failure.kind, FailureKind::BadOutput);
+        assert!(failure.message.starts_with("its outcome is no ballot for task"), "{failure}");
+        assert_eq!(script.view("sign-off").state, "waiting");
+        answered(&mut script, voter, 2, then);
+        assert_eq!(script.view(voter).state, "completed", "nobody is asked a third time");
+    }
     let output = result(&script);
     let minutes = output["minutes"].to_string();
     for voter in ["docs", "tests"] {
         assert!(minutes.contains(&format!("{voter} counts as absent")), "{minutes}");
     }
+    assert!(minutes.contains("legal votes no"), "{minutes}");
+    assert_eq!(output["ready"], false, "one against one: {output}");
+    script.check_replay();
+}
+
+#[test]
+fn without_a_quorum_it_is_not_ready_and_the_minutes_say_so() {
+    let mut script = Script::new(4, &tasks(&["security", "docs", "tests"], &[]));
+    script.answer("security", r#"{"ballot":"yes"}"#);
+    for voter in ["docs", "tests"] {
+        script.report(voter, 1, Outcome::Failed(Failure::error("no disk").for_good()));
+    }
+    let output = result(&script);
     assert_eq!(output["ready"], false, "one of three is no quorum: {output}");
+    let minutes = output["minutes"].to_string();
+    assert!(minutes.contains("too few were present: no quorum"), "{minutes}");
 }
 
 #[test]
