@@ -261,8 +261,8 @@ impl CommitteeMachine {
                 Decision::Withdrawn | Decision::Next { .. } => Vec::new(),
             };
             let root = self.durable.votes.get(&vote.root).unwrap_or(vote).proposal.id.clone();
-            let task = vote.proposal.for_task;
-            out.news.push(CommitteeNews::Decided { task, root, outcome, submit });
+            let (task, namespace) = (vote.proposal.for_task, then.namespace.clone());
+            out.news.push(CommitteeNews::Decided { task, root, outcome, submit, namespace });
         }
     }
 

@@ -107,6 +107,8 @@ pub enum CommitteeNews {
         outcome: Arc<Outcome>,
         /// What is to be submitted.
         submit: Vec<TaskSpec>,
+        /// Whose run that is.
+        namespace: String,
     },
 }
 

@@ -71,7 +71,8 @@ impl Desk {
             let why = "the proposal names nobody who proposes it: say `proposer`";
             Err(Error::new(ErrorKind::Invalid, why))
         };
-        let proposal = proposal.read(nobody)?;
+        let mut proposal = proposal.read(nobody)?;
+        kept_namespace(namespace.as_deref()).clone_into(&mut proposal.then.namespace);
         let vote = proposal.id.clone();
         let called = self.votes(namespace.as_deref()).call(proposal).await?;
         told(&json!({

@@ -44,7 +44,8 @@ pub(super) async fn call(
     let proposer = voter_named(args.proposer.as_deref()).await;
     let proposal = typed(written, args)?.read(|| proposer)?;
     let voters = proposal.electorate.len();
-    let called = open(proposal, voters, asking).await?;
+    // Apart, since a proposal is large.
+    let called = Box::pin(open(proposal, voters, asking)).await?;
     let now = asking.clock.now().wall;
     console.item(&called, |called| text(called, now))?;
     Ok(Exit::Done)

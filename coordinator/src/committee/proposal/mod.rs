@@ -211,7 +211,7 @@ pub struct Nature {
     pub is_measurable: bool,
 }
 
-/// What is submitted when a vote is decided, under names of the vote's own.
+/// What is submitted when a vote is decided: a run of its own, which bears the name of the vote.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Then {
     /// When a motion is passed, or an option chosen.
@@ -220,6 +220,10 @@ pub struct Then {
     /// When it is not.
     #[serde(default)]
     pub failed: Vec<TaskSpec>,
+    /// Whose run it is; the default namespace when empty. Whoever keeps the votes of a namespace
+    /// says so.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
 }
 
 impl Then {

@@ -1,8 +1,11 @@
 //! What tasks want of votes, and what votes say to tasks.
 
+use std::sync::Arc;
+
 use orkestra_runtime::{
-    id::{TaskId, TaskNo, VoteId},
-    protocol::payload::Json,
+    id::{RunId, TaskId, TaskNo, VoteId},
+    machine::ReplyTo,
+    protocol::{payload::Json, task::TaskSpec},
 };
 use serde_json::{Value, json};
 
@@ -13,7 +16,7 @@ use crate::{
     },
     shard::machine::Command,
     task::{
-        TaskCommand, TaskMachine,
+        RunOpening, TaskCommand, TaskMachine,
         votes::{VoteWish, VoteWord, ballot, called, proposal},
     },
 };
@@ -63,9 +66,7 @@ fn said_by(
 /// What votes say to tasks, as commands.
 pub(in crate::shard) fn of_votes(news: CommitteeNews, tasks: &TaskMachine) -> Vec<Command> {
     match news {
-        CommitteeNews::Opened { .. }
-        | CommitteeNews::Malformed { .. }
-        | CommitteeNews::Decided { task: None, .. } => Vec::new(),
+        CommitteeNews::Opened { .. } | CommitteeNews::Malformed { .. } => Vec::new(),
         CommitteeNews::Refused { task, voter: None, refusal } => {
             let why = refusal.to_string();
             vec![Command::Task(TaskCommand::Vote(VoteWord::Refused { task, why }))]
@@ -87,10 +88,30 @@ pub(in crate::shard) fn of_votes(news: CommitteeNews, tasks: &TaskMachine) -> Ve
             });
             absent.map(Command::Committee).collect()
         }
-        CommitteeNews::Decided { task: Some(task), outcome, .. } => {
-            vec![Command::Task(TaskCommand::VoteOver(task, outcome.vote.clone()))]
+        CommitteeNews::Decided { task, root, outcome, submit, namespace } => {
+            let over = |task| Command::Task(TaskCommand::VoteOver(task, outcome.vote.clone()));
+            let follows = following(&root, namespace, submit);
+            task.map(over).into_iter().chain(follows).collect()
         }
     }
+}
+
+/// Who asks for what nobody waits for.
+const NOBODY: ReplyTo = ReplyTo(u64::MAX);
+
+/// What a vote submits when it is decided, as a run of its own that begins at once. Its name is that
+/// of the vote, so that it is submitted once.
+fn following(root: &VoteId, namespace: String, submit: Vec<TaskSpec>) -> Vec<Command> {
+    // A vote may have a name that leaves no room for more.
+    let named = RunId::new(format!("vote:{root}")).or_else(|_| RunId::new(root.as_str()));
+    let (Ok(run), false) = (named, submit.is_empty()) else { return Vec::new() };
+    let (to, count) = (NOBODY, submit.len() as u64);
+    let opening = RunOpening { namespace, ..RunOpening::default() };
+    let tasks = submit.into_iter().map(Arc::new).collect();
+    let open = TaskCommand::Open { to, run: run.clone(), opening };
+    let submit = TaskCommand::Submit { to, run: run.clone(), tasks };
+    let seal = TaskCommand::Seal { to, run, tasks: count };
+    [open, submit, seal].map(Command::Task).into()
 }
 
 /// The result of a task whose vote is over, as its record stands now.

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use super::script::{Script, holding};
 use crate::{
     committee::{
-        Ballot, Casting, CommitteeAnswer, CommitteeCommand, CommitteeEvent, CommitteeQuery, Content,
+        Ballot, Casting, CommitteeAnswer, CommitteeCommand, CommitteeEvent, CommitteeQuery,
+        Content, Proposal,
     },
     shard::machine::{Command, Event},
     task::{Blocker, TaskEvent},
@@ -211,4 +212,26 @@ fn what_cannot_be_voted_on_is_refused_with_the_submission() {
         script.submit(&[holding("security", &[]), spec]);
         assert_eq!(script.journal.len(), before);
     }
+}
+
+#[test]
+fn what_follows_from_a_vote_is_submitted_in_the_step_that_decides_it() {
+    let mut script = Script::new(1, &[]);
+    let mut proposal: Proposal = serde_json::from_value(json!({
+        "id": "release", "proposer": "ada", "electorate": { "ada": {} }, "deadline_ms": 60_000,
+        "question": { "motion": { "rule": { "rule": "majority" } } },
+    }))
+    .unwrap();
+    proposal.then.passed = vec![TaskSpec::named("announce").unwrap()];
+    proposal.then.failed = vec![TaskSpec::named("repair").unwrap()];
+    let open = CommitteeCommand::Open { to: ReplyTo(8), proposal: Box::new(proposal) };
+    script.say(&Command::Committee(open));
+    assert_eq!(script.at_work(), "");
+    cast(&mut script, "release", "ada", Content::Yes);
+    assert_eq!(script.at_work(), "announce#1", "it begins, and the other one is not submitted");
+    let is_decided =
+        |event: &Event| matches!(event, Event::Committee(CommitteeEvent::Decided { .. }));
+    let is_sealed = |event: &Event| matches!(event, Event::Task(TaskEvent::RunSealed { .. }));
+    assert_eq!(script.step_of(is_decided), script.step_of(is_sealed));
+    script.check_replay();
 }
