@@ -12,7 +12,7 @@ use std::{
 use orkestra_coordinator::{cli, config::KEYS, output::Exit};
 
 /// The documents, from the root of the project.
-const DOCUMENTS: [&str; 16] = [
+const DOCUMENTS: [&str; 17] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -22,6 +22,7 @@ const DOCUMENTS: [&str; 16] = [
     "docs/operations.md",
     "docs/control.md",
     "docs/context.md",
+    "docs/grpc.md",
     "docs/locks.md",
     "docs/metrics.md",
     "docs/nats.md",

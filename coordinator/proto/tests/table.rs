@@ -25,10 +25,7 @@ const TABLE: [(&str, &[&str]); 46] = [
             "context_options",
         ],
     ),
-    (
-        "OrchestrateResponse",
-        &["winner", "candidates", "execution_id", "duration_ms", "metadata"],
-    ),
+    ("OrchestrateResponse", &["winner", "candidates", "execution_id", "duration_ms", "metadata"]),
     ("GetStatusRequest", &["include_stats"]),
     ("GetStatusResponse", &["status", "uptime_seconds", "stats"]),
     (
@@ -51,10 +48,7 @@ const TABLE: [(&str, &[&str]); 46] = [
     ("LintResult", &["passed", "error_count", "warning_count", "errors"]),
     ("DryRunResult", &["passed", "output", "exit_code", "message"]),
     ("CheckResult", &["check_type", "passed", "score", "message", "details"]),
-    (
-        "OrchestratorMetadata",
-        &["orchestrator_version", "timestamp_ms", "execution_id", "tags"],
-    ),
+    ("OrchestratorMetadata", &["orchestrator_version", "timestamp_ms", "execution_id", "tags"]),
     (
         "OrchestratorStats",
         &[
@@ -76,15 +70,7 @@ const TABLE: [(&str, &[&str]); 46] = [
     ("GetDeliberationResultRequest", &["task_id"]),
     (
         "GetDeliberationResultResponse",
-        &[
-            "task_id",
-            "status",
-            "results",
-            "winner_id",
-            "duration_ms",
-            "error_message",
-            "metadata",
-        ],
+        &["task_id", "status", "results", "winner_id", "duration_ms", "error_message", "metadata"],
     ),
     ("RegisterAgentRequest", &["agent_id", "role", "capabilities", "endpoint", "metadata"]),
     ("RegisterAgentResponse", &["success", "message", "council_id"]),
@@ -114,15 +100,7 @@ const TABLE: [(&str, &[&str]); 46] = [
     ("UnregisterAgentResponse", &["success", "message"]),
     (
         "PlanningEventRequest",
-        &[
-            "event_type",
-            "case_id",
-            "plan_id",
-            "from_state",
-            "to_state",
-            "timestamp_ms",
-            "metadata",
-        ],
+        &["event_type", "case_id", "plan_id", "from_state", "to_state", "timestamp_ms", "metadata"],
     ),
     ("PlanningEventResponse", &["processed", "message", "derived_task_ids"]),
     ("DeriveSubtasksRequest", &["case_id", "plan_id", "roles", "strategy"]),
@@ -225,8 +203,7 @@ fn the_states_of_a_deliberation_have_the_numbers_of_the_table() {
     let [states] = file.enum_type.as_slice() else { panic!("there is one enumeration") };
     let wanted = ["UNKNOWN", "PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "TIMEOUT"];
     let found: Vec<_> = states.value.iter().map(|value| (value.number(), value.name())).collect();
-    let wanted: Vec<_> =
-        wanted.iter().map(|name| format!("DELIBERATION_STATUS_{name}")).collect();
+    let wanted: Vec<_> = wanted.iter().map(|name| format!("DELIBERATION_STATUS_{name}")).collect();
     let wanted: Vec<_> = (0..).zip(wanted.iter().map(String::as_str)).collect();
     assert_eq!(found, wanted);
 }

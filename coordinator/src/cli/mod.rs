@@ -11,6 +11,7 @@ mod cluster;
 mod compact;
 mod context;
 mod doctor;
+mod door;
 mod failure;
 mod files;
 mod follow;
