@@ -43,7 +43,8 @@
 //! Of counting, [`motion`] is for yes or no, [`consensus`] for the six classic methods, [`tally`] for
 //! all others; [`file`](mod@file) reads files of them. Of the machine, `machine.rs` decides, `apply.rs`
 //! folds, `opening.rs` and `casting.rs` are what clients ask for, `closing.rs`, `counting.rs` and
-//! `ladder.rs` what follows, `recount.rs` checks it all again.
+//! `ladder.rs` what follows, `standing.rs` what a voter said that is not asked twice, `recount.rs`
+//! checks it all again.
 
 mod aliases;
 mod apply;
@@ -82,6 +83,7 @@ pub mod settings;
 pub mod settled;
 mod signed;
 mod snapshot;
+mod standing;
 mod state;
 pub mod tally;
 mod ties;

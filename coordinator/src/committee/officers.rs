@@ -11,7 +11,7 @@ use orkestra_runtime::{
 use super::{
     casting::words,
     command::{CommitteeCommand, Mediation, Officer, Ruling, Truth},
-    decision::{CommitteeDecision, Told},
+    decision::{CommitteeDecision, CommitteeNews, Told},
     event::CommitteeEvent,
     machine::{Asker, CommitteeMachine},
     outcome::{Decision, Why},
@@ -125,6 +125,10 @@ impl CommitteeMachine {
             until,
         });
         out.tell((&proposal.id, no), Told::Opened);
+        if let Some(task) = proposal.for_task {
+            let (vote, number) = (proposal.id.clone(), no);
+            out.news.push(CommitteeNews::Climbed { task, vote, number });
+        }
         Ok(CommitteeReply::Mediated { until })
     }
 

@@ -123,6 +123,11 @@ pub enum ProposalFault {
     },
     /// There is nobody to mediate.
     NoMediator,
+    /// What is to follow would not be taken when its time comes.
+    Then {
+        /// Why.
+        why: String,
+    },
     /// Delegations, and a veto of a voter's own, are of motions.
     OnlyMotions {
         /// What was said.
@@ -194,6 +199,7 @@ impl fmt::Display for ProposalFault {
                 write!(f, "rung {rung:?} is on the ladder twice: each is tried once")
             }
             Self::NoMediator => f.write_str("name who mediates, or leave the mediator out"),
+            Self::Then { why } => write!(f, "of what is to follow from it, {why}"),
             Self::OnlyMotions { what } => write!(f, "{what} is for motions only: leave it out"),
         }
     }
