@@ -19,7 +19,7 @@
 //! Promises of the machine:
 //!
 //! 6. Who may vote, what each weighs, the rule and the deadline are frozen when a vote is opened, and
-//!    stand in its first event.
+//!    stand in its first event, or follow from it and from what stands before it.
 //! 7. Everybody counts once. The same ballot again is the same ballot; a ballot is final unless the
 //!    proposal says otherwise, and then the one with the highest number counts. Two different ballots
 //!    signed under one number are kept as proof, and their voter counts as absent.
@@ -61,6 +61,7 @@ mod decision;
 mod digest;
 mod event;
 pub mod expertise;
+mod families;
 pub mod file;
 mod fitting;
 mod forgetting;
@@ -79,6 +80,7 @@ mod proposal;
 mod recount;
 mod refusal;
 mod reply;
+mod roll;
 pub mod settings;
 pub mod settled;
 mod signed;

@@ -16,7 +16,7 @@ use super::{
     machine::{Asker, CommitteeMachine},
     outcome::{Decision, Why},
     proposal::{BallotFault, Choice, Proposal, ProposalFault, Question, TieWay},
-    refusal::{Bound, CommitteeRefusal},
+    refusal::CommitteeRefusal,
     reply::CommitteeReply,
     settings::{
         INLINE_MEMBERS_MAX, MEDIATED_MAX, OPTION_BYTES_MAX, TEXT_BYTES_MAX, TITLE_CHARS_MAX,
@@ -197,12 +197,10 @@ impl CommitteeMachine {
         if vote.is_bare {
             return Err(CommitteeRefusal::BallotsForgotten { vote: name.clone() });
         }
-        if vote.ballots.len() > INLINE_MEMBERS_MAX {
-            return Err(Bound::Judged.refused());
-        }
         check_truth(&vote.proposal, truth)?;
         let (by, why, truth) = (words(&officer.by), words(&officer.why), truth.clone());
-        out.event(CommitteeEvent::Judged { vote: no, truth, by, why });
+        let many = vote.ballots.len() > INLINE_MEMBERS_MAX;
+        out.event(CommitteeEvent::Judged { vote: no, truth, by, why, many });
         Ok(CommitteeReply::Judged { voters })
     }
 }

@@ -9,6 +9,8 @@
 pub mod actor;
 pub mod ceiling;
 pub mod fold;
+#[cfg(test)]
+pub(crate) mod kept;
 mod levels;
 mod locks;
 pub mod machine;

@@ -8,7 +8,9 @@ use super::{
     ties::votes::of_votes,
 };
 use crate::{
-    committee::{CommitteeCommand, CommitteeDecision, CommitteeRefusal, ProposalFault},
+    committee::{
+        CommitteeCommand, CommitteeDecision, CommitteeEvent, CommitteeRefusal, ProposalFault,
+    },
     task::fault_of_all,
 };
 
@@ -32,6 +34,12 @@ impl ShardMachine {
             }
             None => self.committee.decide(now, step.next_number(), command),
         };
+        // Nor is what nobody asked for written where not all nodes could read what it says.
+        let is_too_new = |event: &CommitteeEvent| levels::of_committee(event) > step.level();
+        if command.is_internal() && decision.events.iter().any(is_too_new) {
+            step.then(Command::Committee(CommitteeCommand::Later));
+            return;
+        }
         for event in decision.events {
             step.event(Event::Committee(event));
         }
