@@ -135,7 +135,7 @@ impl Inspection {
 
     /// Answers a question about locks; times that only a leader measures are missing.
     pub fn locks(&self, now: Now, query: &LockQuery) -> LockAnswer {
-        self.machine.locks().answer(now, query)
+        self.machine.answer_locks(now, query)
     }
 
     /// Answers a question about votes.

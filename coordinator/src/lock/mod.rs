@@ -25,7 +25,7 @@
 //!
 //! `machine.rs` decides, `apply.rs` folds, `live.rs` holds what is not durable, `acquire.rs` and
 //! `release.rs` are what clients ask for, `grant.rs` serves the queues, `deadlock.rs` looks for
-//! circles, `tasks.rs` is for locks that tasks declare.
+//! circles, `stale.rs` for what nobody stands up for, `tasks.rs` is for locks that tasks declare.
 
 mod acquire;
 mod apply;
@@ -47,6 +47,7 @@ mod sessions;
 mod settings;
 mod snapshot;
 mod state;
+mod stale;
 mod tasks;
 mod trial;
 pub mod view;
