@@ -123,6 +123,11 @@ impl Inspection {
         self.machine.tasks()
     }
 
+    /// Everything that the record adds up to.
+    pub(crate) const fn shard(&self) -> &ShardMachine {
+        &self.machine
+    }
+
     /// Answers a question about tasks.
     pub fn answer(&self, now: Now, query: &TaskQuery) -> TaskAnswer {
         self.machine.answer_tasks(now, query)

@@ -29,6 +29,7 @@
 
 mod acquire;
 mod apply;
+mod checkup;
 mod command;
 mod deadlock;
 mod decision;
@@ -46,8 +47,8 @@ mod release;
 mod sessions;
 mod settings;
 mod snapshot;
-mod state;
 mod stale;
+mod state;
 mod tasks;
 mod trial;
 pub mod view;
@@ -56,6 +57,7 @@ pub mod view;
 mod tests;
 
 pub(crate) use acquire::check_wants;
+pub use checkup::{Holding, Waiter};
 pub use command::{Acquire, Ending, LockCommand, LockReply, Opening, Release, Theft};
 pub use decision::{LockDecision, LockEffect, LockNews};
 pub use event::{LockEvent, Withdrawal};
