@@ -34,6 +34,7 @@ fn events() -> Vec<Event> {
         reason,
         by: by(),
         delay_ms: 15_000,
+        why: String::new(),
     });
     let mut all = vec![
         LockEvent::Opened { session: ann(), nonce: 1 << 60, lease_ms: 30_000, by: by() },
