@@ -1,108 +1,126 @@
-//! What a council's proposals are checked for, and what the checks say.
-//!
-//! The coordinator puts a [`ChecksSpec`] into a task, an agent carries it out, and the answer is a
-//! [`Checked`]: both sides know these words, and an agent in any language may speak them as JSON.
+//! What is asked of a proposal of a council before it may win, and what was found: known to whoever
+//! asks and to whoever checks.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{id::AgentId, limits::PAYLOAD_INLINE_BYTES_MAX, protocol::payload::Json};
 
+/// What an agent must be able to do to check proposals by their text.
+pub const CHECKS_CAPABILITY: &str = "proposal-checks";
 /// The longest proposal that is checked, in bytes: a longer one fails its checks.
 pub const CONTENT_BYTES_MAX: usize = PAYLOAD_INLINE_BYTES_MAX;
-/// The most patterns of one list.
+/// The most patterns of one list, and the most headings.
 pub const PATTERNS_MAX: usize = 64;
-/// The longest pattern or heading, in bytes.
+/// The longest pattern, heading or message, in bytes.
 pub const PATTERN_BYTES_MAX: usize = 512;
-/// The most headings that can be required.
-pub const HEADINGS_MAX: usize = 64;
 
-/// What proposals are checked for. What is not said is not checked.
+/// What is asked of a proposal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChecksSpec {
-    /// What must and what must not stand in them.
+    /// What it must say and must not say.
     pub policy: PolicySpec,
-    /// How they are built and spelled.
+    /// What form it must have.
     pub lint: LintSpec,
-    /// Who tries them out.
+    /// Who tries it out, if anybody does.
     pub dry_run: Option<DryRunSpec>,
 }
 
-/// What must and what must not stand in a proposal.
+/// What a proposal must say and must not say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PolicySpec {
-    /// Each of these must be found.
+    /// All of these must be found.
     pub required: Vec<Pattern>,
     /// None of these may be found.
     pub forbidden: Vec<Pattern>,
 }
 
-/// What is looked for.
+/// Something that is looked for in a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Pattern {
-    /// The text, as it is.
+    /// The text, or the regular expression; there `^` and `$` are the ends of a line.
     pub text: String,
-    /// Whether it is a regular expression instead. `^` and `$` are the ends of a line.
-    #[serde(default)]
+    /// Whether it is a regular expression; else it is looked for as it is.
     pub regex: bool,
-    /// Whether capital and small letters are the same.
-    #[serde(default)]
+    /// Whether large and small letters are the same.
     pub ignore_case: bool,
-    /// Whether it stands for whole words only: "just" is not found in "adjust".
-    #[serde(default)]
+    /// What is said where it is missing, or found though it must not be; empty: the pattern itself.
+    pub message: String,
+    /// Whether it stands for whole words only: `just` is not found in `adjust`.
     pub words: bool,
 }
 
 impl Pattern {
-    /// This text, as it is.
-    pub fn of(text: impl Into<String>) -> Self {
+    /// A text that is looked for as it is.
+    pub fn literal(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
+    }
+
+    /// A regular expression.
+    pub fn regex(text: impl Into<String>) -> Self {
+        Self { text: text.into(), regex: true, ..Self::default() }
     }
 }
 
-/// How a proposal is to be built. A limit of 0 is none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What form a proposal must have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LintSpec {
-    /// What it is written in.
-    pub format: Format,
-    /// How many bytes it has at least.
-    pub min_bytes: u32,
-    /// How many bytes it has at most.
-    pub max_bytes: u32,
-    /// How many characters a line has at most.
-    pub max_line: u32,
-    /// How many words a sentence has at most, in text and Markdown.
-    pub max_sentence: u32,
-    /// The headings that it has, in this order; others may stand between (Markdown).
+    /// How it is written; what cannot be read as that is an error.
+    pub format: TextFormat,
+    /// How many bytes it must have.
+    pub min_bytes: u64,
+    /// How many bytes it may have.
+    pub max_bytes: u64,
+    /// How many characters a line may have; none: as many as it has.
+    pub max_line: Option<u32>,
+    /// Headings that must stand in it; only of Markdown.
     pub required_headings: Vec<String>,
-    /// Whether spaces at the end of a line are an error.
+    /// Whether lines that end with spaces are warned of.
     pub no_trailing_space: bool,
-    /// Whether tabs are an error.
+    /// How many words a sentence may have, in text and Markdown; none: as many as it has.
+    pub max_sentence: Option<u32>,
+    /// Whether tabs are warned of.
     pub no_tabs: bool,
 }
 
-/// What a proposal is written in.
+impl Default for LintSpec {
+    fn default() -> Self {
+        Self {
+            format: TextFormat::Text,
+            min_bytes: 1,
+            max_bytes: PAYLOAD_INLINE_BYTES_MAX as u64,
+            max_line: None,
+            required_headings: Vec::new(),
+            no_trailing_space: false,
+            max_sentence: None,
+            no_tabs: false,
+        }
+    }
+}
+
+/// How a proposal is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// Any text.
+pub enum TextFormat {
+    /// In any way.
     #[default]
     Text,
-    /// Markdown: headings, lists, links and fences are looked at.
+    /// In Markdown.
     Markdown,
-    /// JSON: it must parse.
+    /// In JSON.
     Json,
-    /// TOML: it must parse.
+    /// In TOML.
     Toml,
 }
 
 /// Who tries a proposal out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DryRunSpec {
-    /// The agent: a program that reads the proposal and whose exit code is its answer.
+    /// Which agent: its result says `exit_code`, and 0 means that it works.
     pub agent: AgentId,
 }
 
@@ -121,14 +139,17 @@ impl ChecksSpec {
             if patterns.iter().any(|pattern| pattern.text.is_empty()) {
                 return Some(format!("policy.{name} has an empty pattern: say what to look for"));
             }
-            if patterns.iter().any(|pattern| pattern.text.len() > PATTERN_BYTES_MAX) {
+            if patterns
+                .iter()
+                .any(|pattern| pattern.text.len().max(pattern.message.len()) > PATTERN_BYTES_MAX)
+            {
                 return Some(format!(
                     "policy.{name} has a pattern of more than {PATTERN_BYTES_MAX} bytes"
                 ));
             }
         }
-        if lint.required_headings.len() > HEADINGS_MAX {
-            return Some(format!("lint.required_headings has more than {HEADINGS_MAX} headings"));
+        if lint.required_headings.len() > PATTERNS_MAX {
+            return Some(format!("lint.required_headings has more than {PATTERNS_MAX} headings"));
         }
         let is_bad = |text: &String| text.trim().is_empty() || text.len() > PATTERN_BYTES_MAX;
         if lint.required_headings.iter().any(is_bad) {
@@ -137,54 +158,60 @@ impl ChecksSpec {
                  {PATTERN_BYTES_MAX} bytes"
             ));
         }
-        if !lint.required_headings.is_empty() && lint.format != Format::Markdown {
+        if !lint.required_headings.is_empty() && lint.format != TextFormat::Markdown {
             return Some("only Markdown has headings: say lint.format = \"markdown\"".to_owned());
         }
-        if lint.max_bytes > 0 && lint.max_bytes < lint.min_bytes {
+        if lint.max_bytes < lint.min_bytes {
             return Some("lint.max_bytes is less than lint.min_bytes".to_owned());
         }
         None
     }
 }
 
-/// What the checks of policy and lint say of one proposal.
+/// What was found in a proposal: what whoever checks answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Checked {
-    /// Of what stands in it.
-    pub policy: PolicyResult,
-    /// Of how it is built.
-    pub lint: LintResult,
+pub struct ChecksFound {
+    /// Of what it says.
+    pub policy: PolicyFound,
+    /// Of its form.
+    pub lint: LintFound,
 }
 
-/// What the check of policy says.
+/// What was found in what a proposal says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct PolicyResult {
-    /// Whether all is there that must be, and nothing that must not.
+pub struct PolicyFound {
+    /// Whether it may pass.
     pub passed: bool,
-    /// What is missing, and what is there with its line.
+    /// What is missing or must not be there, each with where.
     pub violations: Vec<String>,
     /// The same in one line.
     pub message: String,
 }
 
-/// What the check of structure, length and markup says.
+/// What was found in the form of a proposal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct LintResult {
-    /// Whether there is no error.
+pub struct LintFound {
+    /// Whether it may pass.
     pub passed: bool,
-    /// How many errors there are, also those that are not listed.
+    /// How many errors there are.
     pub error_count: u32,
-    /// How many warnings there are, also those that are not listed.
+    /// How many warnings there are.
     pub warning_count: u32,
-    /// What is wrong, with its line.
+    /// The first of both, each with its line.
     pub errors: Vec<String>,
-    /// What could be better, with its line.
-    pub warnings: Vec<String>,
-    /// The same in one line.
-    pub message: String,
+}
+
+/// What trying a proposal out came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DryRunFound {
+    /// How the program ended; 0: it works. None: the agent did not say.
+    pub exit_code: Option<i32>,
+    /// What it said.
+    pub output: String,
 }
 
 /// The text of what an agent proposed: the answer itself where it is a text, or what stands in its
@@ -211,9 +238,11 @@ mod tests {
     #[test]
     fn what_is_not_said_is_not_checked() {
         assert_eq!(read("{}"), ChecksSpec::default());
-        let spec = read(r#"{"policy": {"forbidden": [{"text": "very"}]}, "lint": {"format": "markdown", "max_line": 100}, "dry_run": {"agent": "validator"}}"#);
-        assert_eq!(spec.policy.forbidden, [Pattern::of("very")]);
-        assert_eq!((spec.lint.format, spec.lint.max_line), (Format::Markdown, 100));
+        let spec = read(
+            r#"{"policy": {"forbidden": [{"text": "very"}]}, "lint": {"format": "markdown", "max_line": 100}, "dry_run": {"agent": "validator"}}"#,
+        );
+        assert_eq!(spec.policy.forbidden, [Pattern::literal("very")]);
+        assert_eq!((spec.lint.format, spec.lint.max_line), (TextFormat::Markdown, Some(100)));
         assert_eq!(spec.fault(), None);
     }
 
@@ -228,7 +257,7 @@ mod tests {
             let told = read(spec).fault().unwrap();
             assert!(told.contains(why), "{told}");
         }
-        let many = vec![Pattern::of("a"); PATTERNS_MAX + 1];
+        let many = vec![Pattern::literal("a"); PATTERNS_MAX + 1];
         let policy = PolicySpec { forbidden: many, ..PolicySpec::default() };
         let told = ChecksSpec { policy, ..ChecksSpec::default() }.fault().unwrap();
         assert_eq!(told, "policy.forbidden has 65 patterns, and at most 64 are looked for");
