@@ -51,22 +51,18 @@ pub(super) async fn get(
         let mut ranked = found.results.iter();
         ranked.find(|ranked| ranked.proposal.author_id == *winner)
     });
-    match won {
-        Some(ranked) => {
-            console.text(&ranked.proposal.content)?;
-            Ok(Exit::Done)
-        }
-        None => {
-            console.say(format!("deliberation {id} has no winner"))?;
-            Ok(Exit::Negative)
-        }
-    }
+    let Some(ranked) = won else {
+        console.say(format!("deliberation {id} has no winner"))?;
+        return Ok(Exit::Negative);
+    };
+    console.text(&ranked.proposal.content)?;
+    Ok(Exit::Done)
 }
 
 /// Shows what happened in one.
 pub(super) async fn minutes(id: &str, asking: &Asking<'_>, console: &mut Console) -> Result<Exit> {
     let lines = lines(id, asking).await?.ok_or_else(|| nobody(id))?;
-    console.item(&lines, |lines| lines.iter().map(|line| format!("{line}\n")).collect())?;
+    console.item(&lines, |lines| lines.join("\n") + "\n")?;
     Ok(Exit::Done)
 }
 
