@@ -7,6 +7,7 @@
 use crate::{
     committee::{CommitteeEvent, Weighting, Why},
     context::ContextEvent,
+    council::CouncilEvent,
     lock::LockEvent,
     shard::machine::Event,
     task::TaskEvent,
@@ -27,6 +28,9 @@ const LOCKS_AND_VOTES_OF_TASKS: u16 = 4;
 /// The level in which votes began to stall, and weights to be worked out where a vote is folded.
 const VOTES_THAT_STALL: u16 = 5;
 
+/// The level in which councils appeared, and tasks that are deliberations.
+pub(super) const COUNCIL: u16 = 5;
+
 /// The level of an event.
 pub(super) fn of(event: &Event) -> u16 {
     match event {
@@ -34,6 +38,7 @@ pub(super) fn of(event: &Event) -> u16 {
         Event::Context(event) => of_context(event),
         Event::Lock(event) => of_lock(event),
         Event::Committee(event) => of_committee(event),
+        Event::Council(event) => of_council(event),
     }
 }
 
@@ -124,5 +129,18 @@ pub(super) fn of_committee(event: &CommitteeEvent) -> u16 {
         | CommitteeEvent::Decided { .. }
         | CommitteeEvent::Judged { .. }
         | CommitteeEvent::Forgotten { .. } => COMMITTEE,
+    }
+}
+
+const fn of_council(event: &CouncilEvent) -> u16 {
+    match event {
+        CouncilEvent::Created { .. }
+        | CouncilEvent::Registered { .. }
+        | CouncilEvent::Unregistered { .. }
+        | CouncilEvent::Deleted { .. }
+        | CouncilEvent::Opened { .. }
+        | CouncilEvent::PhaseBegun { .. }
+        | CouncilEvent::Ended { .. }
+        | CouncilEvent::Forgotten { .. } => COUNCIL,
     }
 }
