@@ -69,6 +69,17 @@ impl LockMachine {
         Some(Cycle::of(links))
     }
 
+    /// The circle in which a request waits already. None is let come to be: this is for whoever looks
+    /// whether that is so.
+    pub(super) fn circle_of(&self, wait: WaitNo) -> Option<Cycle> {
+        let goal = self.durable.waits.get(&wait)?.owner.party();
+        let mut search = Search::new(self);
+        search.come_to(Node::Wait(wait), &Node::Start, None);
+        let links = search.run(&goal)?;
+        let goes_on = search.has_choice && search.comes_free(&goal, None);
+        (!goes_on).then(|| Cycle::of(links))
+    }
+
     /// Whether anybody may wait for an owner.
     fn is_waited_for(&self, owner: Owner) -> bool {
         let found = self.durable.owned.get(&owner);

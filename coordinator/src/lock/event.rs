@@ -58,6 +58,9 @@ pub enum LockEvent {
         /// For how long what it held is kept back from others, in milliseconds; 0: not at all.
         #[serde(default)]
         delay_ms: u64,
+        /// What whoever ended it said of that.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
     },
     /// A request waits, behind all that wait for the same locks.
     Queued {

@@ -116,20 +116,33 @@ impl Locks {
     /// Ends a session for whoever opened it; all that it held is kept back for a while.
     pub async fn end(&self, session: SessionNo, by: &str) -> Result<(), LockError> {
         let (reason, by) = (LockReason::Manual, by.to_owned());
-        let make = |to| LockCommand::End { to, session, reason, by: by.clone() };
+        let make = |to| {
+            let (by, why) = (by.clone(), String::new());
+            LockCommand::End { to, session, reason, by, why, delay_ms: None }
+        };
         match self.done(make, WITHIN).await? {
             LockReply::Closed => Ok(()),
             reply => Err(odd(&reply)),
         }
     }
 
-    /// Ends every session whose lease has run out; answers how many there were, and how many locks
-    /// they held. The leader does so by itself.
-    pub async fn clean(&self, by: &str) -> Result<(u64, u64), LockError> {
-        let make = |to| LockCommand::Clean { to, by: by.to_owned() };
-        match self.done(make, WITHIN).await? {
-            LockReply::Cleaned { sessions, locks } => Ok((sessions, locks)),
-            reply => Err(odd(&reply)),
+    /// Ends every session whose lease has run out, which the leader does by itself too, and those that
+    /// nobody renewed for longer than `silent`; answers how many there were, and how many locks all
+    /// that went held.
+    pub async fn clean(&self, by: &str, silent: Option<Duration>) -> Result<(u64, u64), LockError> {
+        let silent_ms = silent.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let (mut sessions, mut locks) = (0, 0);
+        loop {
+            let make = |to| LockCommand::Clean { to, by: by.to_owned(), silent_ms };
+            match self.done(make, WITHIN).await? {
+                LockReply::Cleaned { sessions: some, locks: held, more, .. } => {
+                    (sessions, locks) = (sessions + some, locks + held);
+                    if !more {
+                        return Ok((sessions, locks));
+                    }
+                }
+                reply => return Err(odd(&reply)),
+            }
         }
     }
 
