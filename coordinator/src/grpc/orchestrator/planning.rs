@@ -6,36 +6,27 @@ use orkestra_proto::orchestrator::v1::{
 };
 use tonic::Status;
 
-use super::Orchestrator;
 use crate::grpc::{
     credential::Caller,
     status::{Reason, refused},
 };
 
-impl Orchestrator {
-    pub(super) fn planning_event(
-        &self,
-        _: &Caller,
-        _: PlanningEventRequest,
-    ) -> Result<PlanningEventResponse, Status> {
-        Err(unsupported("planning events"))
-    }
+pub(super) fn event(_: &Caller, _: &PlanningEventRequest) -> Result<PlanningEventResponse, Status> {
+    Err(unsupported("planning events"))
+}
 
-    pub(super) fn subtasks(
-        &self,
-        _: &Caller,
-        _: DeriveSubtasksRequest,
-    ) -> Result<DeriveSubtasksResponse, Status> {
-        Err(unsupported("plans"))
-    }
+pub(super) fn subtasks(
+    _: &Caller,
+    _: &DeriveSubtasksRequest,
+) -> Result<DeriveSubtasksResponse, Status> {
+    Err(unsupported("plans"))
+}
 
-    pub(super) fn task_context(
-        &self,
-        _: &Caller,
-        _: GetTaskContextRequest,
-    ) -> Result<GetTaskContextResponse, Status> {
-        Err(unsupported("the contexts of tasks"))
-    }
+pub(super) fn task_context(
+    _: &Caller,
+    _: &GetTaskContextRequest,
+) -> Result<GetTaskContextResponse, Status> {
+    Err(unsupported("the contexts of tasks"))
 }
 
 fn unsupported(what: &str) -> Status {

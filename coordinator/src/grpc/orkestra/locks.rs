@@ -266,13 +266,13 @@ fn grant(caller: &Caller, field: &str, said: &GrantSaid) -> Result<Grant, Status
 }
 
 fn granted(caller: &Caller, grant: &Grant) -> GrantSaid {
-    let key = told_key(caller, &grant.key).unwrap_or(grant.key.as_str()).to_owned();
+    let key = told_key(caller, &grant.key).unwrap_or_else(|| grant.key.as_str()).to_owned();
     GrantSaid { key, token: grant.token.0 }
 }
 
 fn lock(caller: &Caller, view: &LockView, details: &impl Serialize) -> Lock {
     Lock {
-        key: told_key(caller, &view.key).unwrap_or(view.key.as_str()).to_owned(),
+        key: told_key(caller, &view.key).unwrap_or_else(|| view.key.as_str()).to_owned(),
         newest_token: view.newest.0,
         holders: view.holders,
         waiting: view.waiting,
