@@ -22,6 +22,7 @@ use crate::{
     bench::Part,
     cli::{
         change::args::{AgentChange, ControlCommand, TaskChange},
+        council::args::CouncilCommand,
         lock::args::LockCommand,
         up::UpArgs,
         vote::args::VoteCommand,
@@ -120,6 +121,9 @@ Examples:
     /// Count votes.
     #[command(subcommand)]
     Vote(VoteCommand),
+    /// Have several agents propose, criticise and revise, and take the best.
+    #[command(subcommand)]
+    Council(CouncilCommand),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

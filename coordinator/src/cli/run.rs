@@ -1,6 +1,7 @@
 //! `orkestra run`: a scenario in this process, from its beginning or from where it was.
 
 pub(super) mod choose;
+mod councils;
 pub(super) mod ending;
 mod endings;
 mod people;

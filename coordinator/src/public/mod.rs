@@ -14,6 +14,7 @@
 
 mod answer;
 mod cluster;
+mod councils;
 mod desk;
 pub mod events;
 mod gateway;

@@ -74,6 +74,7 @@ pub(super) fn left_over(tasks: &TaskMachine, locks: &LockMachine) -> Vec<Ending>
     over.map(ending).collect()
 }
 
+pub(super) mod councils;
 pub(super) mod votes;
 
 #[cfg(test)]

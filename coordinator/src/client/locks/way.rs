@@ -100,9 +100,10 @@ impl Way {
         let make = |to| Command::Lock(command).addressed(to);
         match shard.ask(make, Pool::Outside, (within, asking)).await? {
             Reply::Lock(reply) => Ok(reply),
-            reply @ (Reply::Task(_) | Reply::Context(_) | Reply::Committee(_)) => {
-                Err(Unasked::Failed(other(&reply)))
-            }
+            reply @ (Reply::Task(_)
+            | Reply::Context(_)
+            | Reply::Committee(_)
+            | Reply::Council(_)) => Err(Unasked::Failed(other(&reply))),
         }
     }
 
@@ -115,9 +116,10 @@ impl Way {
         match self {
             Self::Shard(shard) => match shard.query(Query::Lock(query), within).await?.answer {
                 Answer::Lock(answer) => Ok(answer),
-                answer @ (Answer::Task(_) | Answer::Context(_) | Answer::Committee(_)) => {
-                    Err(Unasked::Failed(other(&answer)))
-                }
+                answer @ (Answer::Task(_)
+                | Answer::Context(_)
+                | Answer::Committee(_)
+                | Answer::Council(_)) => Err(Unasked::Failed(other(&answer))),
             },
             Self::Door(door) => door.query(query).await,
         }
