@@ -22,11 +22,14 @@ mod body;
 mod error;
 mod http;
 mod model;
+mod pace;
 mod prices;
 mod provider;
 mod retry_after;
 mod settings;
 mod sse;
+mod statistics;
+mod team;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
@@ -38,6 +41,7 @@ pub use assembly::{ANSWER_BYTES_MAX, CALLS_MAX, Hear};
 pub use error::{ModelError, Sort, Spent};
 pub use http::{CallLimits, HttpModel, HttpSpec};
 pub use model::{Credential, Model};
+pub use pace::Pace;
 pub use prices::{Cost, Known, Price, Structured, Table, Traits};
 pub use provider::Provider;
 pub use retry_after::RETRY_AFTER_MAX;
@@ -45,4 +49,6 @@ pub use settings::{
     MAX_TOKENS, ModelSettings, RATE_LIMIT, STANDARD, Standard, TEMPERATURE, TIMEOUT, Variables,
     environment,
 };
+pub use statistics::{Called, Counted, Ledger, Statistics};
+pub use team::{Member, Probe, Response, Team};
 pub use words::{Answer, AnswerSchema, ChatRequest, Message, Piece, Stop, Tool, ToolCall, Usage};

@@ -9,7 +9,9 @@ mod anthropic;
 mod format;
 mod gemini;
 mod openai;
+mod scripted;
 mod server;
 
 pub use format::{Manner, Said, Trouble};
+pub use scripted::{ScriptedModel, Turn};
 pub use server::{Heard, ProviderServer};

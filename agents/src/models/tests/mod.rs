@@ -1,6 +1,7 @@
 //! One suite for all providers, against a server that speaks their formats.
 
 mod answers;
+mod team;
 mod troubles;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
