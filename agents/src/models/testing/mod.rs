@@ -6,12 +6,14 @@
 //! `testing`, and no setting names any of it.
 
 mod anthropic;
+mod cassette;
 mod format;
 mod gemini;
 mod openai;
 mod scripted;
 mod server;
 
+pub use cassette::{Recorder, Replay};
 pub use format::{Manner, Said, Trouble};
 pub use scripted::{ScriptedModel, Turn};
 pub use server::{Heard, ProviderServer};
