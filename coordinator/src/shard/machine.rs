@@ -330,7 +330,8 @@ impl Mind for ShardMachine {
         self.tasks.promote(now);
         self.context.promote(&self.tasks);
         self.locks.promote(now);
-        self.locks.hear(now, &ties::left_over(&self.tasks, &self.locks));
+        let left_over = ties::left_over(&self.tasks, &self.locks);
+        self.locks.hear(now, &LockCommand::EndAttempts(left_over));
         self.committee.promote();
         self.councils.promote();
     }
@@ -339,7 +340,7 @@ impl Mind for ShardMachine {
         match query {
             Query::Task(query) => Answer::Task(self.answer_tasks(now, query)),
             Query::Context(query) => Answer::Context(self.context.answer(query, &self.tasks)),
-            Query::Lock(query) => Answer::Lock(self.locks.answer(now, query)),
+            Query::Lock(query) => Answer::Lock(self.answer_locks(now, query)),
             Query::Committee(query) => Answer::Committee(self.committee.answer(query)),
             Query::Council(query) => Answer::Council(self.councils.answer(now, query, &self.tasks)),
         }

@@ -79,6 +79,7 @@ pub use settings::TaskSettings;
 pub use standing::Scope;
 pub use state::{Counts, Ending, Phase, Run, RunNo, Task};
 pub use submit::Submitted;
+pub(crate) use submit::fault_of_all;
 pub use summary::{Ended, RunSummary};
 pub use view::Label;
 pub use why::{Beside, Blocker, Why};

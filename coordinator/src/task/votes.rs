@@ -27,6 +27,7 @@ use crate::{
         event::{TaskEvent, Then},
         machine::TaskMachine,
         state::{Ending, Phase, Task},
+        submit::fault_of_all,
     },
 };
 
@@ -46,6 +47,8 @@ pub enum VoteWish {
         vote: VoteId,
         /// What people call the task.
         title: String,
+        /// Whose run the task is in: what follows from the vote is theirs.
+        namespace: String,
         /// What it is.
         spec: Box<TaskVote>,
         /// What the voters say that are tasks; else why they say nothing.
@@ -115,8 +118,10 @@ pub(super) fn fault_of(spec: &TaskSpec) -> Option<String> {
         Ok(proposal) => proposal,
         Err(why) => return Some(format!("is a vote that cannot be held: {why}")),
     };
-    if !proposal.then.passed.is_empty() || !proposal.then.failed.is_empty() {
-        return Some("is a vote: what follows from it are tasks that depend on it".to_owned());
+    for then in [&proposal.then.passed, &proposal.then.failed] {
+        if let Some(fault) = fault_of_all(then) {
+            return Some(format!("is a vote, and of what follows from it {fault}"));
+        }
     }
     let fault = proposal.fault()?;
     Some(format!("is a vote that cannot be held: {fault}"))
@@ -172,8 +177,8 @@ impl TaskMachine {
             (voter.task.clone(), said)
         });
         let ballots = ballots.collect();
-        let title = task.spec.title.clone();
-        Some(VoteWish::Open { task: no, vote: self.vote_of(no)?, title, spec, ballots })
+        let (title, namespace) = (task.spec.title.clone(), run.opening.namespace.clone());
+        Some(VoteWish::Open { task: no, vote: self.vote_of(no)?, title, namespace, spec, ballots })
     }
 
     /// What the vote of a task is called.

@@ -68,10 +68,10 @@ fn see(seen: &mut Seen, event: &Event<'_>, (line, source): (usize, &str), found:
         Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::TableCell) => {
             seen.paragraphs.push(Paragraph::new());
         }
-        Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
-            if dest_url.trim().is_empty() {
-                found.error(line, "a link to nowhere");
-            }
+        Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. })
+            if dest_url.trim().is_empty() =>
+        {
+            found.error(line, "a link to nowhere");
         }
         Event::Text(text) | Event::Code(text) => {
             if let Some((_, _, heading)) = &mut seen.heading {

@@ -61,24 +61,24 @@ pub(super) fn run(work: &Work, context: &Context) -> Result<Json, Failure> {
         let why = "it depends on no task whose result could be checked".to_owned();
         return Err(wrong(why).for_good());
     };
-    let content = match content_of(output) {
+    let text = match content_of(output) {
         None => {
             return answer(&unchecked(
                 "the proposal has no text: neither is it one, nor has it a `content`",
             ));
         }
-        Some(content) if content.len() > CONTENT_BYTES_MAX => {
-            let bytes = content.len();
+        Some(text) if text.len() > CONTENT_BYTES_MAX => {
+            let bytes = text.len();
             let why = format!(
                 "too long to be checked: {bytes} bytes, and at most {CONTENT_BYTES_MAX} are"
             );
             return answer(&unchecked(&why));
         }
-        Some(content) => content,
+        Some(text) => text,
     };
-    let policy = policy::check(&content, &checks.policy).map_err(|why| wrong(why).for_good())?;
+    let policy = policy::check(&text, &checks.policy).map_err(|why| wrong(why).for_good())?;
     go_on(context)?;
-    answer(&ChecksFound { policy, lint: lint::check(&content, &checks.lint) })
+    answer(&ChecksFound { policy, lint: lint::check(&text, &checks.lint) })
 }
 
 /// What is wrong with checks, if something is: out of bounds, or no regular expression.

@@ -18,8 +18,8 @@ const MESSAGE_CHARS_MAX: usize = 200;
 
 /// The first pattern that is none.
 pub(super) fn fault(spec: &PolicySpec) -> Option<String> {
-    let patterns = spec.required.iter().chain(&spec.forbidden);
-    patterns.filter_map(|pattern| compile(pattern).err()).next()
+    let mut patterns = spec.required.iter().chain(&spec.forbidden);
+    patterns.find_map(|pattern| compile(pattern).err())
 }
 
 /// Looks for each pattern. An error is a pattern that is none.

@@ -18,7 +18,7 @@ use crate::task::{
     queue::place,
     retry,
     standing::Scope,
-    state::{Phase, RunNo, Task},
+    state::{Ending, Phase, RunNo, Task},
     votes::VoteWish,
 };
 
@@ -72,6 +72,14 @@ impl TaskMachine {
             Phase::Held | Phase::Waiting { .. } | Phase::Asked { .. } | Phase::Ended { .. } => {
                 false
             }
+        })
+    }
+
+    /// Whether an attempt is the one that completed its task: then it surely does nothing more.
+    pub(crate) fn has_completed(&self, no: TaskNo, attempt: Attempt) -> bool {
+        self.task(no).is_some_and(|task| {
+            let ended = matches!(task.phase, Phase::Ended { ending: Ending::Completed(_), .. });
+            ended && attempt == task.attempt
         })
     }
 
