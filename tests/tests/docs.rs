@@ -12,7 +12,7 @@ use std::{
 use orkestra_coordinator::{cli, config::KEYS, output::Exit};
 
 /// The documents, from the root of the project.
-const DOCUMENTS: [&str; 17] = [
+const DOCUMENTS: [&str; 18] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -23,6 +23,7 @@ const DOCUMENTS: [&str; 17] = [
     "docs/control.md",
     "docs/context.md",
     "docs/councils.md",
+    "docs/grpc.md",
     "docs/locks.md",
     "docs/metrics.md",
     "docs/nats.md",

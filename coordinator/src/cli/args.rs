@@ -227,6 +227,10 @@ pub(super) struct WatchingArgs {
     /// Let metrics be read at this address while it runs; port 0 takes any that is free.
     #[arg(long, value_name = "ADDR")]
     pub(super) metrics: Option<String>,
+    /// Let clients in over gRPC at this address while it runs; without a port it is 50055, and port 0
+    /// takes any that is free.
+    #[arg(long, value_name = "ADDR")]
+    pub(super) grpc: Option<String>,
 }
 
 #[derive(Debug, Args)]

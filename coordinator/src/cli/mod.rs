@@ -12,6 +12,7 @@ mod compact;
 mod context;
 mod council;
 mod doctor;
+mod door;
 mod failure;
 mod files;
 mod follow;

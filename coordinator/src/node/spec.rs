@@ -67,6 +67,8 @@ pub struct NodeSpec {
     pub stable_after: Duration,
     /// Where starts and ends are told.
     pub log: SupervisionLog,
+    /// Where clients come in over gRPC; only at a coordinator.
+    pub grpc: Option<Arc<crate::grpc::Door>>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where chance comes from.
@@ -97,6 +99,7 @@ impl NodeSpec {
             presence: PresenceSettings::default(),
             stable_after: orkestra_runtime::leadership::placement::STABLE_AFTER,
             log: SupervisionLog::unkept(),
+            grpc: None,
             clock,
             seed,
         })
