@@ -44,6 +44,7 @@ pub(super) fn of(event: &Event) -> u16 {
 
 fn of_task(event: &TaskEvent) -> u16 {
     match event {
+        TaskEvent::Submitted { spec, .. } if spec.council.is_some() => COUNCIL,
         // Whoever cannot read them would let the task begin without them.
         TaskEvent::Submitted { spec, .. } if !spec.locks.is_empty() || spec.vote.is_some() => {
             LOCKS_AND_VOTES_OF_TASKS
