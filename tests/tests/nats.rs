@@ -15,6 +15,7 @@ mod nats {
     mod credentials;
     mod drained;
     mod junk;
+    mod inbox;
     mod locks;
     mod lost;
     mod nodes;
