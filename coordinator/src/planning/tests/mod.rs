@@ -1,0 +1,6 @@
+mod briefs;
+mod derivations;
+mod desks;
+mod events;
+mod jobs;
+mod stage;
