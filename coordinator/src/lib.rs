@@ -8,6 +8,7 @@ pub mod client;
 pub mod committee;
 pub mod config;
 pub mod context;
+pub mod council;
 pub mod door;
 pub mod health;
 pub mod inspect;

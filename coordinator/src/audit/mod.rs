@@ -6,6 +6,7 @@
 
 mod committee;
 mod context;
+mod council;
 mod lock;
 mod row;
 mod types;
@@ -93,6 +94,7 @@ impl Auditor {
             Event::Context(event) => return (context::type_of(event), None),
             Event::Lock(event) => return (lock::type_of(event), None),
             Event::Committee(event) => return (committee::type_of(event), None),
+            Event::Council(event) => return (council::type_of(event), None),
         };
         self.remember(number, event);
         let (run, task) = Self::subject(number, event);
@@ -138,6 +140,18 @@ impl Auditor {
                     task_id: None,
                     agent_name: None,
                     details: committee::details_of(number, event),
+                };
+            }
+            Event::Council(event) => {
+                return AuditRow {
+                    event_id: format!("s{}-{number}", self.shard),
+                    number,
+                    timestamp: at,
+                    event_type: council::type_of(event),
+                    run: None,
+                    task_id: None,
+                    agent_name: None,
+                    details: council::details_of(number, event),
                 };
             }
         };

@@ -5,12 +5,12 @@
 //! it: see [`Ceiling`](super::Ceiling).
 
 use crate::{
-    committee::CommitteeEvent, context::ContextEvent, lock::LockEvent, shard::machine::Event,
-    task::TaskEvent,
+    committee::CommitteeEvent, context::ContextEvent, council::CouncilEvent, lock::LockEvent,
+    shard::machine::Event, task::TaskEvent,
 };
 
 /// The highest of them: what this program reads.
-pub(super) const HIGHEST: u16 = 4;
+pub(super) const HIGHEST: u16 = 5;
 
 /// The level in which locks appeared.
 pub(super) const LOCKS: u16 = 2;
@@ -21,6 +21,9 @@ pub(super) const COMMITTEE: u16 = 3;
 /// The level in which tasks began to declare locks, and to be votes.
 const LOCKS_AND_VOTES_OF_TASKS: u16 = 4;
 
+/// The level in which councils appeared, and tasks that are deliberations.
+pub(super) const COUNCIL: u16 = 5;
+
 /// The level of an event.
 pub(super) fn of(event: &Event) -> u16 {
     match event {
@@ -28,6 +31,7 @@ pub(super) fn of(event: &Event) -> u16 {
         Event::Context(event) => of_context(event),
         Event::Lock(event) => of_lock(event),
         Event::Committee(event) => of_committee(event),
+        Event::Council(event) => of_council(event),
     }
 }
 
@@ -106,5 +110,18 @@ const fn of_committee(event: &CommitteeEvent) -> u16 {
         | CommitteeEvent::Decided { .. }
         | CommitteeEvent::Judged { .. }
         | CommitteeEvent::Forgotten { .. } => COMMITTEE,
+    }
+}
+
+const fn of_council(event: &CouncilEvent) -> u16 {
+    match event {
+        CouncilEvent::Created { .. }
+        | CouncilEvent::Registered { .. }
+        | CouncilEvent::Unregistered { .. }
+        | CouncilEvent::Deleted { .. }
+        | CouncilEvent::Opened { .. }
+        | CouncilEvent::PhaseBegun { .. }
+        | CouncilEvent::Ended { .. }
+        | CouncilEvent::Forgotten { .. } => COUNCIL,
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod actor;
 pub mod ceiling;
+mod councils;
 pub mod fold;
 mod levels;
 mod locks;
@@ -15,6 +16,7 @@ pub mod machine;
 pub mod mind;
 pub mod pool;
 pub mod sequencer;
+mod snapshot;
 pub mod step;
 mod ties;
 #[cfg(any(test, feature = "testing"))]

@@ -72,6 +72,7 @@ pub(super) fn left_over(tasks: &TaskMachine, locks: &LockMachine) -> LockCommand
     LockCommand::EndAttempts(over.map(ending).collect())
 }
 
+pub(super) mod councils;
 pub(super) mod votes;
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod member;
 mod porter;
 mod public;
 mod standing;
+mod ways;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -52,7 +53,7 @@ pub(crate) use porter::{Sayer, porter_of};
 pub use standing::Standing;
 
 use crate::{
-    client::{Tasks, locks::Locks, votes::Votes},
+    client::Tasks,
     context::Contexts,
     door::{self, Clerk, Identity},
     health::Monitor,
@@ -251,16 +252,6 @@ impl System {
     /// The way to its context: what happened, what agents understand, snapshots.
     pub const fn contexts(&self) -> &Contexts {
         &self.contexts
-    }
-
-    /// The way to its locks.
-    pub fn locks(&self) -> Locks {
-        Locks::new(self.means.shard.clone(), Arc::clone(&self.means.clock))
-    }
-
-    /// The way to its votes.
-    pub fn votes(&self) -> Votes {
-        Votes::new(self.means.shard.clone())
     }
 
     /// Who carries out what is asked of the node as a whole.

@@ -126,9 +126,10 @@ impl Way {
         match self {
             Self::Shard(shard) => match shard.query(Query::Lock(query), within).await?.answer {
                 Answer::Lock(answer) => Ok(answer),
-                answer @ (Answer::Task(_) | Answer::Context(_) | Answer::Committee(_)) => {
-                    Err(Unasked::Failed(other(&answer)))
-                }
+                answer @ (Answer::Task(_)
+                | Answer::Context(_)
+                | Answer::Committee(_)
+                | Answer::Council(_)) => Err(Unasked::Failed(other(&answer))),
             },
             Self::Door(door) => door.query(query).await,
         }
@@ -138,7 +139,7 @@ impl Way {
 fn of_locks(asked: Result<Reply, ShardError>) -> Result<LockReply, Unasked> {
     match asked? {
         Reply::Lock(reply) => Ok(reply),
-        reply @ (Reply::Task(_) | Reply::Context(_) | Reply::Committee(_)) => {
+        reply @ (Reply::Task(_) | Reply::Context(_) | Reply::Committee(_) | Reply::Council(_)) => {
             Err(Unasked::Failed(other(&reply)))
         }
     }
