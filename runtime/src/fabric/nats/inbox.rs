@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_nats::{HeaderMap, StatusCode};
 use bytes::Bytes;
-use futures::{FutureExt as _, future::BoxFuture};
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -16,8 +16,8 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     fabric::{
-        AskError, Inbox, InboxSpec, Inboxes, LETTER_WITHIN_MAX, Letter, Pattern, Settle,
-        StreamSpec, Subject, Verdict,
+        Inbox, InboxSpec, Inboxes, LETTER_WITHIN_MAX, Letter, Pattern, Settle, StreamSpec, Subject,
+        Verdict,
     },
 };
 
@@ -247,20 +247,25 @@ impl NatsInbox {
         let wire = &self.streams.wire;
         let request = json!({ "batch": 1, "expires": nanos(within) }).to_string();
         let next = format!("{}.CONSUMER.MSG.NEXT.{stream}.{name}", self.streams.api);
-        let answer = match wire.ask(Parcel::new(next, request), within + SLACK).await {
-            Ok(answer) => answer,
-            // Nobody has the consumer: it, or its stream, was removed.
-            Err(AskError::NoOne) => return self.missed().await,
-            Err(AskError::NoAnswer) if wire.is_over() => return Err(faults::closed()),
-            Err(AskError::NoAnswer) => return Ok(None),
-            Err(error @ (AskError::TooLarge | AskError::Unreadable)) => {
-                return Err(Refusal::from(error).into_error(&format!("read the inbox {name}")));
-            }
+        // A letter comes under the subject that it was sent to, and not under that of its reader: so
+        // it needs a subscription of its own.
+        let reader = wire.client.new_inbox();
+        let mut letters = wire.client.subscribe(reader.clone()).await.map_err(|error| {
+            let message = format!("cannot listen to the inbox {name}");
+            Error::new(ErrorKind::Unavailable, message).because(error)
+        })?;
+        wire.send_back_to(Parcel::new(next, request), Some(reader)).await?;
+        let answer = match tokio::time::timeout(within + SLACK, letters.next()).await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => return Err(faults::closed()),
+            Err(_) if wire.is_over() => return Err(faults::closed()),
+            // The question or its answer was lost with the connection.
+            Err(_) => return Ok(None),
         };
         match answer.status {
             None => {}
             Some(StatusCode::NOT_FOUND | StatusCode::TIMEOUT) => return Ok(None),
-            // The consumer was removed or has another leader.
+            // Nobody has the consumer: it, or its stream, was removed, or has another leader.
             Some(_) => return self.missed().await,
         }
         let Some(reply) = answer.reply else {
