@@ -13,33 +13,39 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`event`] | what the planning side says, read strictly |
+//! | [`event`], [`call`] | what the planning side says, read strictly |
 //! | [`derive`](mod@derive) | tasks of a plan: pure |
 //! | [`brief`](mod@brief) | what an agent has to know: pure; `gather` reads it |
 //! | [`response`], [`collect`] | answers of agents elsewhere, and when a job is over: pure |
 //! | [`announce`] | what is told: pure |
 //! | [`store`] | what is kept |
-//! | [`desk`] | all of it together |
-//! | [`streams`], [`door`] | NATS |
+//! | [`desk`] | all of it together; `looking` ends and tells jobs |
+//! | [`ports`], [`team`] | whom it asks and tells: councils, tasks, others |
+//! | [`streams`], [`door`], [`child`] | NATS |
 
 pub mod announce;
 pub mod brief;
+pub mod call;
+pub mod child;
 pub mod collect;
 pub mod derive;
 pub mod desk;
 pub mod door;
 pub mod event;
 pub mod gather;
+mod looking;
 pub mod ports;
 pub mod response;
 pub mod store;
 pub mod streams;
+pub mod team;
 pub mod words;
 
 #[cfg(test)]
 mod tests;
 
 pub use brief::{Blocks, Brief, BriefOptions, BriefPhase, BriefRequest, Gathered, Scope, brief};
+pub use child::{PlanningSpec, planning_of};
 pub use derive::{AtomicTask, Derivation, DerivationStrategy, derive};
 pub use desk::{Planning, PlanningSettings, Processed};
 pub use door::Door;

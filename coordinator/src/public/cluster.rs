@@ -21,6 +21,7 @@ use super::{Hosts, NodeRow, Parts, PublicShard, Shards};
 use crate::{
     client::locks::Locks,
     node::{Host, NodeSpec, Reached},
+    planning,
     system::Member,
 };
 
@@ -77,7 +78,11 @@ pub(crate) fn of_node(
         pace: Pace::default(),
         clock: Arc::clone(&spec.clock),
     };
-    Ok(super::children(&parts))
+    let mut children = super::children(&parts);
+    if let Some(wanted) = spec.planning.as_ref().filter(|_| spec.roles.coordinator) {
+        children.push(planning::child::child(fabric, parts.shards, &spec.clock, wanted)?);
+    }
+    Ok(children)
 }
 
 impl Shards for Cluster {

@@ -254,7 +254,7 @@ impl Script {
     pub(super) fn count(&self, wanted: impl Fn(&ContextEvent) -> bool) -> usize {
         let events = self.journal.iter().filter_map(|(_, event)| match event {
             Event::Context(event) => Some(event),
-            Event::Task(_) | Event::Lock(_) | Event::Committee(_) => None,
+            Event::Task(_) | Event::Lock(_) | Event::Committee(_) | Event::Council(_) => None,
         });
         events.filter(|event| wanted(event)).count()
     }

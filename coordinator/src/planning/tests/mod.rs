@@ -1,4 +1,5 @@
 mod briefs;
+mod calls;
 mod derivations;
 mod desks;
 mod events;
