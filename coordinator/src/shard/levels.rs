@@ -112,8 +112,8 @@ pub(super) fn of_committee(event: &CommitteeEvent) -> u16 {
         {
             VOTES_THAT_STALL
         }
-        CommitteeEvent::Judged { many: true, .. } => VOTES_THAT_STALL,
-        CommitteeEvent::Closed { why: Why::Stalled, .. }
+        CommitteeEvent::Judged { many: true, .. }
+        | CommitteeEvent::Closed { why: Why::Stalled, .. }
         | CommitteeEvent::Unsealing { why: Why::Stalled, .. } => VOTES_THAT_STALL,
         CommitteeEvent::Decided { outcome, .. } if outcome.why == Why::Stalled => VOTES_THAT_STALL,
         CommitteeEvent::Enrolled { .. }
