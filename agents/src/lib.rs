@@ -5,6 +5,7 @@ pub mod builtin;
 pub mod context;
 pub mod demo;
 pub mod kinds;
+pub mod models;
 pub mod outcome;
 mod redaction;
 mod safety;

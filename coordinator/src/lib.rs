@@ -20,6 +20,7 @@ pub mod node;
 pub mod ops;
 pub mod output;
 pub mod pin;
+pub mod planning;
 pub mod public;
 mod reach;
 mod refused;

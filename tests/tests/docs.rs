@@ -12,7 +12,7 @@ use std::{
 use orkestra_coordinator::{cli, config::KEYS, output::Exit};
 
 /// The documents, from the root of the project.
-const DOCUMENTS: [&str; 18] = [
+const DOCUMENTS: [&str; 19] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -28,6 +28,7 @@ const DOCUMENTS: [&str; 18] = [
     "docs/metrics.md",
     "docs/nats.md",
     "docs/people.md",
+    "docs/planning.md",
     "docs/checks.md",
     "docs/scenarios.md",
     "docs/voting.md",

@@ -63,7 +63,9 @@ fn left_of(content: Content, now: &Proposal) -> Option<Content> {
         }
         Content::Choice(option) => Content::Choice(Some(option).filter(is_left)?),
         Content::Ranking(mut groups) => {
-            groups.iter_mut().for_each(|group| group.retain(is_left));
+            for group in &mut groups {
+                group.retain(is_left);
+            }
             groups.retain(|group| !group.is_empty());
             (!groups.is_empty()).then_some(Content::Ranking(groups))?
         }

@@ -177,6 +177,18 @@ keys! {
         "how many restarts within supervision.period a supervisor bears";
     "supervision.period", supervision_period: Duration = "10s",
         "the window in which restarts are counted";
+    "planning.enabled", planning_enabled: bool = "false",
+        "whether this coordinator reads what planning and agents elsewhere say on NATS, and makes the streams for it that are missing";
+    "planning.namespace", planning_namespace: String = "default",
+        "whose the plans are that come from NATS";
+    "planning.answer_within", planning_answer_within: Duration = "5m",
+        "how long agents elsewhere are waited for that were given a job on NATS";
+    "planning.keep_for", planning_keep_for: Duration = "1h",
+        "how long a job that ended is known, so that a late answer is known to be late";
+    "planning.agents_elsewhere", planning_agents_elsewhere: u64 = "0",
+        "to how many agents on NATS a role of a plan is given that has no council, at most 16; 0: to none, and it fails";
+    "planning.sweep_every", planning_sweep_every: Every = "2s",
+        "how often it is looked whether a job of a plan is over";
     "metrics.listen", metrics_listen: Listen = "",
         "where a run lets its metrics be read, like 127.0.0.1:9464; nothing: nowhere";
     "grpc.listen", grpc_listen: GrpcListen = "",
@@ -208,8 +220,16 @@ keys! {
 }
 
 /// What the name of a key begins with, or is, that says nothing where there is no cluster.
-const OF_CLUSTERS: [&str; 7] =
-    ["cluster.", "nats.", "leadership.", "presence.", "node.roles", "node.agents", "agents.host"];
+const OF_CLUSTERS: [&str; 8] = [
+    "cluster.",
+    "nats.",
+    "leadership.",
+    "presence.",
+    "node.roles",
+    "node.agents",
+    "agents.host",
+    "planning.",
+];
 
 impl Key {
     /// Whether it says something only to a node of a cluster, and to who speaks with one.

@@ -71,7 +71,7 @@ pub enum LockEvent {
         /// What it wants: all of it or nothing.
         wants: Arc<[Want]>,
         /// For how long; none: without end.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         wait_ms: Option<u64>,
     },
     /// Locks were given, all in this moment.
@@ -83,7 +83,7 @@ pub enum LockEvent {
         /// Which.
         wants: Arc<[Want]>,
         /// Its place in the queues; none if it did not wait.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         wait: Option<WaitNo>,
     },
     /// A request waits no more, or will never be done.

@@ -26,7 +26,7 @@
 //!    ├─ reading       what all nodes can read that may lead
 //!    ├─ placing       who should lead what
 //!    ├─ desk          stands between this node's workers and all shards
-//!    ├─ doors         one_for_one with backoff: ways in from outside
+//!    ├─ doors         one_for_one with backoff: ways in from outside, planning among them
 //!    └─ agents        one_for_one with backoff, one child per agent
 //! ```
 

@@ -22,6 +22,7 @@ use crate::{
     client::locks::Locks,
     grpc,
     node::{Host, NodeSpec, Reached},
+    planning,
     system::Member,
 };
 
@@ -85,6 +86,9 @@ pub(crate) fn of_node(
     };
     let mut children = super::children(&parts);
     children.extend(grpc);
+    if let Some(wanted) = spec.planning.as_ref().filter(|_| spec.roles.coordinator) {
+        children.push(planning::child::child(fabric, parts.shards, &spec.clock, wanted)?);
+    }
     Ok(children)
 }
 

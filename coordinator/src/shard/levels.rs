@@ -44,6 +44,7 @@ pub(super) fn of(event: &Event) -> u16 {
 
 fn of_task(event: &TaskEvent) -> u16 {
     match event {
+        TaskEvent::Submitted { spec, .. } if spec.council.is_some() => COUNCIL,
         // Whoever cannot read them would let the task begin without them.
         TaskEvent::Submitted { spec, .. } if !spec.locks.is_empty() || spec.vote.is_some() => {
             LOCKS_AND_VOTES_OF_TASKS
@@ -111,8 +112,8 @@ pub(super) fn of_committee(event: &CommitteeEvent) -> u16 {
         {
             VOTES_THAT_STALL
         }
-        CommitteeEvent::Judged { many: true, .. } => VOTES_THAT_STALL,
-        CommitteeEvent::Closed { why: Why::Stalled, .. }
+        CommitteeEvent::Judged { many: true, .. }
+        | CommitteeEvent::Closed { why: Why::Stalled, .. }
         | CommitteeEvent::Unsealing { why: Why::Stalled, .. } => VOTES_THAT_STALL,
         CommitteeEvent::Decided { outcome, .. } if outcome.why == Why::Stalled => VOTES_THAT_STALL,
         CommitteeEvent::Enrolled { .. }

@@ -33,7 +33,8 @@ use crate::{
     shard::{Mind, Step, levels, snapshot, ties},
     task::{
         Answer as TaskAnswer, Beside, Decision, Query as TaskQuery, Reply as TaskReply,
-        TaskCommand, TaskEffect, TaskEvent, TaskMachine, TaskSettings, votes::VoteWord,
+        TaskCommand, TaskEffect, TaskEvent, TaskMachine, TaskSettings, councils::CouncilWord,
+        votes::VoteWord,
     },
 };
 
@@ -203,7 +204,8 @@ impl ShardMachine {
 
     /// Answers a question about tasks, with what they wait for.
     pub fn answer_tasks(&self, now: Now, query: &TaskQuery) -> TaskAnswer {
-        let beside = Beside { locks: &self.locks, votes: &self.committee };
+        let beside =
+            Beside { locks: &self.locks, votes: &self.committee, councils: &self.councils };
         self.tasks.answer_beside(now, query, beside)
     }
 
@@ -240,6 +242,12 @@ impl Mind for ShardMachine {
                     step.then(Command::Task(TaskCommand::Vote(word)));
                 }
             }
+            Command::Task(TaskCommand::Council(CouncilWord::Over { task, no })) => {
+                let word = ties::councils::word(&self.councils, (now, *task), *no, &self.tasks);
+                if let Some(word) = word {
+                    step.then(Command::Task(TaskCommand::Council(word)));
+                }
+            }
             Command::Task(command) => {
                 let mut decision = Decision::default();
                 self.tasks.decide(now, chance, command, &mut decision);
@@ -254,6 +262,9 @@ impl Mind for ShardMachine {
                 }
                 for command in decision.votes.into_iter().flat_map(ties::votes::of_tasks) {
                     step.then(command);
+                }
+                for wish in decision.councils {
+                    step.then(Command::Council(ties::councils::of_tasks(wish)));
                 }
                 for command in decision.then {
                     step.then(Command::Task(command));

@@ -25,6 +25,7 @@ mod breaker;
 mod checks;
 mod command;
 mod consistency;
+pub mod councils;
 mod credits;
 mod decision;
 mod endings;

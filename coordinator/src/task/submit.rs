@@ -14,6 +14,7 @@ use orkestra_runtime::{
 
 use crate::task::{
     command::{Decision, Refusal, RefusalCode, Reply, TaskCommand},
+    councils,
     event::TaskEvent,
     graph, locks,
     machine::TaskMachine,
@@ -214,6 +215,8 @@ fn check_bounds(spec: &TaskSpec) -> Result<(), Refusal> {
     } else if let Some(fault) = redact::fault_of(spec) {
         fault
     } else if let Some(fault) = locks::fault_of(spec).or_else(|| votes::fault_of(spec)) {
+        fault
+    } else if let Some(fault) = councils::fault_of(spec) {
         fault
     } else if let Some(fault) = spec.ask.as_ref().and_then(|ask| people::check_ask(spec, ask)) {
         fault

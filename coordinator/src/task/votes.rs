@@ -130,7 +130,7 @@ pub(super) fn fault_of(spec: &TaskSpec) -> Option<String> {
 impl TaskMachine {
     /// Before the command: chooses what is asked for by it.
     pub(super) fn plan_votes(&mut self, now: Now) {
-        let open: Vec<TaskNo> = self.open_votes().collect();
+        let open: Vec<TaskNo> = self.decided_elsewhere().collect();
         let line = &mut self.live.votes;
         if line.look.is_some_and(|at| at <= now.moment) {
             line.wanting.extend(open.iter().copied());
@@ -150,9 +150,16 @@ impl TaskMachine {
         asked.filter(|no| self.task(*no).is_some_and(|task| task.spec.vote.is_some()))
     }
 
+    /// Tasks that wait for a vote or a deliberation.
+    pub(super) fn decided_elsewhere(&self) -> impl Iterator<Item = TaskNo> {
+        let asked = self.durable.asked.iter().map(|(_, no)| *no);
+        asked.filter(|no| self.task(*no).is_some_and(|task| task.spec.is_decided_elsewhere()))
+    }
+
     pub(super) fn decide_votes(&self, out: &mut Decision) {
         for no in &self.live.votes.asking {
             out.votes.extend(self.wish(*no));
+            out.councils.extend(self.council_wish(*no));
         }
     }
 

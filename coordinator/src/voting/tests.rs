@@ -128,7 +128,7 @@ async fn a_teller_that_nobody_leads_gives_up_what_whoever_leads_next_asks_for_ag
 }
 
 /// Votes by a method that takes long for so many options, and lets all vote.
-async fn long(votes: &Votes, name: &str) -> VoteId {
+async fn long(way: &Votes, name: &str) -> VoteId {
     let (vote, ada) = (VoteId::new(name).unwrap(), VoterId::new("ada").unwrap());
     let options: Vec<OptionId> =
         (0..14).map(|number| OptionId::new(format!("o{number:02}")).unwrap()).collect();
@@ -138,13 +138,13 @@ async fn long(votes: &Votes, name: &str) -> VoteId {
         |id: &OptionId| Choice { id: id.clone(), title: String::new(), text: String::new() };
     proposal.options = options.iter().map(choice).collect();
     proposal.early = false;
-    let voters = ["ada", "bob", "eve"].map(|name| VoterId::new(name).unwrap());
-    proposal.electorate = voters.iter().map(|one| (one.clone(), Member::default())).collect();
-    votes.call(proposal).await.unwrap();
-    for voter in voters {
+    let members = ["ada", "bob", "eve"].map(|name| VoterId::new(name).unwrap());
+    proposal.electorate = members.iter().map(|one| (one.clone(), Member::default())).collect();
+    way.call(proposal).await.unwrap();
+    for one in members {
         let ranking = options.iter().map(|option| vec![option.clone()]).collect();
         let ballot = Ballot::of(Content::Ranking(ranking));
-        votes.cast(&vote, &Voter::unsigned(voter), ballot).await.unwrap();
+        way.cast(&vote, &Voter::unsigned(one), ballot).await.unwrap();
     }
     vote
 }

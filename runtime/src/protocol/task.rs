@@ -239,6 +239,11 @@ impl TaskSpec {
         }
     }
 
+    /// Whether it has no attempts, since a vote or a council decides what comes of it.
+    pub const fn is_decided_elsewhere(&self) -> bool {
+        self.vote.is_some() || self.council.is_some()
+    }
+
     /// Whether checks are made before and after its attempts, and put on record: if it declares a
     /// workspace, or asks for checks.
     pub fn is_checked(&self) -> bool {

@@ -350,8 +350,8 @@ fn over_nats_a_lock_is_held_waited_for_stolen_and_outlives_the_death_of_its_lead
     let session = held["session"].as_str().unwrap();
     let shown = stage.json(&["lock", "sessions"]);
     assert_eq!(shown[0]["session"], session);
-    let stale = stage.json(&["lock", "clean", "--dry-run", "--stale", "1ms"]);
-    assert_eq!(stale[0]["who"]["session"], session);
+    let silent = stage.json(&["lock", "clean", "--dry-run", "--stale", "1ms"]);
+    assert_eq!(silent[0]["who"]["session"], session);
     stage.run(&["lock", "clean", "--stale", "1ms"]).expect(0).shows(&[session, "STALE"]);
     let gone = stage.run(&["lock", "end", session, "--reason", "too late"]).expect(2);
     gone.says(&["there is no session"]);

@@ -28,8 +28,10 @@ use crate::{
         run::{Interruptions, bare_spec, shared},
         settings::Settings,
     },
+    config::Config,
     node::{Node, NodeSpec, SUPERVISION_LOG},
     output::{Console, Exit},
+    planning::{PlanningSettings, PlanningSpec},
     team,
 };
 
@@ -214,8 +216,22 @@ fn spec(
         beat_every: config.presence_beat_every.0,
         down_after: config.presence_down_after,
     };
+    spec.planning = config.planning_enabled.then(|| planning(config));
     spec.log = log;
     spec.seed = clock.now().wall.as_ms() ^ u64::from(std::process::id());
     spec.clock = clock;
     Ok(spec)
+}
+
+fn planning(config: &Config) -> PlanningSpec {
+    PlanningSpec {
+        settings: PlanningSettings {
+            namespace: config.planning_namespace.clone(),
+            answer_within: config.planning_answer_within,
+            keep_for: config.planning_keep_for,
+            // More than fit are far more than are allowed.
+            agents_elsewhere: u32::try_from(config.planning_agents_elsewhere).unwrap_or(u32::MAX),
+        },
+        sweep_every: config.planning_sweep_every.0,
+    }
 }

@@ -175,7 +175,7 @@ pub(in crate::cli) struct EndArgs {
     /// Why, for the record.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: String,
-    /// Its process is gone: the record then says DEAD_PROCESS, and not MANUAL.
+    /// Its process is gone: the record then says `DEAD_PROCESS`, and not `MANUAL`.
     #[arg(long)]
     pub(super) dead: bool,
     /// For how long what it held is kept back from others; 0s if nobody does anything under it any

@@ -151,6 +151,35 @@ pub enum ProposalFault {
     },
 }
 
+impl ProposalFault {
+    /// What is wrong with what voters weigh.
+    fn tell_of_weights(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Weightless => f.write_str("nobody weighs anything: let somebody weigh more than 0"),
+            Self::WeightsTooFine => f.write_str(
+                "weights must have a common measure below 10^12 and be below 10^12 of it: round them",
+            ),
+            Self::WeightsElsewhere { max } => write!(
+                f,
+                "weights by expertise are worked out for voters who stand in the proposal, and for \
+                 {max} who are enrolled before: work them out, and give them"
+            ),
+            Self::Given { voter } => write!(
+                f,
+                "what {voter} weighed before its family was held to its share is worked out here: \
+                 leave `given` out"
+            ),
+            Self::FewFamilies { families, cap, needed } => write!(
+                f,
+                "{families} families weigh something, and no {families} parts of {cap} make a whole: \
+                 let voters of {needed} families vote, or some of none, or let a family have more"
+            ),
+            // The rest is told by who asks this.
+            _ => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for ProposalFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -184,25 +213,11 @@ impl fmt::Display for ProposalFault {
             Self::KeyTwice { voter } => {
                 write!(f, "{voter} has the key of another voter: one key is one voter's")
             }
-            Self::Weightless => f.write_str("nobody weighs anything: let somebody weigh more than 0"),
-            Self::WeightsTooFine => f.write_str(
-                "weights must have a common measure below 10^12 and be below 10^12 of it: round them",
-            ),
-            Self::WeightsElsewhere { max } => write!(
-                f,
-                "weights by expertise are worked out for voters who stand in the proposal, and for \
-                 {max} who are enrolled before: work them out, and give them"
-            ),
-            Self::Given { voter } => write!(
-                f,
-                "what {voter} weighed before its family was held to its share is worked out here: \
-                 leave `given` out"
-            ),
-            Self::FewFamilies { families, cap, needed } => write!(
-                f,
-                "{families} families weigh something, and no {families} parts of {cap} make a whole: \
-                 let voters of {needed} families vote, or some of none, or let a family have more"
-            ),
+            Self::Weightless
+            | Self::WeightsTooFine
+            | Self::WeightsElsewhere { .. }
+            | Self::Given { .. }
+            | Self::FewFamilies { .. } => self.tell_of_weights(f),
             Self::Method { method, kind } => {
                 write!(f, "{method} does not count ballots of kind {kind}: take another method or kind")
             }

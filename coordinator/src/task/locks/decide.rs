@@ -12,6 +12,7 @@ use orkestra_runtime::{
 use super::{LockWish, LockWord, Over};
 use crate::task::{
     command::{Decision, Round, TaskCommand},
+    councils::CouncilWish,
     event::{TaskEvent, Then},
     machine::TaskMachine,
     queue::place,
@@ -159,6 +160,9 @@ impl TaskMachine {
     pub(in crate::task) fn let_go(no: TaskNo, task: &Task, over: Over, out: &mut Decision) {
         if task.spec.vote.is_some() && matches!(task.phase, Phase::Asked { .. }) {
             out.votes.push(VoteWish::Withdraw { task: no });
+        }
+        if task.spec.council.is_some() && matches!(task.phase, Phase::Asked { .. }) {
+            out.councils.push(CouncilWish::Withdraw { task: no });
         }
         if task.spec.locks.is_empty() {
             return;
