@@ -11,8 +11,8 @@ mod redaction;
 mod safety;
 pub mod secret;
 pub mod shipped;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod worker;
 
 pub use agent::{Agent, DynAgent, Work};

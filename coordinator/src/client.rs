@@ -1,6 +1,7 @@
 //! The way to tasks: open a run, submit, wait, cancel, ask.
 
 mod cluster;
+pub mod councils;
 mod following;
 mod heal;
 pub mod locks;
@@ -238,7 +239,8 @@ impl Tasks {
             ShardAnswer::Task(answer) => Ok((answer, read.settled)),
             answer @ (ShardAnswer::Context(_)
             | ShardAnswer::Lock(_)
-            | ShardAnswer::Committee(_)) => {
+            | ShardAnswer::Committee(_)
+            | ShardAnswer::Council(_)) => {
                 let why = format!("the shard answered something else: {answer:?}");
                 Err(Error::new(ErrorKind::Fault, why))
             }
@@ -335,9 +337,10 @@ impl Tasks {
 fn of_tasks(reply: ShardReply) -> Result<Reply, ShardError> {
     match reply {
         ShardReply::Task(reply) => Ok(reply),
-        ShardReply::Context(_) | ShardReply::Lock(_) | ShardReply::Committee(_) => {
-            Err(ShardError::NoAnswer)
-        }
+        ShardReply::Context(_)
+        | ShardReply::Lock(_)
+        | ShardReply::Committee(_)
+        | ShardReply::Council(_) => Err(ShardError::NoAnswer),
     }
 }
 

@@ -14,10 +14,12 @@ mod nats {
     mod cluster;
     mod credentials;
     mod drained;
+    mod inbox;
     mod junk;
     mod locks;
     mod lost;
     mod nodes;
+    mod planning;
     mod proxy;
     mod refused;
     mod roles;

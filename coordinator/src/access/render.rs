@@ -53,6 +53,7 @@ const fn name(account: Account) -> &'static str {
 fn opened(plan: &Plan) -> Vec<Opening> {
     let mut openings = plan.opened_to_agents();
     openings.extend(plan.opened_to_operators());
+    openings.extend(Plan::opened_to_planning());
     openings
 }
 

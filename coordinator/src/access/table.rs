@@ -1,6 +1,7 @@
 //! The table: what each role may say and hear.
 
 use super::Plan;
+use crate::planning::streams::STREAMS;
 
 /// A part of the server in which subjects mean what they mean there alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum Role {
     Client,
     /// The command of a person who runs the cluster: also reads journals, asks nodes, drains.
     Operator,
+    /// Whoever plans, and speaks for agents elsewhere: it is believed whose answer is whose.
+    Planning,
     /// Whoever only looks: heartbeats, events, the services of nodes.
     Monitor,
     /// One agent in any language, by its name.
@@ -32,12 +35,13 @@ pub enum Role {
 
 impl Role {
     /// Those that have one user each; agents have one by name.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Coordinator,
         Self::CoordinatorStore,
         Self::Agents,
         Self::Client,
         Self::Operator,
+        Self::Planning,
         Self::Monitor,
     ];
 
@@ -49,6 +53,7 @@ impl Role {
             | Self::Agents
             | Self::Client
             | Self::Operator
+            | Self::Planning
             | Self::Monitor
             | Self::Agent => Account::Bus,
         }
@@ -61,6 +66,7 @@ impl Role {
             Self::Agents => "agents",
             Self::Client => "client",
             Self::Operator => "operator",
+            Self::Planning => "planning",
             Self::Monitor => "monitor",
             Self::Agent => "agent",
         }
@@ -74,6 +80,9 @@ impl Role {
             Self::Agents => "a node that hosts workers: says what they say, keeps blobs",
             Self::Client => "submits, asks, hears public events",
             Self::Operator => "as a client, and asks nodes, drains, reads journals, keeps blobs",
+            Self::Planning => {
+                "tells of stories and plans, answers for agents elsewhere, hears both"
+            }
             Self::Monitor => "hears heartbeats, supervision and events, asks services",
             Self::Agent => "one agent in any language: its own subjects only",
         }
@@ -136,6 +145,7 @@ impl Plan {
             Role::Agents => self.agents_node(),
             Role::Client => self.client(),
             Role::Operator => self.operator(),
+            Role::Planning => planning(),
             Role::Monitor => self.monitor(),
             Role::Agent => self.agent(agent.unwrap_or_default()),
         };
@@ -166,6 +176,9 @@ impl Plan {
     fn coordinator(&self) -> Grant {
         let mut publish = vec![self.own(">"), "_INBOX.>".to_owned(), "agents.>".to_owned()];
         publish.extend(service_asks());
+        // What planning tells, and asks of agents elsewhere.
+        let told = ["orchestration.>", "deliberation.*", "agent.requests", "agent.cmd.>"];
+        publish.extend(told.map(str::to_owned));
         let mut subscribe = vec![self.own(">"), "agents.>".to_owned()];
         subscribe.extend(service_asks());
         Grant { publish, subscribe, answers: false }
@@ -188,6 +201,16 @@ impl Plan {
             }
             publish.push(format!("$JS.FC.{stream}.>"));
         }
+        for stream in planning_streams() {
+            for verb in ["CREATE", "INFO"] {
+                publish.push(format!("$JS.API.STREAM.{verb}.{stream}"));
+            }
+            publish.push(format!("$JS.API.CONSUMER.CREATE.{stream}.>"));
+            for verb in ["INFO", "MSG.NEXT"] {
+                publish.push(format!("$JS.API.CONSUMER.{verb}.{stream}.*"));
+            }
+            publish.push(format!("$JS.ACK.{stream}.>"));
+        }
         publish.push(format!("$KV.ORK_STATE_{}.>", self.cluster));
         publish.extend((0..self.shards).map(|shard| self.own(&format!("journal.shard-{shard}"))));
         publish.push(self.own("blob.>"));
@@ -208,6 +231,13 @@ impl Plan {
     /// What of the store is opened to those who run the cluster: they read.
     pub(super) fn opened_to_operators(&self) -> Vec<Opening> {
         self.journals().flat_map(|stream| self.readings(&stream)).collect()
+    }
+
+    /// What planning and agents elsewhere say, and what is said to them, as streams keep it. Nothing
+    /// of a cluster's own is among it.
+    pub(super) fn opened_to_planning() -> Vec<Opening> {
+        let kept = STREAMS.iter().map(|(_, subject, ..)| (*subject).to_owned());
+        kept.map(|subject| Opening { asked: subject.clone(), subject }).collect()
     }
 
     /// The exact ways to read a stream. They are asked for under a name of the cluster's own: what
@@ -251,6 +281,9 @@ impl Plan {
         // To close a vote before its time is for those who run the cluster.
         let verbs = ["call", "cast", "seal", "reveal", "voter", "get", "list"];
         publish.extend(verbs.map(|verb| self.own(&format!("vote.{verb}"))));
+        // Who sits in councils is for those who run the cluster.
+        let verbs = ["deliberate", "get", "minutes", "cancel", "list"];
+        publish.extend(verbs.map(|verb| self.own(&format!("council.{verb}"))));
         publish.extend(service_asks());
         publish.extend(["prompt", "status"].map(|verb| self.synadia(verb)));
         let mut subscribe = self.all_own(&["evt.>"]);
@@ -265,8 +298,9 @@ impl Plan {
 
     fn operator(&self) -> Grant {
         let mut grant = self.client();
-        let asks =
-            ["lock.steal", "vote.close", "shard.*.ask", "node.*.ask", "nodes.ask", "agents.roll"];
+        let asks = ["lock.steal", "vote.close", "council.*"];
+        grant.publish.extend(self.all_own(&asks));
+        let asks = ["shard.*.ask", "node.*.ask", "nodes.ask", "agents.roll"];
         grant.publish.extend(self.all_own(&asks));
         grant.publish.extend(asked(self.opened_to_operators()));
         // What a run brings with it; whoever reads a blob sees by its name whether it is still whole.
@@ -288,6 +322,20 @@ impl Plan {
         let publish = vec![own("join"), own("beat"), own("say")];
         Grant { publish, subscribe: vec![own("work")], answers: true }
     }
+}
+
+/// Nothing of the cluster's own: what it says is kept in streams of others, and read strictly.
+fn planning() -> Grant {
+    let all = |subjects: &[&str]| subjects.iter().map(|&subject| subject.to_owned()).collect();
+    Grant {
+        publish: all(&["planning.>", "agent.response.*"]),
+        subscribe: all(&["orchestration.>", "deliberation.*", "agent.requests", "agent.cmd.>"]),
+        answers: false,
+    }
+}
+
+fn planning_streams() -> impl Iterator<Item = &'static str> {
+    STREAMS.iter().map(|(name, ..)| *name)
 }
 
 fn asked(openings: impl IntoIterator<Item = Opening>) -> impl Iterator<Item = String> {

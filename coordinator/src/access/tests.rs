@@ -43,6 +43,24 @@ fn only_a_coordinators_login_to_the_store_writes_journals_and_leases() {
 }
 
 #[test]
+fn what_is_opened_for_planning_is_of_no_cluster_and_of_no_interface() {
+    for opening in Plan::opened_to_planning() {
+        let subject = &opening.subject;
+        assert!(!subject.starts_with('$') && !subject.starts_with("ork."), "{subject}");
+        assert_eq!(opening.asked, *subject);
+    }
+    for user in plan().users() {
+        let tells = user.role == Role::Coordinator;
+        let told = "orchestration.task.completed";
+        assert_eq!(may(&user.grant.publish, told), tells, "{}", user.name);
+        let plans = user.role == Role::Planning;
+        for said in ["planning.plan.approved", "agent.response.completed"] {
+            assert_eq!(may(&user.grant.publish, said), plans, "{} {said}", user.name);
+        }
+    }
+}
+
+#[test]
 fn nobody_has_a_root_of_the_interface_or_the_inboxes_of_others() {
     for user in plan().users() {
         for subject in &user.grant.publish {

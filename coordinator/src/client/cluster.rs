@@ -10,7 +10,7 @@ use orkestra_runtime::{
     time::{Clock, SystemClock},
 };
 
-use super::{Tasks, locks::Locks};
+use super::{Tasks, councils::Councils, locks::Locks};
 use crate::{
     node::SHARDS_MAX,
     reach::{Shard, There},
@@ -50,6 +50,11 @@ impl Cluster {
     /// The way to the locks of a namespace.
     pub fn locks_of(&self, namespace: &str) -> &Locks {
         &self.ways_of(namespace).1
+    }
+
+    /// The way to the councils of a namespace.
+    pub fn councils_of(&self, namespace: &str) -> Councils {
+        Councils::beside(self.tasks_of(namespace))
     }
 
     fn ways_of(&self, namespace: &str) -> &(Tasks, Locks) {

@@ -189,8 +189,7 @@ impl Bound {
         let max = match self {
             Self::Open => settings::OPEN_MAX,
             Self::Drafts => settings::DRAFTS_MAX,
-            Self::Members => settings::MEMBERS_MAX,
-            Self::Judged => settings::INLINE_MEMBERS_MAX,
+            Self::Members | Self::Judged => settings::MEMBERS_MAX,
         };
         CommitteeRefusal::TooMany { what: self, max: max as u64 }
     }

@@ -7,7 +7,7 @@ use orkestra_runtime::{id::NodeId, protocol::node::Hosts};
 use super::{
     layers::{Found, Origin},
     reach::{ClusterName, MaybePath, NodeRoles, Replicas, Shards, Urls},
-    words::{Bytes, Checks, Every, Listen, LogLevel, Word},
+    words::{Bytes, Checks, Every, GrpcListen, Listen, LogLevel, Word},
 };
 
 /// A key, for whoever asks what there is.
@@ -177,15 +177,59 @@ keys! {
         "how many restarts within supervision.period a supervisor bears";
     "supervision.period", supervision_period: Duration = "10s",
         "the window in which restarts are counted";
+    "planning.enabled", planning_enabled: bool = "false",
+        "whether this coordinator reads what planning and agents elsewhere say on NATS, and makes the streams for it that are missing";
+    "planning.namespace", planning_namespace: String = "default",
+        "whose the plans are that come from NATS";
+    "planning.answer_within", planning_answer_within: Duration = "5m",
+        "how long agents elsewhere are waited for that were given a job on NATS";
+    "planning.keep_for", planning_keep_for: Duration = "1h",
+        "how long a job that ended is known, so that a late answer is known to be late";
+    "planning.agents_elsewhere", planning_agents_elsewhere: u64 = "0",
+        "to how many agents on NATS a role of a plan is given that has no council, at most 16; 0: to none, and it fails";
+    "planning.sweep_every", planning_sweep_every: Every = "2s",
+        "how often it is looked whether a job of a plan is over";
     "metrics.listen", metrics_listen: Listen = "",
         "where a run lets its metrics be read, like 127.0.0.1:9464; nothing: nowhere";
+    "grpc.listen", grpc_listen: GrpcListen = "",
+        "where clients come in over gRPC, like 127.0.0.1:50055, which is the port where none is named; nothing: nowhere";
+    "grpc.tls.cert", grpc_tls_cert: MaybePath = "",
+        "a PEM file with the certificate that the door of gRPC shows";
+    "grpc.tls.key", grpc_tls_key: MaybePath = "",
+        "a PEM file with the key of the certificate of that door";
+    "grpc.tls.client_ca", grpc_tls_client_ca: MaybePath = "",
+        "a PEM file with those who may vouch for clients; their certificates then say whose tasks they see";
+    "grpc.jwt.keys", grpc_jwt_keys: MaybePath = "",
+        "a file with the public keys of those whose tokens are believed: a JSON Web Key Set, or PEM; EdDSA and ES256";
+    "grpc.jwt.issuer", grpc_jwt_issuer: String = "",
+        "who must have issued a token (iss)";
+    "grpc.jwt.audience", grpc_jwt_audience: String = "",
+        "for whom a token must be (aud)";
+    "grpc.insecure", grpc_insecure: bool = "false",
+        "whether anybody on other machines may come in over gRPC";
+    "grpc.message_max", grpc_message_max: Bytes = "4MiB",
+        "how large a message over gRPC may be";
+    "grpc.streams_max", grpc_streams_max: NonZeroU32 = "2048",
+        "how many streams over gRPC go on at once, and how many calls on one connection";
+    "grpc.connections_max", grpc_connections_max: NonZeroU32 = "1024",
+        "how many connections over gRPC there are at once";
+    "grpc.unimplemented_without_council", grpc_unimplemented_without_council: bool = "false",
+        "whether councils answer UNIMPLEMENTED as long as there is none, as older services did";
     "shutdown.drain_within", shutdown_drain_within: Duration = "30s",
         "how long running attempts may go on once a stop was asked for";
 }
 
 /// What the name of a key begins with, or is, that says nothing where there is no cluster.
-const OF_CLUSTERS: [&str; 7] =
-    ["cluster.", "nats.", "leadership.", "presence.", "node.roles", "node.agents", "agents.host"];
+const OF_CLUSTERS: [&str; 8] = [
+    "cluster.",
+    "nats.",
+    "leadership.",
+    "presence.",
+    "node.roles",
+    "node.agents",
+    "agents.host",
+    "planning.",
+];
 
 impl Key {
     /// Whether it says something only to a node of a cluster, and to who speaks with one.

@@ -91,7 +91,10 @@ impl Contexts {
         let read = tokio::time::timeout(WITHIN, asked).await.unwrap_or(Err(ShardError::NoAnswer));
         match read.map_err(|error| unanswered(&error))?.answer {
             Answer::Context(answer) => Ok(answer),
-            answer @ (Answer::Task(_) | Answer::Lock(_) | Answer::Committee(_)) => {
+            answer @ (Answer::Task(_)
+            | Answer::Lock(_)
+            | Answer::Committee(_)
+            | Answer::Council(_)) => {
                 let why = format!("the shard answered something else: {answer:?}");
                 Err(Error::new(ErrorKind::Fault, why))
             }
@@ -117,7 +120,7 @@ impl Contexts {
                 Err(Error::new(refusal.kind(), refusal.to_string()))
             }
             Reply::Context(reply) => Ok(reply),
-            reply @ (Reply::Task(_) | Reply::Lock(_) | Reply::Committee(_)) => {
+            reply @ (Reply::Task(_) | Reply::Lock(_) | Reply::Committee(_) | Reply::Council(_)) => {
                 let why = format!("the shard answered something else: {reply:?}");
                 Err(Error::new(ErrorKind::Fault, why))
             }

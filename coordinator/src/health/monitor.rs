@@ -206,7 +206,7 @@ impl Monitor {
                 Event::Task(event) => self.seen().vitals.apply(number, wall, event, &mut tell),
                 Event::Lock(event) => self.seen().lock_waits.apply(number, wall, event, &mut tell),
                 Event::Committee(event) => votes::told(event, &mut tell),
-                Event::Context(_) => {}
+                Event::Context(_) | Event::Council(_) => {}
             }
         };
         journal.read_on(at, until, fold).await.map(drop)

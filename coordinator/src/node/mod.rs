@@ -26,7 +26,7 @@
 //!    ├─ reading       what all nodes can read that may lead
 //!    ├─ placing       who should lead what
 //!    ├─ desk          stands between this node's workers and all shards
-//!    ├─ doors         one_for_one with backoff: ways in from outside
+//!    ├─ doors         one_for_one with backoff: ways in from outside, planning among them
 //!    └─ agents        one_for_one with backoff, one child per agent
 //! ```
 
@@ -76,7 +76,7 @@ pub use telling::NodeRecord;
 pub use words::{MemberView, NodeAnswer, NodeAsk, NodeView, ShardView};
 
 use crate::{
-    client::{Tasks, locks::Locks, votes::Votes},
+    client::{Tasks, councils::Councils, locks::Locks, votes::Votes},
     context::Contexts,
     public,
     reach::{Here, Shard, There},
@@ -282,6 +282,11 @@ impl Node {
     /// The way to the votes of a namespace.
     pub fn votes_of(&self, namespace: &str) -> Votes {
         Votes::new(self.reached(namespace).way.clone())
+    }
+
+    /// The way to the councils of a namespace.
+    pub fn councils_of(&self, namespace: &str) -> Councils {
+        Councils::new(self.reached(namespace).way.clone())
     }
 
     /// The way to the context of a namespace.

@@ -15,6 +15,7 @@ use orkestra_runtime::{
 };
 
 use crate::{
+    planning::PlanningSpec,
     shard::{
         Mind as _,
         actor::Settings as ShardPace,
@@ -65,8 +66,12 @@ pub struct NodeSpec {
     pub presence: PresenceSettings,
     /// How long a node must have been there before shards are handed to it.
     pub stable_after: Duration,
+    /// Whether and how it reads what planning says on NATS, where it may lead shards.
+    pub planning: Option<PlanningSpec>,
     /// Where starts and ends are told.
     pub log: SupervisionLog,
+    /// Where clients come in over gRPC; only at a coordinator.
+    pub grpc: Option<Arc<crate::grpc::Door>>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where chance comes from.
@@ -96,7 +101,9 @@ impl NodeSpec {
             reads: Reads { record: RECORD_VERSION.into(), events: ShardMachine::EVENT_LEVEL },
             presence: PresenceSettings::default(),
             stable_after: orkestra_runtime::leadership::placement::STABLE_AFTER,
+            planning: None,
             log: SupervisionLog::unkept(),
+            grpc: None,
             clock,
             seed,
         })

@@ -22,16 +22,20 @@ use crate::{
         ContextAnswer, ContextCommand, ContextEffect, ContextEvent, ContextMachine, ContextQuery,
         ContextReply, ContextSettings,
     },
+    council::{
+        CouncilAnswer, CouncilCommand, CouncilEffect, CouncilEvent, CouncilMachine, CouncilQuery,
+        CouncilReply,
+    },
     lock::{
         LockAnswer, LockCommand, LockEffect, LockEvent, LockMachine, LockQuery, LockReply,
         LockSettings,
     },
-    shard::{Mind, Step, levels, ties},
+    shard::{Mind, Step, levels, snapshot, ties},
     task::{
         Answer as TaskAnswer, Beside, Decision, Query as TaskQuery, Reply as TaskReply,
-        TaskCommand, TaskEffect, TaskEvent, TaskMachine, TaskSettings, votes::VoteWord,
+        TaskCommand, TaskEffect, TaskEvent, TaskMachine, TaskSettings, councils::CouncilWord,
+        votes::VoteWord,
     },
-    versioned,
 };
 
 /// What a shard can be told.
@@ -46,6 +50,8 @@ pub enum Command {
     Lock(LockCommand),
     /// Something about votes.
     Committee(CommitteeCommand),
+    /// Something about councils.
+    Council(CouncilCommand),
 }
 
 impl Command {
@@ -57,6 +63,7 @@ impl Command {
             Self::Context(command) => command.asker(),
             Self::Lock(command) => command.asker(),
             Self::Committee(command) => command.asker(),
+            Self::Council(command) => command.asker(),
         };
         if let Some(asker) = asker {
             *asker = to;
@@ -77,6 +84,8 @@ pub enum Event {
     Lock(LockEvent),
     /// Something about votes.
     Committee(CommitteeEvent),
+    /// Something about councils.
+    Council(CouncilEvent),
 }
 
 /// What a shard asks the world to do.
@@ -90,6 +99,8 @@ pub enum Effect {
     Lock(LockEffect),
     /// Something about votes.
     Committee(CommitteeEffect),
+    /// Something about councils.
+    Council(CouncilEffect),
 }
 
 /// What a shard can be asked.
@@ -104,6 +115,8 @@ pub enum Query {
     Lock(LockQuery),
     /// Something about votes.
     Committee(CommitteeQuery),
+    /// Something about councils.
+    Council(CouncilQuery),
 }
 
 /// What a shard answers to a query.
@@ -118,6 +131,8 @@ pub enum Answer {
     Lock(LockAnswer),
     /// Something about votes.
     Committee(CommitteeAnswer),
+    /// Something about councils.
+    Council(CouncilAnswer),
 }
 
 /// What a shard answers to a command.
@@ -132,6 +147,8 @@ pub enum Reply {
     Lock(LockReply),
     /// Something about votes.
     Committee(CommitteeReply),
+    /// Something about councils.
+    Council(CouncilReply),
 }
 
 /// How the sub-machines of a shard behave.
@@ -150,10 +167,11 @@ pub struct ShardSettings {
 /// All sub-machines of one shard.
 #[derive(Clone, Debug, Default)]
 pub struct ShardMachine {
-    tasks: TaskMachine,
-    context: ContextMachine,
-    locks: LockMachine,
+    pub(super) tasks: TaskMachine,
+    pub(super) context: ContextMachine,
+    pub(super) locks: LockMachine,
     pub(super) committee: CommitteeMachine,
+    pub(super) councils: CouncilMachine,
 }
 
 impl ShardMachine {
@@ -165,6 +183,7 @@ impl ShardMachine {
             context: ContextMachine::new(context),
             locks: LockMachine::new(locks),
             committee: CommitteeMachine::new(committee),
+            councils: CouncilMachine::default(),
         }
     }
 
@@ -185,7 +204,8 @@ impl ShardMachine {
 
     /// Answers a question about tasks, with what they wait for.
     pub fn answer_tasks(&self, now: Now, query: &TaskQuery) -> TaskAnswer {
-        let beside = Beside { locks: &self.locks, votes: &self.committee };
+        let beside =
+            Beside { locks: &self.locks, votes: &self.committee, councils: &self.councils };
         self.tasks.answer_beside(now, query, beside)
     }
 
@@ -193,26 +213,11 @@ impl ShardMachine {
     pub const fn committee(&self) -> &CommitteeMachine {
         &self.committee
     }
-}
 
-/// The version of snapshots that this program writes, raised with that of any sub-machine. Version 1
-/// held tasks alone, version 2 tasks and the context, version 3 locks besides.
-const SNAPSHOT_VERSION: u32 = 4;
-
-#[derive(Serialize, Deserialize)]
-struct Snapshot {
-    v: u32,
-    #[serde(with = "serde_bytes")]
-    tasks: Vec<u8>,
-    /// Nothing in what version 1 wrote: then the context begins empty.
-    #[serde(default, with = "serde_bytes")]
-    context: Vec<u8>,
-    /// Nothing in what versions 1 and 2 wrote: then nobody holds a lock.
-    #[serde(default, with = "serde_bytes")]
-    locks: Vec<u8>,
-    /// Nothing in what versions 1 to 3 wrote: then there are no votes.
-    #[serde(default, with = "serde_bytes")]
-    committee: Vec<u8>,
+    /// The councils, for views.
+    pub const fn councils(&self) -> &CouncilMachine {
+        &self.councils
+    }
 }
 
 impl Mind for ShardMachine {
@@ -222,7 +227,7 @@ impl Mind for ShardMachine {
     type Query = Query;
     type Answer = Answer;
 
-    const SNAPSHOT_VERSION: u32 = SNAPSHOT_VERSION;
+    const SNAPSHOT_VERSION: u32 = snapshot::VERSION;
     const EVENT_LEVEL: u16 = levels::HIGHEST;
 
     fn level(event: &Event) -> u16 {
@@ -235,6 +240,12 @@ impl Mind for ShardMachine {
                 if let Some(output) = ties::votes::result(&self.committee, vote) {
                     let word = VoteWord::Decided { task: *task, output };
                     step.then(Command::Task(TaskCommand::Vote(word)));
+                }
+            }
+            Command::Task(TaskCommand::Council(CouncilWord::Over { task, no })) => {
+                let word = ties::councils::word(&self.councils, (now, *task), *no, &self.tasks);
+                if let Some(word) = word {
+                    step.then(Command::Task(TaskCommand::Council(word)));
                 }
             }
             Command::Task(command) => {
@@ -252,6 +263,9 @@ impl Mind for ShardMachine {
                 for command in decision.votes.into_iter().flat_map(ties::votes::of_tasks) {
                     step.then(command);
                 }
+                for wish in decision.councils {
+                    step.then(Command::Council(ties::councils::of_tasks(wish)));
+                }
                 for command in decision.then {
                     step.then(Command::Task(command));
                 }
@@ -268,6 +282,7 @@ impl Mind for ShardMachine {
             }
             Command::Lock(command) => self.decide_lock(now, command, step),
             Command::Committee(command) => self.decide_committee(now, command, step),
+            Command::Council(command) => self.decide_council(now, command, step),
         }
     }
 
@@ -280,15 +295,20 @@ impl Mind for ShardMachine {
             Event::Context(event) => self.context.apply(number, at, event, &self.tasks),
             Event::Lock(event) => self.locks.apply(number, at, event),
             Event::Committee(event) => self.committee.apply(number, at, event),
+            Event::Council(event) => self.councils.apply(number, at, event),
         }
     }
 
     fn lead(&mut self, now: Now, number: Number, event: &Event) {
         match event {
-            Event::Task(event) => self.tasks.lead(now, event),
+            Event::Task(event) => {
+                self.tasks.lead(now, event);
+                self.councils.observe(event, &self.tasks);
+            }
             Event::Context(event) => self.context.lead(event),
             Event::Lock(event) => self.locks.lead(now, number, event),
             Event::Committee(event) => self.committee.lead(event),
+            Event::Council(event) => self.councils.lead(now, number, event),
         }
     }
 
@@ -302,6 +322,7 @@ impl Mind for ShardMachine {
             Command::Context(command) => self.context.hear(command),
             Command::Lock(command) => self.locks.hear(now, command),
             Command::Committee(command) => self.committee.hear(now, command),
+            Command::Council(command) => self.councils.hear(now, command),
         }
     }
 
@@ -309,16 +330,19 @@ impl Mind for ShardMachine {
         self.tasks.promote(now);
         self.context.promote(&self.tasks);
         self.locks.promote(now);
-        self.locks.hear(now, &ties::left_over(&self.tasks, &self.locks));
+        let left_over = ties::left_over(&self.tasks, &self.locks);
+        self.locks.hear(now, &LockCommand::EndAttempts(left_over));
         self.committee.promote();
+        self.councils.promote();
     }
 
     fn answer(&self, now: Now, query: &Query) -> Answer {
         match query {
             Query::Task(query) => Answer::Task(self.answer_tasks(now, query)),
             Query::Context(query) => Answer::Context(self.context.answer(query, &self.tasks)),
-            Query::Lock(query) => Answer::Lock(self.locks.answer(now, query)),
+            Query::Lock(query) => Answer::Lock(self.answer_locks(now, query)),
             Query::Committee(query) => Answer::Committee(self.committee.answer(query)),
+            Query::Council(query) => Answer::Council(self.councils.answer(now, query, &self.tasks)),
         }
     }
 
@@ -328,6 +352,7 @@ impl Mind for ShardMachine {
             self.context.wakeup(now),
             self.locks.wakeup(now),
             self.committee.wakeup(now),
+            self.councils.wakeup(now),
         ];
         wakeups.into_iter().flatten().min()
     }
@@ -337,15 +362,12 @@ impl Mind for ShardMachine {
         let of_context = || self.context.due(now).map(Command::Context);
         let of_locks = || self.locks.due(now).map(Command::Lock);
         let of_votes = || self.committee.due(now).map(Command::Committee);
-        of_tasks.or_else(of_context).or_else(of_locks).or_else(of_votes)
+        let of_councils = || self.councils.due(now).map(Command::Council);
+        of_tasks.or_else(of_context).or_else(of_locks).or_else(of_votes).or_else(of_councils)
     }
 
     fn snapshot(&self) -> Vec<u8> {
-        let (tasks, context) = (self.tasks.snapshot(), self.context.snapshot());
-        let (locks, committee) = (self.locks.snapshot(), self.committee.snapshot());
-        let snapshot = Snapshot { v: SNAPSHOT_VERSION, tasks, context, locks, committee };
-        // Writing plain data to memory cannot fail; an empty snapshot is refused when it is read.
-        rmp_serde::to_vec_named(&snapshot).unwrap_or_default()
+        snapshot::write(self)
     }
 
     fn restored(&self, bytes: &[u8]) -> Result<Self> {
@@ -358,21 +380,6 @@ impl Mind for ShardMachine {
     }
 
     fn restore(bytes: &[u8]) -> Result<Self> {
-        let Snapshot { tasks, context, locks, committee, .. } =
-            versioned::read("this shard", SNAPSHOT_VERSION, bytes)?;
-        let tasks = TaskMachine::restore(TaskSettings::default(), &tasks)?;
-        let context = match &context[..] {
-            [] => ContextMachine::default(),
-            bytes => ContextMachine::restore(ContextSettings::default(), bytes)?,
-        };
-        let locks = match &locks[..] {
-            [] => LockMachine::default(),
-            bytes => LockMachine::restore(LockSettings::default(), bytes)?,
-        };
-        let committee = match &committee[..] {
-            [] => CommitteeMachine::default(),
-            bytes => CommitteeMachine::restore(CommitteeSettings::default(), bytes)?,
-        };
-        Ok(Self { tasks, context, locks, committee })
+        snapshot::read(bytes)
     }
 }

@@ -8,13 +8,17 @@
 
 pub mod actor;
 pub mod ceiling;
+mod councils;
 pub mod fold;
+#[cfg(test)]
+pub(crate) mod kept;
 mod levels;
 mod locks;
 pub mod machine;
 pub mod mind;
 pub mod pool;
 pub mod sequencer;
+mod snapshot;
 pub mod step;
 mod ties;
 #[cfg(any(test, feature = "testing"))]

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use crate::{
     committee::CommitteeEffect,
     context::ContextEffect,
+    council::CouncilEffect,
     lock::LockEffect,
     shard::{
         actor::{Ports, ShardHands},
@@ -154,6 +155,10 @@ impl ShardHands<ShardMachine> for TeamHands {
             }
             Effect::Lock(effect) => return carry_out_lock(effect, ports, &self.told.2),
             Effect::Committee(effect) => return self.carry_out_committee(effect, ports),
+            Effect::Council(CouncilEffect::Reply { to, reply }) => {
+                ports.answer(to, ShardReply::Council(reply));
+                return;
+            }
         };
         match effect {
             TaskEffect::Reply { to, reply: Reply::TasksEnded(ended) } => {

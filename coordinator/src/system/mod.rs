@@ -20,6 +20,7 @@ mod member;
 mod porter;
 mod public;
 mod standing;
+mod ways;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -52,9 +53,10 @@ pub(crate) use porter::{Sayer, porter_of};
 pub use standing::Standing;
 
 use crate::{
-    client::{Tasks, locks::Locks, votes::Votes},
+    client::Tasks,
     context::Contexts,
     door::{self, Clerk, Identity},
+    grpc,
     health::Monitor,
     metrics::Metrics,
     ops,
@@ -108,6 +110,8 @@ pub struct SystemSpec {
     pub monitored: bool,
     /// Where its metrics are to be had; then it is monitored as well.
     pub metrics: Option<Arc<Metrics>>,
+    /// Where clients come in over gRPC.
+    pub grpc: Option<Arc<grpc::Door>>,
 }
 
 impl SystemSpec {
@@ -132,6 +136,7 @@ impl SystemSpec {
             seed,
             monitored: false,
             metrics: None,
+            grpc: None,
         })
     }
 }
@@ -211,6 +216,7 @@ impl System {
         let bus = (spec.fabric.messages(), ShardId(0));
         let mut doors = doors(spec.door.clone(), &clerk, &spec.clock);
         doors.extend(looks::children(&spec, &means, monitor.as_ref()));
+        doors.extend(public::grpc(&spec, boot, (&tasks, &means)));
         let parts = tree::Parts {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),
@@ -251,16 +257,6 @@ impl System {
     /// The way to its context: what happened, what agents understand, snapshots.
     pub const fn contexts(&self) -> &Contexts {
         &self.contexts
-    }
-
-    /// The way to its locks.
-    pub fn locks(&self) -> Locks {
-        Locks::new(self.means.shard.clone(), Arc::clone(&self.means.clock))
-    }
-
-    /// The way to its votes.
-    pub fn votes(&self) -> Votes {
-        Votes::new(self.means.shard.clone())
     }
 
     /// Who carries out what is asked of the node as a whole.

@@ -1,12 +1,13 @@
 //! What other sub-machines and views may look at; nothing here changes anything.
 
-use orkestra_runtime::id::{AgentId, Incarnation, TaskNo};
+use orkestra_runtime::id::{AgentId, Incarnation, RunId, TaskId, TaskNo};
 
 use crate::task::{
     machine::TaskMachine,
     people::{PendingView, pending},
     roster::{AgentNo, AgentRecord},
     state::{Phase, Run, RunNo, Task},
+    view::{self, AgentView},
 };
 
 impl TaskMachine {
@@ -44,6 +45,21 @@ impl TaskMachine {
     /// A run by number.
     pub(crate) fn run_of(&self, no: RunNo) -> Option<&Run> {
         self.durable.runs.get(&no)
+    }
+
+    /// A run by name.
+    pub(crate) fn run_called(&self, run: &RunId) -> Option<&Run> {
+        self.durable.run_named(run).map(|(_, run)| run)
+    }
+
+    /// A task by the names of its run and its own.
+    pub(crate) fn task_called(&self, run: &RunId, task: &TaskId) -> Option<&Task> {
+        self.durable.task_named(run, task).map(|(_, task)| task)
+    }
+
+    /// All agents as people see them.
+    pub(crate) fn agent_views(&self) -> Vec<AgentView> {
+        view::agents(self)
     }
 
     /// What people are asked now, oldest task first.

@@ -1,4 +1,4 @@
-//! What nodes talk and remember with: one trait, four abilities, several implementations.
+//! What nodes talk and remember with: one trait, five abilities, several implementations.
 //!
 //! | ability | promise |
 //! |---|---|
@@ -6,6 +6,7 @@
 //! | [`Logs`] | a record is appended only if the log still ends where the writer thinks; acknowledged means kept, to the fabric's [`Durability`] |
 //! | [`Registers`] | get, create, compare-and-set by revision, delete, watch; revisions only rise, across deletes and restarts |
 //! | [`Blobs`] | bytes named by their hash; a blob that was acknowledged is as durable as a record |
+//! | [`Inboxes`] | what others sent waits until it is settled, at least once; only where others can send |
 //!
 //! Every implementation passes the same contract suite (`tests/tests/contract.rs`).
 //! Nothing here promises exactly-once delivery: fences and idempotency keys are the caller's.
@@ -13,6 +14,7 @@
 mod blob;
 pub mod embedded;
 mod header;
+mod inbox;
 mod keeper;
 mod limited;
 mod listen;
@@ -30,6 +32,9 @@ use tokio::sync::watch;
 
 pub use blob::{BlobName, Blobs};
 pub use header::{HEADERS_BYTES_MAX, HEADERS_MAX, Headers};
+pub use inbox::{
+    Inbox, InboxSpec, Inboxes, LETTER_WITHIN_MAX, Letter, Settle, StreamSpec, Verdict,
+};
 pub use keeper::{Keeper, Shrunk, Sizes, Swept};
 pub use limited::{limited_blobs, limited_logs, limited_registers};
 pub use listen::listen;
@@ -105,6 +110,10 @@ pub trait Fabric: Send + Sync + fmt::Debug + 'static {
     fn blobs(&self) -> Arc<dyn Blobs>;
     /// The housekeeping of its own files; none where it has no files, or others look after them.
     fn keeper(&self) -> Option<Arc<dyn Keeper>> {
+        None
+    }
+    /// Messages of others that wait until they are settled; none where nobody else can send.
+    fn inboxes(&self) -> Option<Arc<dyn Inboxes>> {
         None
     }
     /// Stops in order: what was acknowledged is kept, what is open is told so.

@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod ask;
 pub mod check;
+pub mod council;
 pub mod desk;
 mod failure;
 pub mod lock;

@@ -84,7 +84,7 @@ impl Told {
             match event {
                 Event::Task(event) => self.event(number, event),
                 Event::Lock(event) => self.locks.hear(number, &event),
-                Event::Context(_) | Event::Committee(_) => {}
+                Event::Context(_) | Event::Committee(_) | Event::Council(_) => {}
             }
         }
     }

@@ -21,7 +21,7 @@ use orkestra_tests::{
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn settings(guarded: &Guarded, user: &str) -> NatsSettings {
+pub(crate) fn settings(guarded: &Guarded, user: &str) -> NatsSettings {
     let auth =
         |user: &str| NatsAuth::Password { user: user.to_owned(), password: guarded.password(user) };
     let mut settings = NatsSettings::new(&guarded.url());

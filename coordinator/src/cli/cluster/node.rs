@@ -22,13 +22,16 @@ use self::{identity::Identity, tells::Tells};
 use super::login;
 use crate::{
     cli::{
+        door,
         failure::Failure,
         files::prepare_aside,
         run::{Interruptions, bare_spec, shared},
         settings::Settings,
     },
+    config::Config,
     node::{Node, NodeSpec, SUPERVISION_LOG},
     output::{Console, Exit},
+    planning::{PlanningSettings, PlanningSpec},
     team,
 };
 
@@ -74,7 +77,12 @@ pub(in crate::cli) async fn run(
     tell_server(&nats, console)?;
     let log = SupervisionLog::open(data_dir.join(SUPERVISION_LOG))?;
     let clock = SystemClock::start();
-    let spec = spec(settings, &identity, &nats, (log.clone(), Arc::clone(&clock)));
+    let mut spec = spec(settings, &identity, &nats, (log.clone(), Arc::clone(&clock)));
+    if let Ok(spec) = &mut spec
+        && spec.roles.coordinator
+    {
+        spec.grpc = door::grpc(None, settings, console)?;
+    }
     let mut news = log.watch();
     let node = tokio::select! {
         node = started(spec) => node,
@@ -208,8 +216,22 @@ fn spec(
         beat_every: config.presence_beat_every.0,
         down_after: config.presence_down_after,
     };
+    spec.planning = config.planning_enabled.then(|| planning(config));
     spec.log = log;
     spec.seed = clock.now().wall.as_ms() ^ u64::from(std::process::id());
     spec.clock = clock;
     Ok(spec)
+}
+
+fn planning(config: &Config) -> PlanningSpec {
+    PlanningSpec {
+        settings: PlanningSettings {
+            namespace: config.planning_namespace.clone(),
+            answer_within: config.planning_answer_within,
+            keep_for: config.planning_keep_for,
+            // More than fit are far more than are allowed.
+            agents_elsewhere: u32::try_from(config.planning_agents_elsewhere).unwrap_or(u32::MAX),
+        },
+        sweep_every: config.planning_sweep_every.0,
+    }
 }

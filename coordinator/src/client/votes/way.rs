@@ -64,7 +64,9 @@ pub(super) async fn query(
     let read = tokio::time::timeout(within, asked).await.unwrap_or(Err(ShardError::NoAnswer));
     match read.map_err(|error| unanswered(&error))?.answer {
         Answer::Committee(answer) => Ok(answer),
-        answer @ (Answer::Task(_) | Answer::Context(_) | Answer::Lock(_)) => Err(other(&answer)),
+        answer @ (Answer::Task(_) | Answer::Context(_) | Answer::Lock(_) | Answer::Council(_)) => {
+            Err(other(&answer))
+        }
     }
 }
 
@@ -72,7 +74,7 @@ fn told(asked: Result<Reply, ShardError>) -> Result<CommitteeReply, VoteError> {
     match asked {
         Ok(Reply::Committee(CommitteeReply::Refused(refusal))) => Err(VoteError::Refused(refusal)),
         Ok(Reply::Committee(reply)) => Ok(reply),
-        Ok(reply @ (Reply::Task(_) | Reply::Context(_) | Reply::Lock(_))) => {
+        Ok(reply @ (Reply::Task(_) | Reply::Context(_) | Reply::Lock(_) | Reply::Council(_))) => {
             Err(VoteError::Failed(other(&reply)))
         }
         Err(error) => Err(VoteError::Failed(unanswered(&error))),

@@ -69,7 +69,7 @@ impl Script {
         self.journal.extend(done.events.into_iter().map(|event| (self.now.wall, event)));
         let replies = done.effects.into_iter().filter_map(|effect| match effect {
             Effect::Context(ContextEffect::Reply { reply, .. }) => Some(reply),
-            Effect::Task(_) | Effect::Lock(_) | Effect::Committee(_) => None,
+            Effect::Task(_) | Effect::Lock(_) | Effect::Committee(_) | Effect::Council(_) => None,
         });
         replies.collect()
     }
@@ -199,7 +199,7 @@ impl Script {
     fn ask(&self, query: ContextQuery) -> ContextAnswer {
         match self.machine.answer(self.now, &Query::Context(query)) {
             Answer::Context(answer) => answer,
-            Answer::Task(_) | Answer::Lock(_) | Answer::Committee(_) => {
+            Answer::Task(_) | Answer::Lock(_) | Answer::Committee(_) | Answer::Council(_) => {
                 panic!("another question was answered")
             }
         }
@@ -254,7 +254,7 @@ impl Script {
     pub(super) fn count(&self, wanted: impl Fn(&ContextEvent) -> bool) -> usize {
         let events = self.journal.iter().filter_map(|(_, event)| match event {
             Event::Context(event) => Some(event),
-            Event::Task(_) | Event::Lock(_) | Event::Committee(_) => None,
+            Event::Task(_) | Event::Lock(_) | Event::Committee(_) | Event::Council(_) => None,
         });
         events.filter(|event| wanted(event)).count()
     }

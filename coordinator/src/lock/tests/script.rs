@@ -88,7 +88,10 @@ impl Script {
             match effect {
                 Effect::Lock(LockEffect::Reply { to, reply }) => replies.push((to.0, reply)),
                 Effect::Lock(effect) => self.effects.push(effect),
-                Effect::Task(_) | Effect::Context(_) | Effect::Committee(_) => {}
+                Effect::Task(_)
+                | Effect::Context(_)
+                | Effect::Committee(_)
+                | Effect::Council(_) => {}
             }
         }
         replies
@@ -266,7 +269,7 @@ impl Script {
     pub(super) fn query(&self, query: &LockQuery) -> LockAnswer {
         match self.machine.answer(self.now, &Query::Lock(query.clone())) {
             Answer::Lock(answer) => answer,
-            Answer::Task(_) | Answer::Context(_) | Answer::Committee(_) => {
+            Answer::Task(_) | Answer::Context(_) | Answer::Committee(_) | Answer::Council(_) => {
                 panic!("another question was answered")
             }
         }
@@ -275,7 +278,7 @@ impl Script {
     pub(super) fn events(&self) -> impl DoubleEndedIterator<Item = &LockEvent> {
         self.journal.iter().filter_map(|(_, event)| match event {
             Event::Lock(event) => Some(event),
-            Event::Task(_) | Event::Context(_) | Event::Committee(_) => None,
+            Event::Task(_) | Event::Context(_) | Event::Committee(_) | Event::Council(_) => None,
         })
     }
 

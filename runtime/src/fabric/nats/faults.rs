@@ -26,6 +26,8 @@ pub(super) fn disconnected(what: &str) -> Error {
 pub(super) enum Refusal {
     /// The stream does not exist.
     NoStream,
+    /// The consumer does not exist.
+    NoConsumer,
     /// What was asked for does not exist in the stream.
     NoMessage,
     /// The stream, or the subject in it, ends elsewhere.
@@ -46,6 +48,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoStream => f.write_str("the stream does not exist"),
+            Self::NoConsumer => f.write_str("the consumer does not exist"),
             Self::NoMessage => f.write_str("there is no such message"),
             Self::WrongLast => f.write_str("it was changed meanwhile"),
             Self::Full => f.write_str("there is no room"),
@@ -61,7 +64,7 @@ impl Refusal {
     /// The error of something that may be tried again, or cannot work.
     pub(super) fn into_error(self, what: &str) -> Error {
         let kind = match &self {
-            Self::NoStream | Self::NoMessage => ErrorKind::NotFound,
+            Self::NoStream | Self::NoConsumer | Self::NoMessage => ErrorKind::NotFound,
             Self::WrongLast => ErrorKind::Conflict,
             Self::Full => ErrorKind::Full,
             Self::TooLarge | Self::NoJetStream(_) => ErrorKind::Invalid,
@@ -87,6 +90,7 @@ impl From<&async_nats::jetstream::Error> for Refusal {
         let text = error.to_string();
         match error.error_code() {
             ErrorCode::STREAM_NOT_FOUND => Self::NoStream,
+            ErrorCode::CONSUMER_NOT_FOUND => Self::NoConsumer,
             ErrorCode::NO_MESSAGE_FOUND => Self::NoMessage,
             ErrorCode::STREAM_WRONG_LAST_SEQUENCE
             | ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT => Self::WrongLast,

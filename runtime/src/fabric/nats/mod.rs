@@ -6,6 +6,7 @@
 //! | logs | one `JetStream` stream a log, appended to with the expected last sequence |
 //! | registers | one KV bucket; a revision is its stream's sequence |
 //! | blobs | one stream, a blob in parts, its head written last |
+//! | inboxes | streams of others, with limits; a durable pull consumer each |
 //!
 //! What happens when something goes wrong:
 //!
@@ -31,6 +32,7 @@ mod bucket;
 mod connect;
 mod faults;
 mod following;
+mod inbox;
 mod logs;
 mod messages;
 mod mux;
@@ -48,9 +50,10 @@ use std::sync::Arc;
 use futures::{FutureExt as _, future::BoxFuture};
 use tokio::sync::watch;
 
-use super::{Blobs, Durability, Fabric, Logs, Messages, Registers};
+use super::{Blobs, Durability, Fabric, Inboxes, Logs, Messages, Registers};
 use crate::error::Result;
 use blobs::NatsBlobs;
+use inbox::NatsInboxes;
 use logs::NatsLogs;
 use messages::NatsMessages;
 use names::Names;
@@ -162,6 +165,13 @@ impl Fabric for Nats {
 
     fn blobs(&self) -> Arc<dyn Blobs> {
         Arc::new(NatsBlobs { streams: Arc::clone(&self.streams), names: self.names.clone() })
+    }
+
+    /// None where the store is only opened: consumers are for coordinators.
+    fn inboxes(&self) -> Option<Arc<dyn Inboxes>> {
+        let (wire, streams) = (Arc::clone(&self.wire), Arc::clone(&self.streams));
+        let replicas = streams.replicas;
+        (!streams.is_opened).then(|| Arc::new(NatsInboxes { wire, streams, replicas }) as _)
     }
 
     /// Returns when what was sent is on its way, or the server does not take it any more.

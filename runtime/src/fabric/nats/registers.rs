@@ -151,6 +151,7 @@ fn set_error(refusal: &Refusal) -> SetError {
         Refusal::Full | Refusal::TooLarge => SetError::Full,
         Refusal::WrongLast => SetError::Conflict(None),
         Refusal::NoStream
+        | Refusal::NoConsumer
         | Refusal::NoMessage
         | Refusal::NoJetStream(_)
         | Refusal::NoOne

@@ -91,7 +91,7 @@ pub(super) struct Streams {
     pub(super) api: Arc<str>,
     /// Whether changes have to be asked for: nobody delivers them into another account.
     pub(super) is_opened: bool,
-    replicas: usize,
+    pub(super) replicas: usize,
     bytes_max: Option<u64>,
     servers_sync: bool,
     /// What is promised by the weakest stream that was seen.

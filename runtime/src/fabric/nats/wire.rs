@@ -146,7 +146,8 @@ impl Wire {
         Ok(!question.answers.try_recv().is_ok_and(|message| is_nobody(&message)))
     }
 
-    async fn send_back_to(&self, parcel: Parcel, reply: Option<String>) -> Result<()> {
+    /// The same, and names where answers go.
+    pub(super) async fn send_back_to(&self, parcel: Parcel, reply: Option<String>) -> Result<()> {
         if self.is_over() {
             return Err(closed());
         }

@@ -250,7 +250,9 @@ impl Team {
         let due = self.machine.due(self.now);
         match due {
             Some(command @ (Command::Task(_) | Command::Lock(_))) => self.take(command),
-            Some(Command::Context(_) | Command::Committee(_)) | None => Ok(()),
+            Some(Command::Context(_) | Command::Committee(_) | Command::Council(_)) | None => {
+                Ok(())
+            }
         }
     }
 

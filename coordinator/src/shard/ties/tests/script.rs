@@ -284,7 +284,7 @@ impl Script {
     pub(super) fn lock_events(&self) -> impl DoubleEndedIterator<Item = &LockEvent> {
         self.journal.iter().filter_map(|(_, event)| match event {
             Event::Lock(event) => Some(event),
-            Event::Task(_) | Event::Context(_) | Event::Committee(_) => None,
+            Event::Task(_) | Event::Context(_) | Event::Committee(_) | Event::Council(_) => None,
         })
     }
 
