@@ -287,7 +287,15 @@ impl Model for HttpModel {
 
     fn secret(&self) -> Result<Option<Secret>> {
         match &self.spec.credential {
-            Some(credential) => credential.read().map(Some),
+            Some(credential) => match credential.read() {
+                // Most servers of one's own ask for none.
+                Err(error)
+                    if error.kind() == ErrorKind::NotFound && !self.spec.provider.needs_key() =>
+                {
+                    Ok(None)
+                }
+                read => read.map(Some),
+            },
             None if self.spec.provider.needs_key() => {
                 let why = format!("{} answers nobody without a key", self.spec.provider);
                 Err(Error::new(ErrorKind::NotFound, why))

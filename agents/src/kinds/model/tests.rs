@@ -277,7 +277,7 @@ async fn a_cancelled_attempt_hangs_up_on_its_provider() {
         stage.cancel.send(true).unwrap();
     });
     ended.unwrap_err();
-    server.hung_up(1).await;
+    assert!(server.hung_up(1).await);
 }
 
 #[tokio::test]

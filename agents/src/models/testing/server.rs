@@ -23,6 +23,9 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use super::format::{Error, Format, Manner, Said, format};
 use crate::models::Provider;
 
+/// How long a caller has to hang up.
+const HUNG_UP_WITHIN: Duration = Duration::from_secs(30);
+
 /// A question that was heard.
 #[derive(Clone, Debug)]
 pub struct Heard {
@@ -126,11 +129,13 @@ impl ProviderServer {
         self.shared.going_most.load(Ordering::SeqCst)
     }
 
-    /// Waits until so many callers have hung up on it before they had their answer.
-    pub async fn hung_up(&self, count: usize) {
+    /// Whether so many callers hang up on it, before they have their answer and before half a minute
+    /// has passed.
+    #[must_use]
+    pub async fn hung_up(&self, count: usize) -> bool {
         let mut hung_up = self.shared.hung_up.subscribe();
-        // The sender lives as long as this.
-        let _ = hung_up.wait_for(|so_far| *so_far >= count).await;
+        let enough = hung_up.wait_for(|so_far| *so_far >= count);
+        tokio::time::timeout(HUNG_UP_WITHIN, enough).await.is_ok()
     }
 }
 

@@ -1,13 +1,17 @@
 //! What goes well.
 
+use std::sync::Arc;
+
+use orkestra_runtime::protocol::agent::Availability;
 use serde_json::{Value, json};
 
 use super::{
     super::{
-        AnswerSchema, ChatRequest, HttpSpec, Message, Provider, Stop, Tool, Usage,
-        testing::{Manner, ProviderServer, Said},
+        AnswerSchema, ChatRequest, Credential, HttpSpec, Message, Model as _, Provider, Stop, Tool,
+        Usage,
+        testing::{Heard, Manner, ProviderServer, Said},
     },
-    WAYS, ask, model, spec, stage, structured,
+    Known, WAYS, ask, model, spec, stage, structured,
 };
 
 const USAGE: Usage = Usage { input: 20, cached_input: 5, output: 7 };
@@ -189,9 +193,15 @@ async fn slow_pieces_are_waited_for() {
 #[tokio::test]
 async fn a_server_without_a_key_is_asked_without_one() {
     let server = ProviderServer::start(Provider::Compatible).await.unwrap();
-    let keyless = HttpSpec { credential: None, ..spec(&server, Provider::Compatible) };
-    server.says(Said::text("hello"));
-    let (answer, _) = ask(&model(keyless), &ChatRequest::asking("x"), false).await.unwrap();
-    assert_eq!(answer.text, "hello");
-    assert!(!server.heard()[0].headers.contains_key("authorization"));
+    let spec = spec(&server, Provider::Compatible);
+    let unset = Credential { secrets: Arc::new(Known::default()), name: "NOT_SET".into() };
+    for credential in [None, Some(unset)] {
+        let keyless = model(HttpSpec { credential, ..spec.clone() });
+        assert_eq!(keyless.availability(), Availability::Available);
+        server.says(Said::text("hello"));
+        let (answer, _) = ask(&keyless, &ChatRequest::asking("x"), false).await.unwrap();
+        assert_eq!(answer.text, "hello");
+    }
+    let carry = |heard: &Heard| heard.headers.contains_key("authorization");
+    assert!(!server.heard().iter().any(carry));
 }
