@@ -23,7 +23,10 @@ use crate::{
     inspect::Inspection,
     output::{Console, Exit, size},
     sensitive::Revealed,
-    task::{Answer, Query, view::TaskView},
+    task::{
+        Answer, Query,
+        view::{TaskView, is_opened_by_the_shard},
+    },
 };
 
 /// The states that a task can be in.
@@ -122,7 +125,8 @@ impl<'a> Looking<'a> {
         if let Some(namespace) = &self.namespace {
             runs.retain(|run| run.opening.namespace == *namespace);
         }
-        // The latest is first.
+        // The latest is first, and of those that somebody began.
+        runs.sort_by_key(|run| is_opened_by_the_shard(&run.summary.run));
         match (runs.into_iter().next(), &self.namespace) {
             (Some(run), _) => Ok(run.summary.run),
             (None, None) => Err(none()),

@@ -89,7 +89,7 @@ impl Team {
         }
         if let Some(unknown) = workers.iter().find(|worker| !self.0.contains_key(*worker)) {
             return Err(no_agents(format!(
-                "no agent {unknown} is, or was, in this team; look at `orkestra agents`, or register \
+                "no agent {unknown} is, or was, in this team; look at `orkestra agent list`, or register \
                  it with the council before it comes"
             )));
         }

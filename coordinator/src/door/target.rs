@@ -10,7 +10,10 @@ use orkestra_runtime::{
 
 use crate::{
     client::Tasks,
-    task::{Answer, Query, TaskMachine, view::RunView},
+    task::{
+        Answer, Query, TaskMachine,
+        view::{RunView, is_opened_by_the_shard},
+    },
 };
 
 /// How many runs a message names.
@@ -100,10 +103,12 @@ async fn find_run(run: Option<&RunId>, reads: &impl Reads) -> Result<RunView> {
     {
         return Ok(*found);
     }
-    let runs = match reads.look_up(Query::Runs).await? {
+    let mut runs = match reads.look_up(Query::Runs).await? {
         Answer::Runs(runs) => runs,
         _ => Vec::new(),
     };
+    // The latest is first, and of those that somebody began.
+    runs.sort_by_key(|run| is_opened_by_the_shard(&run.summary.run));
     match run {
         Some(run) => Err(no_run(run, &runs)),
         None => runs.into_iter().next().ok_or_else(|| {

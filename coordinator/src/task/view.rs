@@ -311,10 +311,17 @@ pub(super) fn agents(machine: &TaskMachine) -> Vec<AgentView> {
         .collect()
 }
 
+/// Whether the shard itself opened a run, for what follows from a vote or for what a council does.
+/// Whoever means the latest run without a name means one that somebody began.
+pub fn is_opened_by_the_shard(run: &RunId) -> bool {
+    ["vote:", "deliberation:"].iter().any(|begin| run.as_str().starts_with(begin))
+}
+
 impl TaskMachine {
-    /// The run that was opened last.
+    /// The run that somebody opened last; where there is none, that which the shard itself did.
     pub fn latest_run(&self) -> Option<&RunId> {
-        self.durable.runs.values().next_back().map(|run| &run.id)
+        let runs = || self.durable.runs.values().rev().map(|run| &run.id);
+        runs().find(|run| !is_opened_by_the_shard(run)).or_else(|| runs().next())
     }
 
     /// The output of a completed task, if it stands in place.

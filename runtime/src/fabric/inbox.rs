@@ -24,7 +24,7 @@ use super::Pattern;
 use crate::error::Result;
 
 /// The longest time that a reader waits at once.
-pub const LETTER_WITHIN_MAX: Duration = Duration::from_secs(60);
+pub const LETTER_WITHIN_MAX: Duration = Duration::from_mins(1);
 
 /// A stream that keeps what is sent to some subjects, for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]

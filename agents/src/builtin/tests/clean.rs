@@ -60,7 +60,7 @@ fn every_name_finds_its_reviewer_and_no_other_does() {
     for builtin in all() {
         assert_eq!(find(builtin.name).unwrap().name, builtin.name);
     }
-    assert_eq!(all().len(), 11);
+    assert_eq!(all().len(), 12);
     assert!(find("nobody").is_none());
 }
 

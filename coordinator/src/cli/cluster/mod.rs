@@ -31,7 +31,10 @@ use crate::{
     node::{NodeAnswer, NodeAsk, NodeView, shards_of},
     reach::{Shard, There},
     system::Followers,
-    task::{Answer, Query, view::RunView},
+    task::{
+        Answer, Query,
+        view::{RunView, is_opened_by_the_shard},
+    },
 };
 
 /// How long a node may take to answer about itself.
@@ -125,7 +128,9 @@ impl Cluster {
             if self.namespace.is_some() {
                 return Ok(home);
             }
-            let latest = self.runs().await?.into_iter().max_by_key(|(_, opened, _)| *opened);
+            let latest = self.runs().await?.into_iter().max_by_key(|(_, opened, run)| {
+                (!is_opened_by_the_shard(&run.summary.run), *opened)
+            });
             return latest.map_or(Ok(home), |(shard, _, _)| self.way(shard));
         };
         let has = async |way: &Way| {

@@ -24,7 +24,7 @@ use crate::{
 /// The header by which the server knows a message that it keeps already.
 const ID: &str = "Nats-Msg-Id";
 /// For how long it does.
-const TWICE_WITHIN: Duration = Duration::from_secs(120);
+const TWICE_WITHIN: Duration = Duration::from_mins(2);
 /// How much longer than the server an answer is waited for.
 const SLACK: Duration = Duration::from_secs(2);
 /// How many letters of one inbox may be with its readers.

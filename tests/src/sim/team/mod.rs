@@ -247,8 +247,7 @@ impl Team {
     fn time_passes(&mut self, ms: u64) -> Outcome {
         let passed = Duration::from_millis(ms);
         self.now = Now { moment: self.now.moment + passed, wall: self.now.wall + passed };
-        let due = self.machine.due(self.now);
-        match due {
+        match self.machine.due(self.now) {
             Some(command @ (Command::Task(_) | Command::Lock(_))) => self.take(command),
             Some(Command::Context(_) | Command::Committee(_) | Command::Council(_)) | None => {
                 Ok(())
