@@ -339,10 +339,14 @@ impl Context {
         let secret = secrets
             .secret(name)
             .map_err(|error| Failure::new(FailureKind::Unavailable, error.to_string()))?;
-        let mut confidence = self.inner.confidence.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::make_mut(&mut confidence.redaction).add_secret(&secret);
-        drop(confidence);
+        self.hide(&secret);
         Ok(secret)
+    }
+
+    /// From now on this is taken out of whatever the attempt says and answers.
+    pub(crate) fn hide(&self, secret: &Secret) {
+        let mut confidence = self.inner.confidence.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut confidence.redaction).add_secret(secret);
     }
 
     /// What was shipped to this node; none where nothing is.

@@ -5,13 +5,14 @@ pub mod builtin;
 pub mod context;
 pub mod demo;
 pub mod kinds;
+pub mod models;
 pub mod outcome;
 mod redaction;
 mod safety;
 pub mod secret;
 pub mod shipped;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod worker;
 
 pub use agent::{Agent, DynAgent, Work};

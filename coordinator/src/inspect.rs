@@ -123,6 +123,11 @@ impl Inspection {
         self.machine.tasks()
     }
 
+    /// Everything that the record adds up to.
+    pub(crate) const fn shard(&self) -> &ShardMachine {
+        &self.machine
+    }
+
     /// Answers a question about tasks.
     pub fn answer(&self, now: Now, query: &TaskQuery) -> TaskAnswer {
         self.machine.answer_tasks(now, query)
@@ -135,7 +140,7 @@ impl Inspection {
 
     /// Answers a question about locks; times that only a leader measures are missing.
     pub fn locks(&self, now: Now, query: &LockQuery) -> LockAnswer {
-        self.machine.locks().answer(now, query)
+        self.machine.answer_locks(now, query)
     }
 
     /// Answers a question about votes.

@@ -10,6 +10,7 @@ pub mod config;
 pub mod context;
 pub mod council;
 pub mod door;
+pub mod grpc;
 pub mod health;
 pub mod inspect;
 pub mod lock;

@@ -13,8 +13,10 @@ use orkestra_agents::{
 use orkestra_runtime::{
     Error, ErrorKind, Result,
     backoff::Backoff,
+    id::{AgentId, Capability},
     protocol::{
         agent::{AgentProfile, Availability},
+        council::CHECKS_CAPABILITY,
         task::FailureKind,
     },
     restart::Restart,
@@ -22,12 +24,15 @@ use orkestra_runtime::{
 
 use crate::{
     scenario::{
-        AgentConfig, AgentKind, CommandConfig, Protocol as Spoken, RestartOn, RestartPolicy,
-        SecretSource as Found, Stdin,
+        AgentConfig, AgentKind, CommandConfig, ExitMeans, Protocol as Spoken, RestartConfig,
+        RestartOn, RestartPolicy, SecretSource as Found, Stdin,
     },
     system::{Care, Member},
     task::PERSON,
 };
+
+/// How many proposals are checked at once.
+const CHECKER_CAPACITY: u32 = 4;
 
 /// What all agents of a team share.
 #[derive(Clone, Debug)]
@@ -65,6 +70,32 @@ pub fn people(configs: &[AgentConfig]) -> Vec<AgentProfile> {
         availability: Availability::Available,
     };
     people.map(profile).collect()
+}
+
+/// Who checks what councils propose: it is hosted wherever a team has agents, unless one of them
+/// can do it.
+pub fn checker() -> Result<AgentConfig> {
+    let builtin = builtin::find(CHECKS_CAPABILITY);
+    Ok(AgentConfig {
+        id: AgentId::new(CHECKS_CAPABILITY)?,
+        description: builtin.map_or("", |it| it.description).to_owned(),
+        capacity: CHECKER_CAPACITY,
+        capabilities: vec![Capability::new(CHECKS_CAPABILITY)?],
+        specialties: Vec::new(),
+        silence_max: None,
+        restart_on: Vec::new(),
+        restart: RestartConfig::default(),
+        kind: AgentKind::Function(CHECKS_CAPABILITY.to_owned()),
+    })
+}
+
+/// The same, for a team in which nobody else can do it and nobody is called so.
+pub fn checker_for(agents: &[AgentConfig]) -> Option<AgentConfig> {
+    let can = |agent: &AgentConfig| {
+        agent.id.as_str() == CHECKS_CAPABILITY
+            || agent.capabilities.iter().any(|it| it.as_str() == CHECKS_CAPABILITY)
+    };
+    if agents.iter().any(can) { None } else { checker().ok() }
 }
 
 /// A member of a team, as a scenario describes it; none for a person.
@@ -148,11 +179,12 @@ fn program(command: &CommandConfig, shared: &Shared) -> Result<AgentFactory> {
             input: match command.stdin {
                 Stdin::Input => PlainInput::Json,
                 Stdin::None => PlainInput::Nothing,
+                Stdin::Result => PlainInput::Result,
             },
-            output: if command.parse_stdout_as_json {
-                PlainOutput::Json
-            } else {
-                PlainOutput::Text
+            output: match (command.exit, command.parse_stdout_as_json) {
+                (ExitMeans::Answer, _) => PlainOutput::Answer,
+                (ExitMeans::Verdict, true) => PlainOutput::Json,
+                (ExitMeans::Verdict, false) => PlainOutput::Text,
             },
             success_codes: command.success_codes.iter().map(|code| i32::from(*code)).collect(),
         },

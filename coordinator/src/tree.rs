@@ -13,7 +13,8 @@
 //!    ├─ doors          one_for_one with backoff: ways in from outside, and who looks on
 //!    │  ├─ control     the socket in the data directory; only where there is one
 //!    │  ├─ monitor     follows what is durable, for health; only if asked for
-//!    │  └─ metrics     answers Prometheus; only if asked for
+//!    │  ├─ metrics     answers Prometheus; only if asked for
+//!    │  └─ grpc        lets clients in that speak gRPC; only if asked for
 //!    └─ agents         one_for_one with backoff, one child per agent
 //! ```
 //!

@@ -5,7 +5,6 @@ mod records;
 
 use std::{
     collections::VecDeque,
-    fmt,
     str::FromStr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -20,7 +19,7 @@ use orkestra_runtime::{
     },
 };
 
-use crate::through::{fabric_through, logs_through, registers_through};
+use crate::through::{fabric_through, logs_through, own_logs, registers_through, shown_with};
 pub(crate) use records::sealed;
 
 /// The variable that names the bug.
@@ -109,18 +108,11 @@ fn kept_back<T>(late: &Late<T>, one: T) -> Option<T> {
     if late.len() > LATE { late.pop_front() } else { None }
 }
 
-impl fmt::Debug for Crooked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Crooked({:?})", self.crook)
-    }
-}
+shown_with!(Crooked, self => self.crook);
 
 impl Fabric for Crooked {
     fabric_through!(self => self.inner);
-
-    fn logs(&self) -> Arc<dyn Logs> {
-        Arc::new(self.clone())
-    }
+    own_logs!(self);
 
     fn registers(&self) -> Arc<dyn Registers> {
         Arc::new(self.clone())

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture};
 use orkestra_runtime::{
     Result,
-    fabric::{AppendError, Blobs, Fabric, LogName, Logs, Registers, Sequence},
+    fabric::{AppendError, Fabric, LogName, Logs, Registers, Sequence},
 };
 
-use crate::through::{fabric_through, logs_through};
+use crate::through::{blobs_through, fabric_through, logs_through};
 
 /// What becomes of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +80,7 @@ impl fmt::Debug for Faulty {
 
 impl Fabric for Faulty {
     fabric_through!(self => self.inner);
+    blobs_through!(self => self.inner);
 
     fn logs(&self) -> Arc<dyn Logs> {
         Arc::new(FaultyLogs { inner: self.inner.logs(), faulty: self.clone() })
@@ -87,14 +88,6 @@ impl Fabric for Faulty {
 
     fn registers(&self) -> Arc<dyn Registers> {
         self.inner.registers()
-    }
-
-    fn blobs(&self) -> Arc<dyn Blobs> {
-        self.inner.blobs()
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        self.inner.close()
     }
 }
 

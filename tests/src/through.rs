@@ -1,6 +1,6 @@
 //! What a fabric that lies or fails hands on unchanged to the one that it is put around.
 //!
-//! Each macro stands within an `impl` and writes the methods that the lie is not about.
+//! Each macro but one stands within an `impl` and writes the methods that the lie is not about.
 
 /// The methods of a fabric that are not its logs, registers and blobs.
 macro_rules! fabric_through {
@@ -23,6 +23,39 @@ macro_rules! fabric_through {
 
         fn prefix(&$self) -> std::sync::Arc<str> {
             $inner.prefix()
+        }
+    };
+}
+
+/// The logs of a fabric that is its own logs.
+macro_rules! own_logs {
+    ($self:ident) => {
+        fn logs(&$self) -> std::sync::Arc<dyn orkestra_runtime::fabric::Logs> {
+            std::sync::Arc::new($self.clone())
+        }
+    };
+}
+
+/// The blobs of a fabric, and its end.
+macro_rules! blobs_through {
+    ($self:ident => $inner:expr) => {
+        fn blobs(&$self) -> std::sync::Arc<dyn orkestra_runtime::fabric::Blobs> {
+            $inner.blobs()
+        }
+
+        fn close(&$self) -> futures::future::BoxFuture<'_, ()> {
+            $inner.close()
+        }
+    };
+}
+
+/// Stands outside of an `impl`: a liar is shown with what it lies about.
+macro_rules! shown_with {
+    ($type:ident, $self:ident => $what:expr) => {
+        impl std::fmt::Debug for $type {
+            fn fmt(&$self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_tuple(stringify!($type)).field(&$what).finish()
+            }
         }
     };
 }
@@ -121,4 +154,6 @@ macro_rules! registers_through {
     };
 }
 
-pub(crate) use {fabric_through, logs_through, registers_through};
+pub(crate) use {
+    blobs_through, fabric_through, logs_through, own_logs, registers_through, shown_with,
+};

@@ -12,6 +12,8 @@ mod canary;
 mod cluster;
 #[path = "cli/context.rs"]
 mod context;
+#[path = "cli/councils.rs"]
+mod councils;
 #[path = "cli/doctor.rs"]
 mod doctor;
 #[path = "cli/examples.rs"]

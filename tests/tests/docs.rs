@@ -12,7 +12,7 @@ use std::{
 use orkestra_coordinator::{cli, config::KEYS, output::Exit};
 
 /// The documents, from the root of the project.
-const DOCUMENTS: [&str; 17] = [
+const DOCUMENTS: [&str; 19] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -22,6 +22,8 @@ const DOCUMENTS: [&str; 17] = [
     "docs/operations.md",
     "docs/control.md",
     "docs/context.md",
+    "docs/councils.md",
+    "docs/grpc.md",
     "docs/locks.md",
     "docs/metrics.md",
     "docs/nats.md",
@@ -154,8 +156,13 @@ fn the_program_of_the_readme_is_the_example() {
 #[test]
 fn whatever_is_to_be_typed_can_be_typed() {
     let mut count = 0;
-    let scenarios =
-        ["examples/approval.toml", "examples/crash.toml", "examples/pipeline.toml", REVIEW];
+    let scenarios = [
+        "examples/approval.toml",
+        "examples/council.toml",
+        "examples/crash.toml",
+        "examples/pipeline.toml",
+        REVIEW,
+    ];
     for document in DOCUMENTS.into_iter().chain(scenarios) {
         let text = read(document);
         let comments = text.lines().filter_map(|line| line.strip_prefix("#   orkestra "));

@@ -20,6 +20,7 @@ mod large;
 mod lexer;
 mod licences;
 mod manifest;
+pub mod proposal_checks;
 mod redact;
 mod report;
 mod secrets;
@@ -63,7 +64,7 @@ impl fmt::Debug for Builtin {
     }
 }
 
-static ALL: [Builtin; 11] = [
+static ALL: [Builtin; 12] = [
     Builtin {
         name: "inventory",
         description: "counts languages, lines, tests and what a repository should have",
@@ -141,9 +142,17 @@ static ALL: [Builtin; 11] = [
         specialties: &["documentation"],
         run: report::run,
     },
+    Builtin {
+        name: "proposal-checks",
+        description: "checks what a council proposes: what must stand in it, and how it is built",
+        capabilities: &["proposal-checks"],
+        specialties: &["quality"],
+        run: proposal_checks::run,
+    },
 ];
 
-/// All ready-made agents: first those who read a commit, then those who read their answers.
+/// All ready-made agents: first those who read a commit, then those who read their answers, and who
+/// checks what councils propose.
 pub fn all() -> &'static [Builtin] {
     &ALL
 }

@@ -281,6 +281,9 @@ impl Plan {
         // To close a vote before its time is for those who run the cluster.
         let verbs = ["call", "cast", "seal", "reveal", "voter", "get", "list"];
         publish.extend(verbs.map(|verb| self.own(&format!("vote.{verb}"))));
+        // Who sits in councils is for those who run the cluster.
+        let verbs = ["deliberate", "get", "minutes", "cancel", "list"];
+        publish.extend(verbs.map(|verb| self.own(&format!("council.{verb}"))));
         publish.extend(service_asks());
         publish.extend(["prompt", "status"].map(|verb| self.synadia(verb)));
         let mut subscribe = self.all_own(&["evt.>"]);
@@ -295,8 +298,9 @@ impl Plan {
 
     fn operator(&self) -> Grant {
         let mut grant = self.client();
-        let asks =
-            ["lock.steal", "vote.close", "shard.*.ask", "node.*.ask", "nodes.ask", "agents.roll"];
+        let asks = ["lock.steal", "vote.close", "council.*"];
+        grant.publish.extend(self.all_own(&asks));
+        let asks = ["shard.*.ask", "node.*.ask", "nodes.ask", "agents.roll"];
         grant.publish.extend(self.all_own(&asks));
         grant.publish.extend(asked(self.opened_to_operators()));
         // What a run brings with it; whoever reads a blob sees by its name whether it is still whole.

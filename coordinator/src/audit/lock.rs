@@ -27,9 +27,13 @@ pub(super) fn details_of(event: &LockEvent) -> Value {
         LockEvent::Opened { session, lease_ms, by, .. } => {
             json!({ "session": session, "lease_ms": lease_ms, "by": by })
         }
-        LockEvent::Ended { owner, reason, by, delay_ms } => {
-            json!({ "owner": owner, "reason": reason, "by": by, "delay_ms": delay_ms })
-        }
+        LockEvent::Ended { owner, reason, by, delay_ms, why } => json!({
+            "owner": owner,
+            "reason": reason,
+            "by": by,
+            "why": why,
+            "delay_ms": delay_ms,
+        }),
         LockEvent::Queued { owner, request, wants, wait_ms } => {
             json!({ "owner": owner, "request": request, "wants": wants, "wait_ms": wait_ms })
         }

@@ -17,6 +17,7 @@ use orkestra_runtime::{
     id::{AgentId, Number, RunId, TaskId, TaskNo},
     time::Wall,
 };
+use serde_json::Value;
 
 pub use row::AuditRow;
 pub use types::{TYPES, known_type};
@@ -102,6 +103,25 @@ impl Auditor {
         (row::type_of(event), run.and_then(|no| self.runs.get(&no)))
     }
 
+    /// A row that is about no task and no agent.
+    fn plain(
+        &self,
+        (number, timestamp): (Number, Wall),
+        event_type: &'static str,
+        details: Value,
+    ) -> AuditRow {
+        AuditRow {
+            event_id: format!("s{}-{number}", self.shard),
+            number,
+            timestamp,
+            event_type,
+            run: None,
+            task_id: None,
+            agent_name: None,
+            details,
+        }
+    }
+
     /// The row of the next event.
     pub fn row(&mut self, number: Number, at: Wall, event: &Event) -> AuditRow {
         let event = match event {
@@ -119,40 +139,15 @@ impl Auditor {
                 };
             }
             Event::Lock(event) => {
-                return AuditRow {
-                    event_id: format!("s{}-{number}", self.shard),
-                    number,
-                    timestamp: at,
-                    event_type: lock::type_of(event),
-                    run: None,
-                    task_id: None,
-                    agent_name: None,
-                    details: lock::details_of(event),
-                };
+                return self.plain((number, at), lock::type_of(event), lock::details_of(event));
             }
             Event::Committee(event) => {
-                return AuditRow {
-                    event_id: format!("s{}-{number}", self.shard),
-                    number,
-                    timestamp: at,
-                    event_type: committee::type_of(event),
-                    run: None,
-                    task_id: None,
-                    agent_name: None,
-                    details: committee::details_of(number, event),
-                };
+                let details = committee::details_of(number, event);
+                return self.plain((number, at), committee::type_of(event), details);
             }
             Event::Council(event) => {
-                return AuditRow {
-                    event_id: format!("s{}-{number}", self.shard),
-                    number,
-                    timestamp: at,
-                    event_type: council::type_of(event),
-                    run: None,
-                    task_id: None,
-                    agent_name: None,
-                    details: council::details_of(number, event),
-                };
+                let details = council::details_of(number, event);
+                return self.plain((number, at), council::type_of(event), details);
             }
         };
         self.remember(number, event);

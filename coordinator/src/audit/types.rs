@@ -7,7 +7,7 @@ use orkestra_runtime::{Error, ErrorKind, Result};
 use crate::written::did_you_mean;
 
 /// The types of rows, by name.
-pub const TYPES: [&str; 48] = [
+pub const TYPES: [&str; 70] = [
     "agent_breaker_closed",
     "agent_breaker_opened",
     "agent_described",
@@ -21,6 +21,14 @@ pub const TYPES: [&str; 48] = [
     "context_snapshot_taken",
     "context_snapshots_forgotten",
     "context_understood",
+    "council_agent_registered",
+    "council_agent_unregistered",
+    "council_created",
+    "council_deleted",
+    "deliberation_ended",
+    "deliberation_opened",
+    "deliberation_phase_begun",
+    "deliberations_forgotten",
     "lock_attempt_ended",
     "lock_cancelled",
     "lock_deadlock",
@@ -56,6 +64,20 @@ pub const TYPES: [&str; 48] = [
     "task_revealed",
     "task_submitted",
     "tasks_forgotten",
+    "vote_cast",
+    "vote_closed",
+    "vote_decided",
+    "vote_enrolled",
+    "vote_equivocated",
+    "vote_judged",
+    "vote_late",
+    "vote_malformed",
+    "vote_mediated",
+    "vote_opened",
+    "vote_sealed",
+    "vote_set_aside",
+    "vote_unsealing",
+    "votes_forgotten",
 ];
 
 /// The family of a type: `task` of `task_retry`.
@@ -92,6 +114,8 @@ mod tests {
         let mut named = named_in(include_str!("row.rs"));
         named.extend(named_in(include_str!("context.rs")));
         named.extend(named_in(include_str!("lock.rs")));
+        named.extend(named_in(include_str!("committee.rs")));
+        named.extend(named_in(include_str!("council.rs")));
         assert_eq!(named.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from(TYPES));
     }
 
@@ -106,7 +130,7 @@ mod tests {
         let told = "no event has the type \"task_retri\"; did you mean \"task_retry\"?";
         assert_eq!(refused("task_retri").to_string(), told);
         let told = refused("nosuchtype").to_string();
-        assert!(told.contains("; known are: agent, checks, context, lock, paused, "), "{told}");
-        assert!(told.contains(", task, tasks, agent_breaker_closed, "), "{told}");
+        assert!(told.contains("; known are: agent, checks, context, council, "), "{told}");
+        assert!(told.contains(", task, tasks, vote, votes, agent_breaker_closed, "), "{told}");
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     bench::Part,
     cli::{
         change::args::{AgentChange, ControlCommand, TaskChange},
+        council::args::CouncilCommand,
         lock::args::LockCommand,
         up::UpArgs,
         vote::args::VoteCommand,
@@ -120,6 +121,9 @@ Examples:
     /// Count votes.
     #[command(subcommand)]
     Vote(VoteCommand),
+    /// Have several agents propose, criticise and revise, and take the best.
+    #[command(subcommand)]
+    Council(CouncilCommand),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -223,6 +227,10 @@ pub(super) struct WatchingArgs {
     /// Let metrics be read at this address while it runs; port 0 takes any that is free.
     #[arg(long, value_name = "ADDR")]
     pub(super) metrics: Option<String>,
+    /// Let clients in over gRPC at this address while it runs; without a port it is 50055, and port 0
+    /// takes any that is free.
+    #[arg(long, value_name = "ADDR")]
+    pub(super) grpc: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -10,7 +10,9 @@ mod change;
 mod cluster;
 mod compact;
 mod context;
+mod council;
 mod doctor;
+mod door;
 mod failure;
 mod files;
 mod follow;
@@ -231,7 +233,9 @@ async fn serve(
 const fn is_the_same_anywhere(command: &Command) -> bool {
     matches!(
         command,
-        Command::Task(TaskCommand::Submit(_) | TaskCommand::Watch { .. }) | Command::Vote(_)
+        Command::Task(TaskCommand::Submit(_) | TaskCommand::Watch { .. })
+            | Command::Vote(_)
+            | Command::Council(_)
     )
 }
 
@@ -253,6 +257,7 @@ async fn begin_or_follow(
             follow::watch((&RunId::new(run)?, *no_wait), asking.settings, console).await
         }
         Command::Vote(command) => vote::serve(command, asking, console).await,
+        Command::Council(command) => Box::pin(council::serve(command, asking, console)).await,
         _ => Ok(Exit::Invalid),
     }
 }

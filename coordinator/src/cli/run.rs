@@ -1,6 +1,7 @@
 //! `orkestra run`: a scenario in this process, from its beginning or from where it was.
 
 pub(super) mod choose;
+mod councils;
 pub(super) mod ending;
 mod endings;
 mod people;
@@ -21,7 +22,7 @@ use orkestra_runtime::{
 
 pub(super) use self::watch::{Interruptions, interrupted};
 use crate::{
-    cli::{args::RunArgs, failure::Failure, files, settings::Settings},
+    cli::{args::RunArgs, door, failure::Failure, files, settings::Settings},
     config::Listen,
     inspect::Inspection,
     metrics::Metrics,
@@ -134,6 +135,7 @@ async fn in_fabric(
     let mut spec = spec(prepared, settings, Arc::clone(fabric), (log, Arc::clone(&clock)))?;
     spec.monitored = true;
     spec.metrics = metrics(args, settings, console)?;
+    spec.grpc = door::grpc(args.watching.grpc.as_deref(), settings, console)?;
     let began = clock.now().wall;
     let system = System::start(spec).await?;
     let told: Told<'_> = (&system, settings, clock.as_ref(), began);

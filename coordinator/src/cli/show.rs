@@ -204,6 +204,9 @@ fn told(blocker: &Blocker) -> String {
             let missing = if missing.is_empty() { "nobody".into() } else { missing.join(", ") };
             format!("vote {vote} is open: {cast} have voted, missing: {missing}")
         }
+        Blocker::Deliberation { id, step, percent } => {
+            format!("deliberation {id} is {step} ({percent} %)")
+        }
         Blocker::LockRefused { why } => format!("it was refused its locks: {why}"),
         Blocker::Queue { ahead } => format!("{ahead} of its kind are before it"),
         Blocker::Working { agent, attempt, since, progress } => {

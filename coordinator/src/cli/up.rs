@@ -25,7 +25,7 @@ mod stage;
 mod tree;
 mod written;
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use futures::future::try_join_all;
 use orkestra_runtime::{
@@ -50,6 +50,7 @@ use self::{
 };
 use crate::{
     cli::{args::Common, failure::Failure, run::Interruptions, settings::Settings},
+    config::GrpcListen,
     node::SUPERVISION_LOG,
     output::{Console, Exit},
 };
@@ -344,6 +345,10 @@ fn plans(begun: &Begun<'_>, servers: &Servers) -> Result<Vec<Plan>> {
     })?;
     let without = servers.variables_to_leave_out();
     let hosts = args.agents.unwrap_or(args.nodes);
+    let grpc = match &args.grpc {
+        Some(typed) => GrpcListen::typed(typed)?,
+        None => settings.config.grpc_listen,
+    };
     (1..=args.nodes)
         .map(|number| {
             let name = format!("node-{number}");
@@ -357,6 +362,7 @@ fn plans(begun: &Begun<'_>, servers: &Servers) -> Result<Vec<Plan>> {
                 hosts_agents: number <= hosts,
                 urls: &urls,
                 are_named: matches!(servers, Servers::Named),
+                grpc: address_of(grpc, number)?,
             };
             write(&config, &written::text(wanted, &settings.config))?;
             let mut words: Vec<String> =
@@ -373,6 +379,18 @@ fn plans(begun: &Begun<'_>, servers: &Servers) -> Result<Vec<Plan>> {
             })
         })
         .collect()
+}
+
+/// Where clients come in at a node, by its number from 1: each at a port of its own.
+fn address_of(listen: GrpcListen, number: u16) -> Result<Option<SocketAddr>> {
+    let Some(mut address) = listen.0.filter(|first| first.port() != 0) else { return Ok(listen.0) };
+    let Some(port) = address.port().checked_add(number - 1) else {
+        let message =
+            format!("there is no port {} steps after {address}: take a lower one", number - 1);
+        return Err(Error::new(ErrorKind::Invalid, message));
+    };
+    address.set_port(port);
+    Ok(Some(address))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -54,7 +54,9 @@ impl CommitteeMachine {
                 let opened = Opened { realm, until: *until, sent, climb, number, at };
                 self.opened(proposal, &opened);
             }
-            CommitteeEvent::Judged { vote, truth, .. } => self.judged((*vote, number), truth),
+            CommitteeEvent::Judged { vote, truth, many, .. } => {
+                self.judged((*vote, number), truth, *many);
+            }
             CommitteeEvent::Forgotten { ballots, votes, drafts } => {
                 self.forgotten(ballots, votes, drafts);
             }
@@ -72,6 +74,7 @@ impl CommitteeMachine {
                 let phase = Phase::Voting { until: *until };
                 self.changed(*vote, |vote| {
                     vote.phase = phase;
+                    vote.heard = vote.heard.map(|_| at);
                     vote.note.clone_from(note);
                     vote.proposal = Arc::new(mediated(&vote.proposal, options));
                 });
@@ -103,6 +106,7 @@ impl CommitteeMachine {
                     vote.cast(voter, ballot, shown, (number, at));
                     self.durable.ballots += (vote.ballots.len() - before) as u64;
                 }
+                self.moved(*vote, at);
             }
             CommitteeEvent::Committed { vote, voter, seq, sealed, signature } => {
                 if let Some(vote) = self.durable.votes.get_mut(vote) {
@@ -112,6 +116,7 @@ impl CommitteeMachine {
                     let is_new = vote.sealed.insert(voter.clone(), kept).is_none();
                     self.durable.ballots += u64::from(is_new);
                 }
+                self.moved(*vote, at);
             }
             CommitteeEvent::Equivocated { vote, voter, .. } => {
                 self.changed(*vote, |vote| {
@@ -144,6 +149,13 @@ impl CommitteeMachine {
             | CommitteeEvent::Decided { .. }
             | CommitteeEvent::Judged { .. }
             | CommitteeEvent::Forgotten { .. } => {}
+        }
+    }
+
+    /// Notes that a ballot came, in a vote that may stall.
+    fn moved(&mut self, no: VoteNo, at: Wall) {
+        if self.durable.votes.get(&no).is_some_and(|vote| vote.heard.is_some()) {
+            self.changed(no, |vote| vote.heard = Some(at));
         }
     }
 
@@ -194,6 +206,7 @@ impl CommitteeMachine {
             aside,
             malformed: BTreeSet::new(),
             late: BTreeSet::new(),
+            heard: proposal.stalled_after_ms.map(|_| opened.at),
             reasons_bytes: 0,
             chain: BEGINNING,
             last: opened.number,
@@ -206,15 +219,18 @@ impl CommitteeMachine {
 
     fn enrolled(&mut self, no: VoteNo, proposal: &Proposal) {
         let draft = self.durable.drafts.remove(&proposal.id);
+        let is_enrolled = draft.is_some();
         let mut members = draft.map(|draft| draft.members).unwrap_or_default();
         let all = Arc::make_mut(&mut members);
         let named = proposal.electorate.iter();
         all.extend(named.map(|(voter, member)| (voter.clone(), member.clone())));
+        // That it can be was looked at before it was opened.
+        let _ = self.durable.weigh_all(all, proposal, is_enrolled);
         let reserved = reserved(members.len(), proposal.options.len());
         self.durable.rolls.insert(no, Roll { members, reserved });
     }
 
-    fn judged(&mut self, (no, number): (VoteNo, Number), truth: &Truth) {
+    fn judged(&mut self, (no, number): (VoteNo, Number), truth: &Truth, many: bool) {
         let Some(vote) = self.durable.votes.get_mut(&no) else { return };
         vote.truth = Some(truth.clone());
         let right: Vec<usize> = match truth {
@@ -235,7 +251,7 @@ impl CommitteeMachine {
             .collect();
         self.durable.pair(&hits);
         for (voter, judged) in hits {
-            self.durable.remember((domain.clone(), voter), judged, number);
+            self.durable.remember((domain.clone(), voter), judged, (number, many));
         }
     }
 
@@ -324,8 +340,17 @@ impl Durable {
         }
     }
 
-    fn remember(&mut self, whose: (String, VoterId), judged: Judged, number: Number) {
+    fn remember(
+        &mut self,
+        whose: (String, VoterId),
+        judged: Judged,
+        (number, many): (Number, bool),
+    ) {
         if self.records.len() >= RECORDS_MAX && !self.records.contains_key(&whose) {
+            // One large vote does not make all others forgotten.
+            if many {
+                return;
+            }
             // Who was judged longest ago is forgotten.
             let oldest = self.records.iter().min_by_key(|(_, record)| record.last);
             if let Some(oldest) = oldest.map(|(whose, _)| whose.clone()) {

@@ -1,7 +1,7 @@
 //! Voters who say nothing that counts: who answers with no ballot, and who will not vote.
 
 use orkestra_runtime::{
-    id::{VoteId, VoterId},
+    id::{VoteId, VoteNo, VoterId},
     machine::ReplyTo,
 };
 
@@ -14,7 +14,7 @@ use super::{
     outcome::Aside,
     refusal::CommitteeRefusal,
     reply::CommitteeReply,
-    state::Phase,
+    state::{Phase, Vote},
 };
 
 impl CommitteeMachine {
@@ -57,10 +57,7 @@ impl CommitteeMachine {
         if member.key.is_some() || newest(vote, voter).is_some() {
             return Ok(CommitteeReply::OnceMore);
         }
-        let aside = Aside::Malformed;
-        out.event(CommitteeEvent::SetAside { vote: no, voter: voter.clone(), why: aside });
-        self.then_look(no, vote, vote.ballots.len().max(vote.sealed.len()), out);
-        Ok(CommitteeReply::SetAside)
+        Ok(self.set_aside((no, vote), voter, Aside::Malformed, out))
     }
 
     pub(super) fn decide_absent(
@@ -70,32 +67,18 @@ impl CommitteeMachine {
         officer: &Officer,
         out: &mut CommitteeDecision,
     ) {
-        if officer.is_keeper {
-            self.absent(Asker::Reply(to), (name, voter), &officer.why, out);
-            return;
-        }
-        let refusal = self.named(name).map_or_else(
-            |refusal| refusal,
-            |(_, vote)| CommitteeRefusal::NotYours {
-                vote: name.clone(),
-                proposer: vote.proposal.proposer.clone(),
-            },
-        );
-        Self::answered(Asker::Reply(to), Err(refusal), out);
+        let answer = if officer.is_keeper {
+            self.is_absent((name, voter), &officer.why, out)
+        } else {
+            self.named(name).and_then(|(_, vote)| {
+                let (vote, proposer) = (name.clone(), vote.proposal.proposer.clone());
+                Err(CommitteeRefusal::NotYours { vote, proposer })
+            })
+        };
+        Self::answered(Asker::Reply(to), answer, out);
     }
 
-    pub(super) fn absent(
-        &self,
-        asker: Asker,
-        (name, voter): (&VoteId, &VoterId),
-        why: &str,
-        out: &mut CommitteeDecision,
-    ) {
-        let answer = self.is_absent((name, voter), why, out);
-        Self::answered_of(asker, voter, answer, out);
-    }
-
-    fn is_absent(
+    pub(super) fn is_absent(
         &self,
         (name, voter): (&VoteId, &VoterId),
         why: &str,
@@ -112,9 +95,19 @@ impl CommitteeMachine {
         if let Some(seq) = newest(vote, voter) {
             return Err(CommitteeRefusal::HasVoted { voter: voter.clone(), seq });
         }
-        let aside = Aside::Absent { why: words(why) };
-        out.event(CommitteeEvent::SetAside { vote: no, voter: voter.clone(), why: aside });
+        Ok(self.set_aside((no, vote), voter, Aside::Absent { why: words(why) }, out))
+    }
+
+    /// Takes a voter for absent.
+    pub(super) fn set_aside(
+        &self,
+        (no, vote): (VoteNo, &Vote),
+        voter: &VoterId,
+        why: Aside,
+        out: &mut CommitteeDecision,
+    ) -> CommitteeReply {
+        out.event(CommitteeEvent::SetAside { vote: no, voter: voter.clone(), why });
         self.then_look(no, vote, vote.ballots.len().max(vote.sealed.len()), out);
-        Ok(CommitteeReply::SetAside)
+        CommitteeReply::SetAside
     }
 }

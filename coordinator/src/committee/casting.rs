@@ -56,7 +56,7 @@ impl CommitteeMachine {
         Self::answered_of(asker, &casting.voter, answer, out);
     }
 
-    fn cast(
+    pub(super) fn cast(
         &self,
         casting: &Casting,
         nonce: Option<&Digest>,

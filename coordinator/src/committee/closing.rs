@@ -44,6 +44,9 @@ impl CommitteeMachine {
         }
         let members = self.durable.rolls.get(&vote.roll).map_or(0, |roll| roll.members.len());
         match &vote.phase {
+            Phase::Voting { .. } if vote.stalls().is_some_and(|at| at <= now.wall) => {
+                Some(Why::Stalled)
+            }
             Phase::Voting { .. } => {
                 let ballots = vote.ballots.len().max(vote.sealed.len());
                 if vote.proposal.changeable {
@@ -279,6 +282,7 @@ impl CommitteeMachine {
             rounds: self.rounds_before(vote),
             pairs: self.pairs_of(vote),
             reachable: members.len().saturating_sub(accounted),
+            is_stalled: matches!(&vote.phase, Phase::Counting { why: Why::Stalled }),
             members,
         }
     }
@@ -289,19 +293,26 @@ impl CommitteeMachine {
         before.and_then(Vote::outcome).map(|outcome| outcome.rounds.clone()).unwrap_or_default()
     }
 
+    /// How those who voted err together, as far as it is known: looked up by voters where those are few,
+    /// among what is known where they are many.
     fn pairs_of(&self, vote: &Vote) -> BTreeMap<(VoterId, VoterId), super::independence::Together> {
-        if vote.ballots.len() > PAIRS_MEMBERS_MAX {
-            return BTreeMap::new();
+        let (pairs, ballots) = (&self.durable.pairs, &vote.ballots);
+        if ballots.len() > PAIRS_MEMBERS_MAX {
+            let voted = |(one, other): &(VoterId, VoterId)| {
+                ballots.contains_key(one) && ballots.contains_key(other)
+            };
+            let known = pairs.iter().filter(|(pair, _)| voted(pair));
+            return known.map(|(pair, together)| (pair.clone(), *together)).collect();
         }
-        let voters: Vec<&VoterId> = vote.ballots.keys().collect();
-        let pairs = voters.iter().enumerate().flat_map(|(at, one)| {
+        let voters: Vec<&VoterId> = ballots.keys().collect();
+        let both = voters.iter().enumerate().flat_map(|(at, one)| {
             voters[at + 1..].iter().map(move |other| ((*one).clone(), (*other).clone()))
         });
         let known = |pair: (VoterId, VoterId)| {
-            let together = *self.durable.pairs.get(&pair)?;
+            let together = *pairs.get(&pair)?;
             Some((pair, together))
         };
-        pairs.filter_map(known).collect()
+        both.filter_map(known).collect()
     }
 
     fn turnout(&self, vote: &Vote) -> Turnout {

@@ -249,6 +249,15 @@ pub enum CommitteeCommand {
         /// Why.
         why: String,
     },
+    /// Internal: what a voter said in the round before stands in this one, as far as it can; else the
+    /// voter is absent, and why.
+    #[serde(skip)]
+    Stand {
+        /// In which.
+        vote: VoteNo,
+        /// Who.
+        voter: VoterId,
+    },
     /// Internal: the task that waited for a vote waits no more.
     #[serde(skip)]
     WithdrawFor {
@@ -305,6 +314,7 @@ impl CommitteeCommand {
             | Self::CastFor { .. }
             | Self::MalformedFor { .. }
             | Self::AbsentFor { .. }
+            | Self::Stand { .. }
             | Self::WithdrawFor { .. }
             | Self::Look { .. }
             | Self::Conclude { .. }
@@ -322,6 +332,7 @@ impl CommitteeCommand {
             | Self::CastFor { .. }
             | Self::MalformedFor { .. }
             | Self::AbsentFor { .. }
+            | Self::Stand { .. }
             | Self::WithdrawFor { .. }
             | Self::Look { .. }
             | Self::Conclude { .. }

@@ -10,12 +10,11 @@ use super::{
     compromise::{self, Leading},
     consensus::{self, ClassicMethod, ClassicOutcome, ConsensusLevel},
     deadlock::{self, Deadlock, Patience, RoundEnd},
-    independence::{Switched, effective_number},
+    independence::{Known, Switched, effective_number_of_families},
     motion::MotionOutcome,
     outcome::{Count, Tallied, Verdict},
     papers::{Papers, missed},
     proposal::{Question, Said},
-    settings::PAIRS_MEMBERS_MAX,
     tally::{Answer, Counting, Exact, Kind, Method, tie::TieBreak},
 };
 
@@ -71,6 +70,11 @@ impl Papers {
             ballots: self.hash().0,
         };
         let mut deadlocks = counted.stuck;
+        let is_over =
+            matches!(&counted.verdict, Verdict::Passed | Verdict::Chosen(_) | Verdict::Vetoed(_));
+        if self.is_stalled && !is_over {
+            deadlocks.push(Deadlock::Stalled);
+        }
         if !decides {
             let mut rounds = self.rounds.clone();
             rounds.push(round.clone());
@@ -92,7 +96,7 @@ impl Papers {
             template,
             runoff: if decides { None } else { counted.runoff },
             level: counted.level,
-            effective: self.effective(),
+            effective: Some(self.effective()),
             switched: self.switched(),
             first: self.by_first_ballots(),
             round: Some(round),
@@ -307,22 +311,18 @@ impl Papers {
         leading.template().map(|template| (template, a, b))
     }
 
-    fn effective(&self) -> Option<Exact> {
-        if self.said.len() > PAIRS_MEMBERS_MAX {
-            return None;
-        }
+    fn effective(&self) -> Exact {
         let cast: Vec<_> = self.cast().collect();
-        let weights: Vec<Exact> = cast.iter().map(|(_, _, member)| member.weight.exact()).collect();
-        let together = |i: usize, j: usize| {
-            // Voters are in the order of their names, as pairs are.
-            let ((one, _, a), (other, _, b)) = (cast[i], cast[j]);
-            let found = self.pairs.get(&(one.clone(), other.clone()));
-            let is_one_family = a.family.is_some() && a.family == b.family;
-            found
-                .and_then(super::independence::Together::goes_together)
-                .unwrap_or_else(|| if is_one_family { of_one_family() } else { Exact::zero() })
-        };
-        Some(effective_number(&weights, together))
+        let place: BTreeMap<&VoterId, usize> =
+            cast.iter().enumerate().map(|(place, (voter, ..))| (*voter, place)).collect();
+        let voters: Vec<Known<'_>> = cast
+            .iter()
+            .map(|(_, _, member)| (member.weight.exact(), member.family.as_deref()))
+            .collect();
+        let known = self.pairs.iter().filter_map(|((one, other), together)| {
+            Some((*place.get(one)?, *place.get(other)?, together.goes_together()?))
+        });
+        effective_number_of_families(&voters, known, &of_one_family())
     }
 
     fn switched(&self) -> Switched {

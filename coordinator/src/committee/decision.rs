@@ -88,7 +88,7 @@ pub enum CommitteeNews {
         /// Whether it is to be asked once more.
         again: bool,
     },
-    /// A later round was opened: its voters are asked anew.
+    /// A later round was opened, or a mediator spoke in it: its voters are asked anew.
     Climbed {
         /// Which task waits.
         task: TaskNo,
@@ -131,6 +131,12 @@ impl CommitteeDecision {
     /// Nothing yet; the first event will have the number `next`.
     pub const fn new(next: Number) -> Self {
         Self { events: Vec::new(), effects: Vec::new(), then: Vec::new(), news: Vec::new(), next }
+    }
+
+    /// Nothing but that it is refused.
+    pub fn refused(next: Number, to: ReplyTo, refusal: CommitteeRefusal) -> Self {
+        let reply = CommitteeReply::Refused(refusal);
+        Self { effects: vec![CommitteeEffect::Reply { to, reply }], ..Self::new(next) }
     }
 
     /// Pushes an event, and answers the number that it will have.

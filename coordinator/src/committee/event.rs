@@ -183,6 +183,9 @@ pub enum CommitteeEvent {
         by: String,
         /// Why.
         why: String,
+        /// Whether it has so many voters that nobody else's record makes room for theirs.
+        #[serde(default, skip_serializing_if = "is_not")]
+        many: bool,
     },
     /// Something of decided votes left memory; the journal keeps what it has.
     Forgotten {
@@ -193,6 +196,11 @@ pub enum CommitteeEvent {
         /// Voters who were enrolled for votes that were never opened.
         drafts: Vec<VoteId>,
     },
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_not(flag: &bool) -> bool {
+    !*flag
 }
 
 /// What a link of the chain begins with.

@@ -68,10 +68,55 @@ pub fn effective_number(weights: &[Exact], goes_together: impl Fn(usize, usize) 
             joint += &one.0 * &other.0 * goes_together(i, j).0 * BigInt::from(2);
         }
     }
+    worth(&sum, joint)
+}
+
+/// A voter, as far as it matters for how many it is worth: its weight, and its family.
+pub type Known<'a> = (Exact, Option<&'a str>);
+
+/// The same for however many voters, of whom some pairs are known, each with how far the two err
+/// together; of all others those of one family err together as far as `in_family`, and strangers not
+/// at all. It takes as long as there are voters and known pairs, and not as there are pairs.
+pub fn effective_number_of_families<'a>(
+    voters: &[Known<'a>],
+    pairs: impl IntoIterator<Item = (usize, usize, Exact)>,
+    in_family: &Exact,
+) -> Exact {
+    // Many weigh the same: fractions are added once for all of those.
+    let mut alike: BTreeMap<(Option<&'a str>, &Exact), u64> = BTreeMap::new();
+    for (weight, family) in voters {
+        *alike.entry((*family, weight)).or_default() += 1;
+    }
+    let mut families: BTreeMap<Option<&str>, (BigRational, BigRational)> = BTreeMap::new();
+    for ((family, weight), many) in alike {
+        let together = &weight.0 * BigInt::from(many);
+        let (total, squares) = families.entry(family).or_default();
+        *squares += &together * &weight.0;
+        *total += together;
+    }
+    let (mut sum, mut joint) = (BigRational::zero(), BigRational::zero());
+    for (family, (total, squares)) in families {
+        if family.is_some() {
+            joint += (&total * &total - &squares) * &in_family.0;
+        }
+        joint += squares;
+        sum += total;
+    }
+    for (i, j, together) in pairs {
+        let ((one, family), (other, of_other)) = (&voters[i], &voters[j]);
+        let is_one_family = family.is_some() && family == of_other;
+        let else_taken = if is_one_family { in_family.clone() } else { Exact::zero() };
+        joint += &one.0 * &other.0 * (together.0 - else_taken.0) * BigInt::from(2);
+    }
+    worth(&sum, joint)
+}
+
+/// To hundredths, rounded down.
+fn worth(sum: &BigRational, joint: BigRational) -> Exact {
     if joint.is_zero() {
         return Exact::zero();
     }
-    let hundredths = (&sum * &sum / joint * BigInt::from(100)).floor();
+    let hundredths = (sum * sum / joint * BigInt::from(100)).floor();
     Exact(hundredths / BigInt::from(100))
 }
 
@@ -118,6 +163,23 @@ impl Switched {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_are_worth_what_they_are_worth_pair_by_pair() {
+        let families = [Some("a"), Some("a"), None, Some("b"), Some("a"), Some("b"), None];
+        let weights = [1, 3, 2, 2, 1, 5, 2].map(Exact::whole);
+        let known = [(0, 1, "1/4"), (1, 3, "9/10"), (2, 6, "1"), (3, 5, "0")];
+        let in_family: Exact = "3/5".parse().unwrap();
+        let pairs = known.map(|(i, j, together)| (i, j, together.parse::<Exact>().unwrap()));
+        let one_by_one = effective_number(&weights, |i, j| {
+            let found = pairs.iter().find(|(a, b, _)| (*a, *b) == (i, j));
+            let is_one_family = families[i].is_some() && families[i] == families[j];
+            let else_taken = if is_one_family { in_family.clone() } else { Exact::zero() };
+            found.map_or(else_taken, |(_, _, together)| together.clone())
+        });
+        let voters: Vec<Known<'_>> = weights.into_iter().zip(families).collect();
+        assert_eq!(effective_number_of_families(&voters, pairs, &in_family), one_by_one);
+    }
 
     fn number(weights: &[i64], together: &str) -> String {
         let weights: Vec<Exact> = weights.iter().map(|weight| Exact::whole(*weight)).collect();

@@ -109,9 +109,11 @@ impl CommitteeMachine {
             CommitteeCommand::Absent { to, vote, voter, officer } => {
                 self.decide_absent(*to, (vote, voter), officer, out);
             }
-            CommitteeCommand::AbsentFor { task, vote, voter, why } => {
-                self.absent(Asker::Task(*task), (vote, voter), why, out);
+            // Where it cannot be absent any more, nothing is left to be done.
+            CommitteeCommand::AbsentFor { vote, voter, why, .. } => {
+                let _ = self.is_absent((vote, voter), why, out);
             }
+            CommitteeCommand::Stand { vote, voter } => self.decide_stand(*vote, voter, out),
             CommitteeCommand::Close { to, vote, officer } => {
                 self.decide_close(now, *to, (vote, officer), out);
             }
@@ -214,6 +216,7 @@ impl CommitteeMachine {
             | CommitteeCommand::MalformedFor { .. }
             | CommitteeCommand::Absent { .. }
             | CommitteeCommand::AbsentFor { .. }
+            | CommitteeCommand::Stand { .. }
             | CommitteeCommand::Close { .. }
             | CommitteeCommand::Withdraw { .. }
             | CommitteeCommand::WithdrawFor { .. }

@@ -7,6 +7,7 @@ use orkestra_runtime::id::{VoteNo, VoterId};
 use super::{
     ballot::Content,
     consensus::ConsensusLevel,
+    families,
     machine::CommitteeMachine,
     motion::MotionOutcome,
     outcome::{Count, Outcome},
@@ -17,6 +18,8 @@ use super::{
 
 /// How many ballots the minutes tell.
 const BALLOTS_MAX: usize = 200;
+/// How many families they name.
+const FAMILIES_MAX: usize = 20;
 /// How much of a reason they tell.
 const REASON_CHARS_MAX: usize = 300;
 
@@ -30,6 +33,7 @@ impl CommitteeMachine {
             let who = mediator.map_or("the mediator", |mediator| mediator.as_str());
             lines.push(format!("{who} says to all: {}", short(&vote.note)));
         }
+        lines.extend(self.family_line(vote));
         if vote.is_open() {
             let cast = vote.ballots.len().max(vote.sealed.len());
             lines.push(format!("{cast} have voted; what they say is told when it is closed"));
@@ -50,6 +54,12 @@ impl CommitteeMachine {
             lines.extend(outcome_lines(&vote.proposal, outcome));
         }
         lines
+    }
+
+    /// Which families were held to their share.
+    fn family_line(&self, vote: &Vote) -> Option<String> {
+        let cap = vote.proposal.family_cap.as_ref()?;
+        Some(families::told(&self.durable.members(vote), cap, FAMILIES_MAX))
     }
 
     fn opening_line(&self, vote: &Vote) -> String {

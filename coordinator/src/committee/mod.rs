@@ -19,7 +19,7 @@
 //! Promises of the machine:
 //!
 //! 6. Who may vote, what each weighs, the rule and the deadline are frozen when a vote is opened, and
-//!    stand in its first event.
+//!    stand in its first event, or follow from it and from what stands before it.
 //! 7. Everybody counts once. The same ballot again is the same ballot; a ballot is final unless the
 //!    proposal says otherwise, and then the one with the highest number counts. Two different ballots
 //!    signed under one number are kept as proof, and their voter counts as absent.
@@ -43,7 +43,8 @@
 //! Of counting, [`motion`] is for yes or no, [`consensus`] for the six classic methods, [`tally`] for
 //! all others; [`file`](mod@file) reads files of them. Of the machine, `machine.rs` decides, `apply.rs`
 //! folds, `opening.rs` and `casting.rs` are what clients ask for, `closing.rs`, `counting.rs` and
-//! `ladder.rs` what follows, `recount.rs` checks it all again.
+//! `ladder.rs` what follows, `standing.rs` what a voter said that is not asked twice, `recount.rs`
+//! checks it all again.
 
 mod aliases;
 mod apply;
@@ -60,6 +61,7 @@ mod decision;
 mod digest;
 mod event;
 pub mod expertise;
+mod families;
 pub mod file;
 mod fitting;
 mod forgetting;
@@ -78,10 +80,12 @@ mod proposal;
 mod recount;
 mod refusal;
 mod reply;
+mod roll;
 pub mod settings;
 pub mod settled;
 mod signed;
 mod snapshot;
+mod standing;
 mod state;
 pub mod tally;
 mod ties;

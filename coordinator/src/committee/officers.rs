@@ -11,12 +11,12 @@ use orkestra_runtime::{
 use super::{
     casting::words,
     command::{CommitteeCommand, Mediation, Officer, Ruling, Truth},
-    decision::{CommitteeDecision, Told},
+    decision::{CommitteeDecision, CommitteeNews, Told},
     event::CommitteeEvent,
     machine::{Asker, CommitteeMachine},
     outcome::{Decision, Why},
     proposal::{BallotFault, Choice, Proposal, ProposalFault, Question, TieWay},
-    refusal::{Bound, CommitteeRefusal},
+    refusal::CommitteeRefusal,
     reply::CommitteeReply,
     settings::{
         INLINE_MEMBERS_MAX, MEDIATED_MAX, OPTION_BYTES_MAX, TEXT_BYTES_MAX, TITLE_CHARS_MAX,
@@ -125,6 +125,10 @@ impl CommitteeMachine {
             until,
         });
         out.tell((&proposal.id, no), Told::Opened);
+        if let Some(task) = proposal.for_task {
+            let (vote, number) = (proposal.id.clone(), no);
+            out.news.push(CommitteeNews::Climbed { task, vote, number });
+        }
         Ok(CommitteeReply::Mediated { until })
     }
 
@@ -193,12 +197,10 @@ impl CommitteeMachine {
         if vote.is_bare {
             return Err(CommitteeRefusal::BallotsForgotten { vote: name.clone() });
         }
-        if vote.ballots.len() > INLINE_MEMBERS_MAX {
-            return Err(Bound::Judged.refused());
-        }
         check_truth(&vote.proposal, truth)?;
         let (by, why, truth) = (words(&officer.by), words(&officer.why), truth.clone());
-        out.event(CommitteeEvent::Judged { vote: no, truth, by, why });
+        let many = vote.ballots.len() > INLINE_MEMBERS_MAX;
+        out.event(CommitteeEvent::Judged { vote: no, truth, by, why, many });
         Ok(CommitteeReply::Judged { voters })
     }
 }

@@ -1,6 +1,6 @@
 //! Opening votes: from there on, nothing about them changes.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use orkestra_runtime::{
     id::{VoteId, VoteNo, VoterId},
@@ -12,16 +12,12 @@ use super::{
     decision::{CommitteeDecision, CommitteeNews, Told},
     digest::Digest,
     event::CommitteeEvent,
-    expertise::classic_weight,
     machine::{Asker, CommitteeMachine},
-    proposal::{
-        Electorate, Proposal, ProposalFault, Weighting, bytes_of, sound_members, sound_roll,
-    },
+    proposal::{Electorate, Proposal, ProposalFault, bytes_of, sound_members, sound_roll},
     refusal::{Bound, CommitteeRefusal},
     reply::CommitteeReply,
     settings::{self, DRAFTS_MAX, KEPT_BYTES_MAX, MEMBERS_MAX, OPEN_MAX, PROPOSAL_BYTES_MAX},
-    tally::Weight,
-    weights::{Judged, RecordRule},
+    state::{Draft, Durable},
 };
 
 impl CommitteeMachine {
@@ -119,19 +115,10 @@ impl CommitteeMachine {
         let draft = self.durable.drafts.get(&id);
         let enrolled = draft.map_or(0, |draft| draft.members.len());
         proposal.check(enrolled)?;
-        self.weigh(&mut proposal);
-        let named = proposal.electorate.iter();
-        let drafted = draft.into_iter().flat_map(|draft| draft.members.iter());
-        if let Some(draft) = draft
-            && let Some((voter, _)) = proposal.electorate.iter().find(|(voter, member)| {
-                draft.members.get(*voter).is_some_and(|known| known != *member)
-            })
-        {
-            return Err(CommitteeRefusal::EnrolledOtherwise { voter: voter.clone() });
+        if draft.is_none() {
+            self.durable.weigh_named(&mut proposal);
         }
-        // Who is enrolled as well as named is one voter.
-        let only = |(voter, _): &(&VoterId, _)| !proposal.electorate.contains_key(*voter);
-        sound_roll(named.chain(drafted.filter(only)))?;
+        self.check_roll(&proposal, draft)?;
         let members = proposal.electorate.len() + enrolled;
         let needs = settings::reserved(members, proposal.options.len());
         let left = KEPT_BYTES_MAX.saturating_sub(self.durable.reserved);
@@ -151,45 +138,35 @@ impl CommitteeMachine {
         out.tell((&id, number), Told::Opened);
         Ok((id, CommitteeReply::Opened { number, until, existed: false }))
     }
+}
 
-    /// Works out what voters weigh, where that does not stand in the electorate.
-    fn weigh(&self, proposal: &mut Proposal) {
-        match &proposal.weighting {
-            Weighting::Given => {}
-            Weighting::Expertise => {
-                let domain = proposal.domain.clone();
-                for (voter, member) in &mut proposal.electorate {
-                    let weight = classic_weight(&domain, voter.as_str());
-                    member.weight = Weight::of(&weight).unwrap_or_default();
-                }
-            }
-            Weighting::Record(rule) => {
-                let voters = proposal.electorate.keys();
-                let weights = self.by_record(&proposal.domain, voters, rule);
-                for (voter, member) in &mut proposal.electorate {
-                    member.weight = weights.get(voter).copied().unwrap_or_default();
-                }
-            }
-        }
-    }
-
-    /// What voters weigh by what was found out of them.
-    fn by_record<'a>(
+impl CommitteeMachine {
+    /// Whether those whom a proposal names and those who were enrolled before can vote together.
+    fn check_roll(
         &self,
-        domain: &str,
-        voters: impl Iterator<Item = &'a VoterId>,
-        rule: &RecordRule,
-    ) -> BTreeMap<VoterId, Weight> {
-        let judged = |voter: &VoterId| -> Vec<Judged> {
-            let record = self.durable.records.get(&(domain.to_owned(), voter.clone()));
-            record.map(|record| record.judged.clone()).unwrap_or_default()
-        };
-        let records: BTreeMap<String, Vec<Judged>> =
-            voters.map(|voter| (voter.as_str().to_owned(), judged(voter))).collect();
-        let weighed = |(voter, weight): (String, _)| {
-            Some((VoterId::new(voter).ok()?, Weight::of(&weight).unwrap_or_default()))
-        };
-        rule.weights(&records).into_iter().filter_map(weighed).collect()
+        proposal: &Proposal,
+        draft: Option<&Draft>,
+    ) -> Result<(), CommitteeRefusal> {
+        let named = proposal.electorate.iter();
+        let drafted = draft.into_iter().flat_map(|draft| draft.members.iter());
+        if let Some(draft) = draft
+            && let Some((voter, _)) = named.clone().find(|(voter, member)| {
+                draft.members.get(*voter).is_some_and(|known| known != *member)
+            })
+        {
+            return Err(CommitteeRefusal::EnrolledOtherwise { voter: voter.clone() });
+        }
+        // Who is enrolled as well as named is one voter.
+        let only = |(voter, _): &(&VoterId, _)| !proposal.electorate.contains_key(*voter);
+        let all = named.chain(drafted.filter(only));
+        sound_roll(all.clone())?;
+        if Durable::weighs_more(proposal, draft.is_some()) {
+            let mut members: Electorate =
+                all.map(|(voter, member)| (voter.clone(), member.clone())).collect();
+            self.durable.weigh_all(&mut members, proposal, draft.is_some())?;
+            sound_roll(members.iter())?;
+        }
+        Ok(())
     }
 }
 

@@ -105,6 +105,8 @@ pub enum Why {
     Settled,
     /// One option was ahead by as much as was asked for.
     Ahead,
+    /// No ballot had come for as long as is waited for one.
+    Stalled,
     /// Whoever proposed it, or keeps the votes, closed it.
     Asked {
         /// Who.
@@ -137,6 +139,7 @@ impl fmt::Display for Why {
             Self::AllIn => f.write_str("everybody had voted"),
             Self::Settled => f.write_str("nothing that was missing could change it"),
             Self::Ahead => f.write_str("one was ahead by as much as was asked for"),
+            Self::Stalled => f.write_str("no ballot had come for as long as was waited"),
             Self::Asked { by, why } => write!(f, "{by} closed it: {why}"),
             Self::Withdrawn { by, why } => write!(f, "{by} withdrew it: {why}"),
             Self::Person { by, why, .. } => write!(f, "{by} decided: {why}"),

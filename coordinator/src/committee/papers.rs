@@ -45,6 +45,8 @@ pub(super) struct Papers {
     pub(super) pairs: BTreeMap<(VoterId, VoterId), Together>,
     /// How many have neither voted nor count as absent.
     pub(super) reachable: usize,
+    /// Whether it was closed since no ballots came any more.
+    pub(super) is_stalled: bool,
 }
 
 impl Papers {

@@ -38,6 +38,8 @@ pub struct Poll {
     pub(super) pairs: BTreeMap<(VoterId, VoterId), Together>,
     /// How many have neither voted nor count as absent.
     pub(super) reachable: usize,
+    /// Whether it was closed since no ballots came any more.
+    pub(super) is_stalled: bool,
 }
 
 impl Poll {
@@ -76,6 +78,7 @@ impl Poll {
             rounds: self.rounds.clone(),
             pairs: self.pairs.clone(),
             reachable: self.reachable,
+            is_stalled: self.is_stalled,
         }
     }
 

@@ -2,8 +2,8 @@
 //! they are not what follows.
 //!
 //! Every event is decided anew from the state that those before it have left, signatures checked
-//! again; what was written must be what is decided. It is not asked whether a deadline had passed when
-//! that was written: a vote is closed where it is written, and the time of a record is that of its
+//! again; what was written must be what is decided. It is not asked whether a deadline had passed, or
+//! for how long no ballot had come, when that was written: a vote is closed where it is written, and the time of a record is that of its
 //! first event.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +24,7 @@ use super::{
     machine::CommitteeMachine,
     outcome::{Aside, Decision, Outcome, RULES, Tallied, Why},
     proposal::Weighting,
+    settings::PAIRS_MEMBERS_MAX,
     signed::Signed,
     state::{Phase, Vote},
 };
@@ -137,13 +138,20 @@ impl Recount {
 
     fn check(&mut self, number: Number, at: Wall, event: &CommitteeEvent) -> Result<(), String> {
         let now = Now { moment: Moment::START, wall: at };
-        if let CommitteeEvent::Opened { proposal, realm, sent, climb, .. } = event {
+        if let CommitteeEvent::Opened { proposal, realm, sent, climb, enrolled, .. } = event {
             if let Some(climb) = climb {
                 return follows(self.next.remove(&climb.from), event);
             }
             self.machine.settings.realm.clone_from(realm);
             let is_known = proposal.weighting == Weighting::Given
                 || (self.is_whole && proposal.weighting == Weighting::Expertise);
+            if !self.is_whole
+                && enrolled.is_some()
+                && matches!(proposal.weighting, Weighting::Record(_))
+            {
+                let why = "what its voters weigh comes from votes that the journal no longer has";
+                return Err(why.to_owned());
+            }
             let proposal = Box::new((**proposal).clone());
             let command = match proposal.for_task {
                 Some(task) => CommitteeCommand::OpenFor { task, proposal },
@@ -170,7 +178,8 @@ impl Recount {
             CommitteeEvent::Late { .. } if vote.is_open() => Err("it was not late".to_owned()),
             CommitteeEvent::Late { .. } => Ok(()),
             CommitteeEvent::Unsealing { why, .. } => {
-                let is_time = matches!(why, Why::Deadline | Why::Asked { .. });
+                let is_time =
+                    matches!(why, Why::Deadline | Why::Asked { .. }) || may_stall(vote, why);
                 let is_it = is_time || self.machine.closes(now, no, vote).as_ref() == Some(why);
                 let is_voting =
                     matches!(vote.phase, Phase::Voting { .. }) && !vote.sealed.is_empty();
@@ -201,9 +210,11 @@ impl Recount {
             (Why::Withdrawn { .. }, phase) => !matches!(phase, Phase::Decided { .. }),
             (Why::Person { .. }, phase) => matches!(phase, Phase::Person { .. }),
             (Why::Deadline | Why::Asked { .. }, _) => is_open,
-            (Why::AllIn | Why::Settled | Why::Ahead, Phase::Revealing { why: before, .. }) => {
-                before == why
-            }
+            (
+                Why::AllIn | Why::Settled | Why::Ahead | Why::Stalled,
+                Phase::Revealing { why: before, .. },
+            ) => before == why,
+            (Why::Stalled, _) => may_stall(vote, why),
             (Why::AllIn | Why::Settled | Why::Ahead, _) => {
                 self.machine.closes(now, no, vote).as_ref() == Some(why)
             }
@@ -234,6 +245,10 @@ impl Recount {
             // How voters err together is known from votes that may be forgotten.
             tallied.effective.clone_from(&outcome.tallied.effective);
         }
+        if vote.ballots.len() > PAIRS_MEMBERS_MAX && outcome.tallied.effective.is_none() {
+            // Programs before this one did not work it out for so many.
+            tallied.effective = None;
+        }
         let (decision, next) = self.machine.decision(now, (no, vote), &tallied);
         let found = self.machine.outcome((no, vote), (decision, why.clone()), tallied);
         if found == *outcome {
@@ -245,6 +260,12 @@ impl Recount {
             "what happened before it is not what it was decided by".to_owned()
         })
     }
+}
+
+/// Whether a vote could be stalled: for how long no ballot had come is taken as written, as it is taken
+/// that a deadline had passed.
+fn may_stall(vote: &Vote, why: &Why) -> bool {
+    *why == Why::Stalled && vote.stalls().is_some()
 }
 
 /// The command that leads to an event; none where none does.

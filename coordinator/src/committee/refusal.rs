@@ -190,7 +190,7 @@ impl Bound {
             Self::Open => settings::OPEN_MAX,
             Self::Drafts => settings::DRAFTS_MAX,
             Self::Members => settings::MEMBERS_MAX,
-            Self::Judged => settings::INLINE_MEMBERS_MAX,
+            Self::Judged => settings::MEMBERS_MAX,
         };
         CommitteeRefusal::TooMany { what: self, max: max as u64 }
     }

@@ -82,14 +82,14 @@ pub const INLINE_MEMBERS_MAX: usize = 2_000;
 pub const INLINE_OPTIONS_MAX: usize = 20;
 /// How many verified outcomes are remembered of a voter in a domain.
 pub const JUDGED_MAX: usize = 1_000;
-/// How many voters' records there are, by domain.
+/// How many voters' records there are, by domain. A vote of more than [`INLINE_MEMBERS_MAX`] that is
+/// judged fills what room there is; a smaller one takes that of who was judged longest ago.
 pub const RECORDS_MAX: usize = 5_000;
-/// In votes with more voters it is not looked at who errs together with whom.
+/// From votes with more voters it is not learned who errs together with whom; what is known of pairs is
+/// used in votes of any size.
 pub const PAIRS_MEMBERS_MAX: usize = 32;
 /// How many pairs are remembered.
 pub const PAIRS_MAX: usize = 10_000;
-/// With more voters weights are not worked out from records within the step that opens a vote.
-pub const RECORD_MEMBERS_MAX: usize = 32;
 /// How long a mediator is waited for where nothing is said, in milliseconds: a day.
 pub(super) const MEDIATOR_MS: u64 = 24 * 3_600_000;
 /// How long a person is waited for where nothing is said, in milliseconds: a week.

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use orkestra_runtime::{
@@ -103,6 +104,9 @@ pub(super) struct Vote {
     /// Whose ballots came too late.
     #[serde(default)]
     pub(super) late: BTreeSet<VoterId>,
+    /// When a ballot last came, or voters were last asked; only where it may stall.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) heard: Option<Wall>,
     /// How many bytes the reasons of its ballots take.
     #[serde(default)]
     pub(super) reasons_bytes: u64,
@@ -150,6 +154,19 @@ impl Vote {
             | Phase::Person { until } => Some(until),
             Phase::Counting { .. } | Phase::Decided { .. } => None,
         }
+    }
+
+    /// When it is stalled if no ballot comes before.
+    pub(super) fn stalls(&self) -> Option<Wall> {
+        let is_voting = matches!(self.phase, Phase::Voting { .. });
+        let after = Duration::from_millis(self.proposal.stalled_after_ms?);
+        self.heard.filter(|_| is_voting).map(|heard| heard + after)
+    }
+
+    /// When it is to be looked at though nothing happens.
+    pub(super) fn due(&self) -> Option<Wall> {
+        let until = self.until()?;
+        Some(self.stalls().map_or(until, |stalls| stalls.min(until)))
     }
 
     pub(super) const fn outcome(&self) -> Option<&Arc<Outcome>> {
@@ -217,7 +234,7 @@ pub(super) struct Durable {
     pub(super) pairs: BTreeMap<(VoterId, VoterId), Together>,
     /// Votes by name. Known from the votes, as is all that follows.
     pub(super) names: BTreeMap<VoteId, VoteNo>,
-    /// Votes that wait for somebody, by when that ends.
+    /// Votes that wait for somebody, by when that ends, or is looked at.
     pub(super) deadlines: BTreeSet<(Wall, VoteNo)>,
     /// Votes that are closed and not decided.
     pub(super) counting: BTreeSet<VoteNo>,
@@ -264,8 +281,8 @@ impl Durable {
         let Some(vote) = self.votes.get(&no) else { return };
         self.names.insert(vote.proposal.id.clone(), no);
         self.rounds.entry(vote.root).or_default().insert(no);
-        if let Some(until) = vote.until() {
-            self.deadlines.insert((until, no));
+        if let Some(due) = vote.due() {
+            self.deadlines.insert((due, no));
         }
         if !vote.is_bare {
             self.reserved += self.rolls.get(&vote.roll).map_or(0, |roll| roll.reserved);
@@ -296,8 +313,8 @@ impl Durable {
     /// Takes a vote, as it was, out of what is known from votes.
     pub(super) fn unnote(&mut self, no: VoteNo) {
         let Some(vote) = self.votes.get(&no) else { return };
-        if let Some(until) = vote.until() {
-            self.deadlines.remove(&(until, no));
+        if let Some(due) = vote.due() {
+            self.deadlines.remove(&(due, no));
         }
         self.counting.remove(&no);
         if !vote.is_bare {

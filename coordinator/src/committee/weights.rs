@@ -56,49 +56,89 @@ impl RecordRule {
     ///
     /// When nobody earns more than nothing, all weigh one.
     pub fn weights(&self, records: &BTreeMap<String, Vec<Judged>>) -> BTreeMap<String, Exact> {
-        let earned: BTreeMap<&String, BigRational> =
-            records.iter().map(|(voter, record)| (voter, self.earned(record))).collect();
-        let mut positive: Vec<&BigRational> =
-            earned.values().filter(|weight| !weight.is_zero()).collect();
-        positive.sort_unstable();
-        let Some(median) = positive.get(positive.len().saturating_sub(1) / 2) else {
-            return records.keys().map(|voter| (voter.clone(), Exact::one())).collect();
-        };
-        let most = *median * BigInt::from(self.cap);
-        let capped = |weight: BigRational| Exact(weight.min(most.clone()));
-        earned.iter().map(|(voter, weight)| ((*voter).clone(), capped(weight.clone()))).collect()
+        let records = records.iter().map(|(voter, record)| (voter.clone(), &record[..])).collect();
+        self.weights_among(&records, 0).0
     }
 
-    /// What one record is worth, before it is capped.
-    fn earned(&self, record: &[Judged]) -> BigRational {
+    /// The same where so many others vote of whom nothing is known, and what each of those weighs.
+    pub fn weights_among<K: Ord + Clone>(
+        &self,
+        records: &BTreeMap<K, &[Judged]>,
+        others: usize,
+    ) -> (BTreeMap<K, Exact>, Exact) {
+        let mut logarithms = BTreeMap::new();
+        let earned: BTreeMap<&K, BigRational> = records
+            .iter()
+            .map(|(voter, record)| (voter, self.earned(record, &mut logarithms)))
+            .collect();
+        let positive = earned.values().filter(|weight| !weight.is_zero()).collect();
+        let Some(median) = median(positive, others) else {
+            let ones = records.keys().map(|voter| (voter.clone(), Exact::one()));
+            return (ones.collect(), Exact::one());
+        };
+        let most = median * BigInt::from(self.cap);
+        let capped = |weight: BigRational| Exact(weight.min(most.clone()));
+        let weights =
+            earned.iter().map(|(voter, weight)| ((*voter).clone(), capped(weight.clone())));
+        (weights.collect(), capped(BigRational::one()))
+    }
+
+    /// What one record is worth, before it is capped. Records that are alike have one logarithm.
+    fn earned(
+        &self,
+        record: &[Judged],
+        logarithms: &mut BTreeMap<(u128, u128), BigRational>,
+    ) -> BigRational {
         if record.len() < self.outcomes_min {
             return BigRational::one();
         }
-        let (mut hits, mut misses) = (BigRational::one(), BigRational::one());
+        let whole = self.whole();
+        let (mut hits, mut misses) = (whole, whole);
         for (age, judged) in record.iter().rev().enumerate() {
             let left = self.left_after(age);
-            if left.is_zero() {
+            if left == 0 {
                 break;
             }
             if judged.hit { hits += left } else { misses += left }
         }
-        if hits <= misses { BigRational::zero() } else { logarithm(&(hits / misses)) }
+        if hits <= misses {
+            return BigRational::zero();
+        }
+        let ratio = || logarithm(&BigRational::new(hits.into(), misses.into()));
+        logarithms.entry((hits, misses)).or_insert_with(ratio).clone()
     }
 
-    /// What is left of an outcome after so many later ones.
-    fn left_after(&self, age: usize) -> BigRational {
-        let Some(half_life) = self.half_life.map(|outcomes| outcomes.max(1)) else {
-            return BigRational::one();
-        };
+    /// Into how many parts an outcome is divided, so that what is left of one is a whole number of them.
+    fn whole(&self) -> u128 {
+        let half_life = self.half_life.map(|outcomes| outcomes.max(1));
+        half_life.map_or(1, |half_life| (u128::from(half_life) * 2) << (HALF_LIVES_MAX - 1))
+    }
+
+    /// How many parts are left of an outcome after so many later ones.
+    fn left_after(&self, age: usize) -> u128 {
+        let Some(half_life) = self.half_life.map(|outcomes| outcomes.max(1)) else { return 1 };
         let age = u32::try_from(age).unwrap_or(u32::MAX);
         let (halved, on) = (age / half_life, age % half_life);
         if halved >= HALF_LIVES_MAX {
-            return BigRational::zero();
+            return 0;
         }
-        let two_lives = BigInt::from(half_life) * 2;
-        let line = BigRational::new(&two_lives - on, two_lives);
-        line / (BigInt::one() << halved)
+        (u128::from(half_life) * 2 - u128::from(on)) << (HALF_LIVES_MAX - 1 - halved)
     }
+}
+
+/// The lesser middle of these and of so many ones; none where there is nothing.
+fn median(mut found: Vec<&BigRational>, ones: usize) -> Option<BigRational> {
+    found.sort_unstable();
+    let one = BigRational::one();
+    let middle = (found.len() + ones).checked_sub(1)? / 2;
+    let below = found.partition_point(|weight| **weight < one);
+    Some(if middle < below {
+        found.get(middle).map_or(one, |weight| (*weight).clone())
+    } else if middle < below + ones {
+        one
+    } else {
+        found.get(middle - ones).map_or(one, |weight| (*weight).clone())
+    })
 }
 
 /// The natural logarithm of a number above one, to six decimals, rounded down.
@@ -205,11 +245,29 @@ mod tests {
         let rule = RecordRule { half_life: Some(10), ..RecordRule::default() };
         let late = [record(0, 20), record(20, 0)].concat();
         let early = [record(20, 0), record(0, 20)].concat();
-        assert!(rule.earned(&late) > rule.earned(&record(20, 20)));
-        assert!(rule.earned(&early).is_zero());
-        assert_eq!(rule.left_after(10), BigRational::new(1.into(), 2.into()));
-        assert_eq!(rule.left_after(15), BigRational::new(3.into(), 8.into()));
-        assert!(rule.left_after(200).is_zero());
+        let earned = |record: &[Judged]| rule.earned(record, &mut BTreeMap::new());
+        assert!(earned(&late) > earned(&record(20, 20)));
+        assert!(earned(&early).is_zero());
+        assert_eq!(rule.left_after(0), rule.whole());
+        assert_eq!(rule.left_after(10) * 2, rule.whole());
+        assert_eq!(rule.left_after(15) * 8, rule.whole() * 3);
+        assert_eq!(rule.left_after(200), 0);
+    }
+
+    #[test]
+    fn many_of_whom_nothing_is_known_are_as_if_each_had_an_empty_record() {
+        let rule = RecordRule { half_life: Some(7), ..RecordRule::default() };
+        let voters = [("a", record(29, 9)), ("b", record(30, 20)), ("c", record(500, 1))];
+        for others in [0, 1, 2, 5, 40] {
+            let mut all: BTreeMap<String, Vec<Judged>> =
+                voters.iter().map(|(name, record)| ((*name).to_owned(), record.clone())).collect();
+            let known = all.iter().map(|(name, record)| (name.clone(), &record[..])).collect();
+            let (mut found, rest) = rule.weights_among(&known, others);
+            let names: Vec<String> = (0..others).map(|number| format!("new-{number}")).collect();
+            found.extend(names.iter().map(|name| (name.clone(), rest.clone())));
+            all.extend(names.into_iter().map(|name| (name, Vec::new())));
+            assert_eq!(found, rule.weights(&all), "{others}");
+        }
     }
 
     #[test]

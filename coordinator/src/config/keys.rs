@@ -7,7 +7,7 @@ use orkestra_runtime::{id::NodeId, protocol::node::Hosts};
 use super::{
     layers::{Found, Origin},
     reach::{ClusterName, MaybePath, NodeRoles, Replicas, Shards, Urls},
-    words::{Bytes, Checks, Every, Listen, LogLevel, Word},
+    words::{Bytes, Checks, Every, GrpcListen, Listen, LogLevel, Word},
 };
 
 /// A key, for whoever asks what there is.
@@ -191,6 +191,30 @@ keys! {
         "how often it is looked whether a job of a plan is over";
     "metrics.listen", metrics_listen: Listen = "",
         "where a run lets its metrics be read, like 127.0.0.1:9464; nothing: nowhere";
+    "grpc.listen", grpc_listen: GrpcListen = "",
+        "where clients come in over gRPC, like 127.0.0.1:50055, which is the port where none is named; nothing: nowhere";
+    "grpc.tls.cert", grpc_tls_cert: MaybePath = "",
+        "a PEM file with the certificate that the door of gRPC shows";
+    "grpc.tls.key", grpc_tls_key: MaybePath = "",
+        "a PEM file with the key of the certificate of that door";
+    "grpc.tls.client_ca", grpc_tls_client_ca: MaybePath = "",
+        "a PEM file with those who may vouch for clients; their certificates then say whose tasks they see";
+    "grpc.jwt.keys", grpc_jwt_keys: MaybePath = "",
+        "a file with the public keys of those whose tokens are believed: a JSON Web Key Set, or PEM; EdDSA and ES256";
+    "grpc.jwt.issuer", grpc_jwt_issuer: String = "",
+        "who must have issued a token (iss)";
+    "grpc.jwt.audience", grpc_jwt_audience: String = "",
+        "for whom a token must be (aud)";
+    "grpc.insecure", grpc_insecure: bool = "false",
+        "whether anybody on other machines may come in over gRPC";
+    "grpc.message_max", grpc_message_max: Bytes = "4MiB",
+        "how large a message over gRPC may be";
+    "grpc.streams_max", grpc_streams_max: NonZeroU32 = "2048",
+        "how many streams over gRPC go on at once, and how many calls on one connection";
+    "grpc.connections_max", grpc_connections_max: NonZeroU32 = "1024",
+        "how many connections over gRPC there are at once";
+    "grpc.unimplemented_without_council", grpc_unimplemented_without_council: bool = "false",
+        "whether councils answer UNIMPLEMENTED as long as there is none, as older services did";
     "shutdown.drain_within", shutdown_drain_within: Duration = "30s",
         "how long running attempts may go on once a stop was asked for";
 }

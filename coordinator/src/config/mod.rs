@@ -18,4 +18,4 @@ mod words;
 pub use keys::{Config, KEYS, Key, cluster, embedded};
 pub use layers::{Explained, Layers, Origin};
 pub use reach::{ClusterName, MaybePath, NodeRoles, Replicas, Shards, Urls};
-pub use words::{Bytes, Checks, Every, Listen, LogLevel};
+pub use words::{Bytes, Checks, Every, GrpcListen, Listen, LogLevel};

@@ -135,6 +135,35 @@ impl Word for Listen {
     }
 }
 
+/// An address to listen on for gRPC, or none; without a port it is the usual one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrpcListen(pub Option<std::net::SocketAddr>);
+
+impl GrpcListen {
+    /// One as somebody typed it.
+    pub(crate) fn typed(text: &str) -> orkestra_runtime::Result<Self> {
+        let invalid = orkestra_runtime::ErrorKind::Invalid;
+        Self::read(text).map_err(|why| orkestra_runtime::Error::new(invalid, why))
+    }
+}
+
+impl Word for GrpcListen {
+    const KIND: &'static str = "an address, with a port or without, or nothing";
+    fn read(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        if let Ok(ip) = text.parse::<std::net::IpAddr>() {
+            return Ok(Self(Some((ip, crate::grpc::PORT).into())));
+        }
+        let advice = "is no address: write one like 127.0.0.1:50055 or [::1]:50055";
+        text.parse().map(|address| Self(Some(address))).map_err(|_| format!("{text:?} {advice}"))
+    }
+    fn show(&self) -> String {
+        self.0.map(|address| address.to_string()).unwrap_or_default()
+    }
+}
+
 /// Checks by name, with commas between: `git_clean, disk_space`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checks(pub std::collections::BTreeSet<CheckName>);

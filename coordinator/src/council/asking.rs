@@ -43,7 +43,7 @@ impl<'a> Brief<'a> {
 }
 
 /// What is wrong with a request, whatever councils there are.
-pub(crate) fn check(request: &DeliberationRequest) -> Result<(), CouncilRefusal> {
+fn check(request: &DeliberationRequest) -> Result<(), CouncilRefusal> {
     key_of(&request.namespace, &request.role)?;
     if request.task.trim().is_empty() {
         return Err(CouncilRefusal::invalid("task", "is empty: say what is to be done"));
@@ -78,6 +78,11 @@ pub(crate) fn check(request: &DeliberationRequest) -> Result<(), CouncilRefusal>
         return Err(CouncilRefusal::invalid("notes", why));
     }
     Ok(())
+}
+
+/// What is wrong with a request, whatever councils there are; its name is not looked at.
+pub fn fault_of_request(request: &DeliberationRequest) -> Option<CouncilRefusal> {
+    check(request).err()
 }
 
 /// The run in which a deliberation's tasks are; else what is wrong with its name.
@@ -145,7 +150,7 @@ impl CouncilMachine {
             until,
             seed: request.seed.unwrap_or_else(|| seed_of(&id)),
             tries: tries.min(ITERATIONS_DEFAULT + 1),
-            rounds: request.rounds.unwrap_or(config.rounds()),
+            rounds: request.rounds.unwrap_or_else(|| config.rounds()),
             exchange: request.exchange.unwrap_or(config.exchange),
             selection: request.selection.unwrap_or(config.selection),
             checks: request.checks.clone().unwrap_or_else(|| config.checks.clone()),
@@ -193,9 +198,8 @@ fn chosen(
     let why = match left_out.first() {
         None => "its council has no seats: register agents with it".to_owned(),
         Some(LeftOut { seat, why }) => format!(
-            "all {} seats of its council are offline ({seat}: {why}); bring its agents back, or \
-             register others",
-            left_out.len()
+            "no seat of its council is there ({seat}: {why}); bring its agents back, or register \
+             others"
         ),
     };
     Err(CouncilRefusal::NoAgents { role: council.role.clone(), why })

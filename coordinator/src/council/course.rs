@@ -1,5 +1,7 @@
 //! How a deliberation goes on: from phase to phase as their tasks end, and to its end.
 
+use std::time::Duration;
+
 use orkestra_runtime::{
     id::RunId,
     machine::ReplyTo,
@@ -24,6 +26,8 @@ use crate::task::{RunOpening, TaskCommand, TaskMachine};
 const NOBODY: ReplyTo = ReplyTo(u64::MAX);
 /// Who cancels what a deliberation has no use for any more.
 const BY: &str = "orkestra";
+/// How long a step may wait for an agent that is not there.
+const ABSENT_FOR: Duration = Duration::from_secs(30);
 
 impl CouncilMachine {
     pub(super) fn decide_look(
@@ -44,7 +48,7 @@ impl CouncilMachine {
                 return Self::end((no, found), (EndStatus::Cancelled, Some(why)), tasks, out);
             }
             if sight.has_open_steps() && !is_late {
-                return;
+                return give_up_absent(&sight, now.wall, out);
             }
         }
         let standing = sight.standing();
@@ -65,13 +69,12 @@ impl CouncilMachine {
                 let why = format!("its time was over while it was {}", found.phase().as_str());
                 Self::end((no, found), (EndStatus::Timeout, Some(why)), tasks, out);
             }
-            Some(begin) => self.begin(now, (no, sight), standing, begin, out),
+            Some(begin) => Self::begin(now, (no, sight), standing, begin, out),
             None => Self::end((no, found), (EndStatus::Completed, None), tasks, out),
         }
     }
 
     fn begin(
-        &self,
         now: Now,
         (no, sight): (DeliberationNo, Sight<'_>),
         standing: Standing,
@@ -134,6 +137,25 @@ impl CouncilMachine {
         out.events.push(CouncilEvent::Ended { no, ending: Box::new(ending) });
         out.tasks.extend(close(&sight, status));
         out.news.extend(found.opening.task.map(|task| CouncilNews::Over { task, no }));
+    }
+}
+
+/// Gives up steps whose agent has gone and has not come back for a while: the others go on.
+fn give_up_absent(sight: &Sight<'_>, now: Wall, out: &mut CouncilDecision) {
+    let Some(stage) = sight.last_stage().filter(|stage| stage.began + ABSENT_FOR <= now) else {
+        return;
+    };
+    let team = Team::of(sight.tasks);
+    for step in &stage.steps {
+        let task = sight.task(&step.task);
+        let Some(task) = task.filter(|task| team.is_nobody_there_for(task)) else { continue };
+        out.tasks.push(TaskCommand::Cancel {
+            to: NOBODY,
+            run: sight.found.opening.run.clone(),
+            task: task.spec.id.clone(),
+            by: BY.to_owned(),
+            reason: "its agent is not there, or takes no work".to_owned(),
+        });
     }
 }
 

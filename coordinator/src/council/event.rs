@@ -294,6 +294,7 @@ pub struct Ranked {
 }
 
 /// What checks found, in a few bits and numbers.
+#[expect(clippy::struct_excessive_bools, reason = "each is one check, and they are independent")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks {
     /// Whether it was checked by its text at all.

@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, time::Duration};
 
 use orkestra_runtime::{
     id::{Number, TaskNo},
-    machine::ReplyTo,
     time::{Moment, Now},
 };
 
@@ -22,8 +21,9 @@ use crate::task::{RunNo, TaskEvent, TaskMachine};
 
 /// How long what is due is left where nothing may be written.
 const LATER: Duration = Duration::from_secs(1);
-/// How often each deliberation is looked at though nothing happened: a safety net.
-const LOOK_EVERY: Duration = Duration::from_mins(1);
+/// How often each deliberation is looked at though nothing happened: whether an agent has gone for
+/// good, and a safety net.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
 /// How many deliberations one event forgets.
 const FORGET_MAX: usize = 200;
 
@@ -48,11 +48,10 @@ pub struct CouncilMachine {
 }
 
 impl CouncilMachine {
-    /// Decides one command; its first event will have the number `next`.
+    /// Decides one command.
     pub fn decide(
         &self,
         now: Now,
-        next: Number,
         command: &CouncilCommand,
         tasks: &TaskMachine,
     ) -> CouncilDecision {
@@ -80,10 +79,11 @@ impl CouncilMachine {
                 out.answered(*to, answer.map(CouncilReply::Begun));
             }
             CouncilCommand::DeliberateFor { task, request } => {
-                self.decide_deliberate_for((now, next), *task, request, tasks, out);
+                self.decide_deliberate_for(now, (*task, request), tasks, out);
             }
             CouncilCommand::Cancel { to, namespace, id, by, why } => {
-                self.decide_cancel(*to, (namespace, id), (by, why), tasks, out);
+                let answer = self.decide_cancel((namespace, id), (by, why), tasks, out);
+                out.answered(*to, answer);
             }
             CouncilCommand::WithdrawFor { task } => self.decide_withdraw(*task, tasks, out),
             CouncilCommand::Look(no) => self.decide_look(now, *no, tasks, out),
@@ -96,9 +96,8 @@ impl CouncilMachine {
     /// For a task the same is asked again and again; where it is over already, it is told so.
     fn decide_deliberate_for(
         &self,
-        (now, _): (Now, Number),
-        task: TaskNo,
-        request: &DeliberationRequest,
+        now: Now,
+        (task, request): (TaskNo, &DeliberationRequest),
         tasks: &TaskMachine,
         out: &mut CouncilDecision,
     ) {
@@ -116,26 +115,22 @@ impl CouncilMachine {
 
     fn decide_cancel(
         &self,
-        to: ReplyTo,
         (namespace, id): (&str, &str),
         (by, why): (&str, &str),
         tasks: &TaskMachine,
         out: &mut CouncilDecision,
-    ) {
-        let Some((no, found)) = self.durable.named(namespace, id) else {
-            let refusal = CouncilRefusal::NotFound { id: id.to_owned() };
-            return out.reply(to, CouncilReply::Refused(refusal));
-        };
+    ) -> Result<CouncilReply, CouncilRefusal> {
+        let found = self.durable.named(namespace, id);
+        let (no, found) = found.ok_or_else(|| CouncilRefusal::NotFound { id: id.to_owned() })?;
         let changed = found.is_open();
         if changed {
-            let why = if why.is_empty() {
-                format!("cancelled by {by}")
-            } else {
-                format!("cancelled by {by}: {why}")
-            };
-            Self::end((no, found), (EndStatus::Cancelled, Some(why)), tasks, out);
+            let mut told = format!("cancelled by {by}");
+            if !why.is_empty() {
+                told = format!("{told}: {why}");
+            }
+            Self::end((no, found), (EndStatus::Cancelled, Some(told)), tasks, out);
         }
-        out.reply(to, CouncilReply::Cancelled { changed });
+        Ok(CouncilReply::Cancelled { changed })
     }
 
     fn decide_withdraw(&self, task: TaskNo, tasks: &TaskMachine, out: &mut CouncilDecision) {
@@ -148,9 +143,15 @@ impl CouncilMachine {
     }
 
     fn decide_tidy(&self, tasks: &TaskMachine, out: &mut CouncilDecision) {
-        let gone = self.durable.deliberations.iter().filter(|(_, found)| {
-            !found.is_open() && tasks.run_called(&found.opening.run).is_none()
-        });
+        let is_gone = |found: &Deliberation| {
+            let run = &found.opening.run;
+            // Of a stream the oldest tasks are forgotten first, and a deliberation with them.
+            let first = found.stages.first().and_then(|stage| stage.steps.first());
+            let is_first_there =
+                first.is_none_or(|step| tasks.task_called(run, &step.task).is_some());
+            found.ended.is_some() && (tasks.run_called(run).is_none() || !is_first_there)
+        };
+        let gone = self.durable.deliberations.iter().filter(|(_, found)| is_gone(found));
         let deliberations: Vec<_> = gone.map(|(no, _)| *no).take(FORGET_MAX).collect();
         if !deliberations.is_empty() {
             out.events.push(CouncilEvent::Forgotten { deliberations });
@@ -166,7 +167,7 @@ impl CouncilMachine {
             of_run(task.run)
         };
         let noted = match event {
-            TaskEvent::RunForgotten { .. } => {
+            TaskEvent::RunForgotten { .. } | TaskEvent::TasksForgotten { .. } => {
                 self.live.tidy |= !self.durable.deliberations.is_empty();
                 None
             }

@@ -54,6 +54,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use asking::fault_of_request;
 pub use command::{CouncilCommand, DeliberationNo};
 pub use decision::{CouncilDecision, CouncilEffect, CouncilNews};
 pub use event::{
@@ -63,7 +64,7 @@ pub use event::{
 pub use machine::CouncilMachine;
 pub use refusal::CouncilRefusal;
 pub use reply::CouncilReply;
-pub use view::{CouncilAnswer, CouncilQuery};
+pub use view::{CouncilAnswer, CouncilQuery, Phase};
 pub use words::{
     Begun, Capabilities, CheckWeights, CouncilConfig, DeliberationRequest, Exchange, Kind,
     NewCouncil, Registration, Selection,

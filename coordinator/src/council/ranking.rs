@@ -117,16 +117,11 @@ impl Sight<'_> {
 /// Of the first so many, the first that is well formed and works; else the first.
 fn architect(ranking: &[Ranked], (k, first): (u32, u32), by_score: &str) -> (Option<u32>, String) {
     let mut looked_at = ranking.iter().take(k as usize);
-    match looked_at.find(|one| one.marks.lint && one.marks.dry_run) {
-        Some(one) => {
-            let why = format!("of the first {k} by score, the first that is well formed and works");
-            (Some(one.seat), why)
-        }
-        None => {
-            let why = format!("none of the first {k} is well formed and works");
-            (Some(first), format!("{by_score}; {why}"))
-        }
+    if let Some(one) = looked_at.find(|one| one.marks.lint && one.marks.dry_run) {
+        let why = format!("of the first {k} by score, the first that is well formed and works");
+        return (Some(one.seat), why);
     }
+    (Some(first), format!("{by_score}; none of the first {k} is well formed and works"))
 }
 
 fn unchecked(why: String) -> (PolicyFound, LintFound, bool) {

@@ -142,26 +142,22 @@ impl<'a> Sight<'a> {
         let Some(stage) = self.last_stage() else { return standing };
         for step in &stage.steps {
             match (step.role, self.stands(&step.task)) {
-                (_, Stands::Open) => {}
-                (StepRole::Draft, stands) => self.read_draft(step, &stands, &mut standing),
-                (StepRole::Revise, stands) => self.read_revision(step, &stands, &mut standing),
+                (StepRole::Draft, stands) if !stands.is_open() => {
+                    Self::read_draft(step, &stands, &mut standing);
+                }
+                (StepRole::Revise, stands) if !stands.is_open() => {
+                    self.read_revision(step, &stands, &mut standing);
+                }
                 (_, Stands::Unanswered(why)) => {
                     standing.remarks.push(format!("{} came to nothing: {why}", step.task));
                 }
-                (
-                    StepRole::Critique
-                    | StepRole::Check
-                    | StepRole::DryRun
-                    | StepRole::Judge
-                    | StepRole::Verdict,
-                    Stands::Answered(_),
-                ) => {}
+                (_, Stands::Answered(_) | Stands::Open) => {}
             }
         }
         standing
     }
 
-    fn read_draft(&self, step: &Step, stands: &Stands<'_>, standing: &mut Standing) {
+    fn read_draft(step: &Step, stands: &Stands<'_>, standing: &mut Standing) {
         let (seat, task) = (step.seat, step.task.clone());
         match read_proposal(stands) {
             Ok(()) => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use orkestra_runtime::id::AgentId;
+use orkestra_runtime::id::{AgentId, Capability};
 
 use super::{
     event::Seat,
@@ -12,7 +12,7 @@ use super::{
     view::{SeatStatus, SeatView},
     words::NewCouncil,
 };
-use crate::task::{PERSON, TaskMachine, view::AgentView};
+use crate::task::{PERSON, Phase, Task, TaskMachine, view::AgentView};
 
 /// What an agent must have among its capabilities to take a seat of any council.
 const ANY_COUNCIL: &str = "council";
@@ -33,9 +33,8 @@ impl Team {
         };
         let state: &str = &agent.state;
         match state {
-            "person" => (SeatStatus::Ready, None),
             "available" if agent.outstanding >= agent.capacity => (SeatStatus::Busy, None),
-            "available" => (SeatStatus::Ready, None),
+            "person" | "available" => (SeatStatus::Ready, None),
             "away" => (SeatStatus::Offline, Some("its worker is not there".to_owned())),
             state => {
                 let why = agent.reason.as_deref().unwrap_or("it takes no work");
@@ -125,6 +124,19 @@ impl Team {
 
     pub(super) fn knows(&self, agent: &AgentId) -> bool {
         self.0.contains_key(agent)
+    }
+
+    /// Whether a task waits for agents of which none is there.
+    pub(super) fn is_nobody_there_for(&self, task: &Task) -> bool {
+        let waits = matches!(task.phase, Phase::Ready { .. } | Phase::Retrying { .. });
+        let spec = &task.spec;
+        let can = |agent: &AgentView| {
+            let has = |one: &Capability| agent.capabilities.iter().any(|has| has == one.as_str());
+            (spec.agents.is_empty() || spec.agents.contains(&agent.id))
+                && spec.requires.iter().all(has)
+        };
+        let is_there = |agent: &AgentView| self.status(&agent.id).0 != SeatStatus::Offline;
+        waits && !self.0.values().any(|agent| can(agent) && is_there(agent))
     }
 
     /// Whether an agent is a person, who is asked.

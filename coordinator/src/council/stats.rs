@@ -51,7 +51,7 @@ fn place(ms: u64) -> u16 {
     if ms < PARTS {
         return u16::try_from(ms).unwrap_or_default();
     }
-    let power = u64::from(63 - ms.leading_zeros());
+    let power = u64::from(ms.ilog2());
     let part = (ms >> (power - 4)) & (PARTS - 1);
     u16::try_from((power - 3) * PARTS + part).unwrap_or(u16::MAX)
 }

@@ -160,7 +160,7 @@ impl Stepping<'_> {
         let mut spec = TaskSpec::new(step.task.clone());
         let mut input = Map::new();
         self.common(step, round, &mut input);
-        spec.category = CATEGORY.to_owned();
+        CATEGORY.clone_into(&mut spec.category);
         let opening = &self.sight.found.opening;
         let retries_max = opening.tries.saturating_sub(1);
         let (base_ms, cap_ms) = RETRY_MS;
@@ -171,17 +171,17 @@ impl Stepping<'_> {
         let versions = step.of.iter().filter_map(|seat| self.version(*seat));
         match step.role {
             StepRole::Draft => {
-                spec.instructions = DRAFT.to_owned();
+                DRAFT.clone_into(&mut spec.instructions);
                 input.insert("diversity".to_owned(), json!(true));
             }
             StepRole::Critique => {
-                spec.instructions = CRITIQUE.to_owned();
+                CRITIQUE.clone_into(&mut spec.instructions);
                 let subjects: Vec<&TaskId> = versions.collect();
                 input.insert("subjects".to_owned(), json!(subjects));
                 spec.dependencies = subjects.into_iter().map(hard).collect();
             }
             StepRole::Revise => {
-                spec.instructions = REVISE.to_owned();
+                REVISE.clone_into(&mut spec.instructions);
                 let own = self.version(step.seat);
                 let critiques = self.critique_tasks(&step.of);
                 input.insert("own".to_owned(), json!(own));
@@ -190,16 +190,16 @@ impl Stepping<'_> {
                 spec.dependencies = own.map(hard).into_iter().chain(critiques).collect();
             }
             StepRole::Check => {
-                spec.instructions = CHECK.to_owned();
+                CHECK.clone_into(&mut spec.instructions);
                 input.insert("checks".to_owned(), json!(opening.checks));
                 spec.dependencies = self.version(step.seat).map(hard).into_iter().collect();
             }
             StepRole::DryRun => {
-                spec.instructions = DRY_RUN.to_owned();
+                DRY_RUN.clone_into(&mut spec.instructions);
                 spec.dependencies = self.version(step.seat).map(hard).into_iter().collect();
             }
             StepRole::Judge => {
-                spec.instructions = JUDGE.to_owned();
+                JUDGE.clone_into(&mut spec.instructions);
                 self.judge(step, &mut input);
                 spec.dependencies = versions.map(hard).collect();
             }

@@ -1,6 +1,7 @@
 //! Whoever minds the door: carries out what is asked, at a node that is at work as in a folder that
 //! is opened for one change.
 
+mod councils;
 mod locks;
 mod votes;
 
@@ -154,6 +155,7 @@ impl Clerk {
             Request::TaskSubmit { submission } => self.submit(submission).await,
             Request::Lock { ask } => self.lock(ask.clone(), &by).await,
             Request::Vote { ask } => self.vote(ask.clone(), &by).await,
+            Request::Council { ask } => self.council(ask.clone(), &by).await,
             Request::DoctorHeal {} => self.heal().await,
             Request::Compact { keep_records } => {
                 told(&ops::compact(&self.means, *keep_records).await?)

@@ -60,9 +60,19 @@ pub enum LockAsk {
         session: SessionNo,
         /// Why.
         reason: LockReason,
+        /// Why, in words.
+        #[serde(default)]
+        why: String,
+        /// For how long what it held is kept back, in milliseconds; none: as configured.
+        #[serde(default)]
+        delay_ms: Option<u64>,
     },
-    /// Ends all sessions whose lease has run out.
-    Clean {},
+    /// Ends what is stale: see [`LockCommand::Clean`].
+    Clean {
+        /// After how much silence a session is stale though its lease is longer, in milliseconds.
+        #[serde(default)]
+        silent_ms: Option<u64>,
+    },
     /// Asks whether a token is good.
     Check(Grant),
     /// Asks something that changes nothing.
@@ -82,8 +92,10 @@ impl LockAsk {
             Self::Cancel { session, request } => LockCommand::Cancel { to, session, request },
             Self::Release(release) => LockCommand::Release { to, release },
             Self::Steal(theft) => LockCommand::Steal { to, theft: Theft { by, ..theft } },
-            Self::End { session, reason } => LockCommand::End { to, session, reason, by },
-            Self::Clean {} => LockCommand::Clean { to, by },
+            Self::End { session, reason, why, delay_ms } => {
+                LockCommand::End { to, session, reason, by, why, delay_ms }
+            }
+            Self::Clean { silent_ms } => LockCommand::Clean { to, by, silent_ms },
             Self::Check(shown) => LockCommand::Check { to, shown },
         })
     }
@@ -98,8 +110,10 @@ impl LockAsk {
             LockCommand::Cancel { session, request, .. } => Self::Cancel { session, request },
             LockCommand::Release { release, .. } => Self::Release(release),
             LockCommand::Steal { theft, .. } => Self::Steal(theft),
-            LockCommand::End { session, reason, .. } => Self::End { session, reason },
-            LockCommand::Clean { .. } => Self::Clean {},
+            LockCommand::End { session, reason, why, delay_ms, .. } => {
+                Self::End { session, reason, why, delay_ms }
+            }
+            LockCommand::Clean { silent_ms, .. } => Self::Clean { silent_ms },
             LockCommand::Check { shown, .. } => Self::Check(shown),
             LockCommand::AcquireFor { .. }
             | LockCommand::EndAttempts(_)

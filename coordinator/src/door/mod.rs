@@ -24,6 +24,7 @@
 mod asker;
 pub(crate) mod clerk;
 pub mod client;
+mod councils;
 mod frame;
 mod locks;
 mod message;
@@ -40,6 +41,7 @@ use std::time::Duration;
 pub(crate) use asker::Asker;
 pub(crate) use clerk::{Clerk, Identity};
 pub use client::Link;
+pub use councils::CouncilAsk;
 pub use locks::LockAsk;
 pub(crate) use locks::{LockDoor, nobody};
 pub use message::{Code, VERSION};

@@ -9,7 +9,7 @@ use orkestra_runtime::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{REQUEST_WITHIN, locks::LockAsk, target::Target, votes::VoteAsk};
+use super::{REQUEST_WITHIN, councils::CouncilAsk, locks::LockAsk, target::Target, votes::VoteAsk};
 use crate::context::{ProjectPhase, SnapshotNo};
 
 /// How long a compaction may take: it reads and writes what there is.
@@ -181,6 +181,11 @@ pub enum Request {
         /// What.
         ask: VoteAsk,
     },
+    /// Asks something of councils; answered as what is asked says.
+    Council {
+        /// What.
+        ask: CouncilAsk,
+    },
     /// Shows what is sensitive in a task, and records who asked; answered by
     /// [`Revealed`](crate::sensitive::Revealed).
     TaskReveal {
@@ -205,6 +210,7 @@ impl Request {
             | Self::TaskSubmit { .. }
             | Self::Lock { .. }
             | Self::Vote { .. }
+            | Self::Council { .. }
             | Self::ContextSnapshot { .. }
             | Self::ContextRestore { .. }
             | Self::ContextPhase { .. }

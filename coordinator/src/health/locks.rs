@@ -98,8 +98,8 @@ mod tests {
         let (request, wants) = (RequestNo(1), std::sync::Arc::from([]));
         let queued = LockEvent::Queued { owner, request, wants, wait_ms: None };
         let granted = |wait| LockEvent::Granted { owner, request, wants: [].into(), wait };
-        let ended =
-            LockEvent::Ended { owner, reason: LockReason::Timeout, by: String::new(), delay_ms: 0 };
+        let (reason, by, why) = (LockReason::Timeout, String::new(), String::new());
+        let ended = LockEvent::Ended { owner, reason, by, delay_ms: 0, why };
         let mut kept = LockWaits::default();
         let mut facts = Vec::new();
         let story = [

@@ -12,6 +12,7 @@ use crate::lock::{
     reason::LockReason,
     refusal::LockRefusal,
     state::Grant,
+    view::StaleView,
 };
 
 /// A session that is to be opened.
@@ -152,13 +153,26 @@ pub enum LockCommand {
         reason: LockReason,
         /// Who, for the record; 500 characters at most.
         by: String,
+        /// Why, in words, for the record; 500 characters at most.
+        #[serde(default)]
+        why: String,
+        /// For how long what it held is kept back, in milliseconds; none: as configured, and not at
+        /// all after `TaskCompleted`; 0: not at all, for whoever knows that nobody does anything
+        /// under its locks any more.
+        #[serde(default)]
+        delay_ms: Option<u64>,
     },
-    /// Ends all sessions whose lease has run out.
+    /// Ends sessions that are stale, a few hundred at a time: those whose lease has run out, and
+    /// those that nobody renewed for so long.
     Clean {
         /// Who asks.
         to: ReplyTo,
         /// Who, for the record; 500 characters at most.
         by: String,
+        /// After how much silence a session is stale though its lease is longer, in milliseconds;
+        /// none: only after its lease.
+        #[serde(default)]
+        silent_ms: Option<u64>,
     },
     /// Asks, in order with everything else, whether a token is good.
     Check {
@@ -316,12 +330,18 @@ pub enum LockReply {
         /// No token up to this one is good.
         token: Token,
     },
-    /// Sessions were ended.
+    /// What was stale is ended.
     Cleaned {
-        /// How many.
+        /// How many sessions.
         sessions: u64,
-        /// How many locks they held.
+        /// How many locks were held by all that went.
         locks: u64,
+        /// Who went.
+        #[serde(default)]
+        gone: Vec<StaleView>,
+        /// Whether there is more of it: then the same is asked again.
+        #[serde(default)]
+        more: bool,
     },
     /// The token is good.
     Good,

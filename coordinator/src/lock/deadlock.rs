@@ -20,7 +20,7 @@ use crate::lock::{
     machine::LockMachine,
     mode::{Mode, Want},
     owner::{Cycle, Link, Owner, Party, Tie, Who},
-    state::Lock,
+    state::{Lock, Owned},
     trial::Trial,
 };
 
@@ -69,13 +69,29 @@ impl LockMachine {
         Some(Cycle::of(links))
     }
 
+    /// The circle in which a request waits already. None is let come to be: this is for whoever looks
+    /// whether that is so.
+    pub(super) fn circle_of(&self, wait: WaitNo) -> Option<Cycle> {
+        let goal = self.durable.waits.get(&wait)?.owner.party();
+        let mut search = Search::new(self);
+        search.come_to(Node::Wait(wait), &Node::Start, None);
+        let links = search.run(&goal)?;
+        let goes_on = search.has_choice && search.comes_free(&goal, None);
+        (!goes_on).then(|| Cycle::of(links))
+    }
+
     /// Whether anybody may wait for an owner.
     fn is_waited_for(&self, owner: Owner) -> bool {
         let found = self.durable.owned.get(&owner);
-        let is_awaited =
-            |key: &LockKey| self.durable.locks.get(key).is_some_and(|lock| !lock.queue.is_empty());
-        found.is_some_and(|found| !found.waits.is_empty() || found.held.iter().any(is_awaited))
-            || self.live.tied.contains_key(&owner.party())
+        let is_held_up = |found: &Owned| {
+            !found.waits.is_empty() || found.held.iter().any(|key| self.is_awaited(key))
+        };
+        found.is_some_and(is_held_up) || self.live.tied.contains_key(&owner.party())
+    }
+
+    /// Whether anybody waits for a lock.
+    pub(super) fn is_awaited(&self, key: &LockKey) -> bool {
+        self.durable.locks.get(key).is_some_and(|lock| !lock.queue.is_empty())
     }
 
     /// After somebody said for whom it waits: where that closes a circle, its youngest request is

@@ -58,6 +58,9 @@ pub enum LockEvent {
         /// For how long what it held is kept back from others, in milliseconds; 0: not at all.
         #[serde(default)]
         delay_ms: u64,
+        /// What whoever ended it said of that.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
     },
     /// A request waits, behind all that wait for the same locks.
     Queued {
@@ -68,7 +71,7 @@ pub enum LockEvent {
         /// What it wants: all of it or nothing.
         wants: Arc<[Want]>,
         /// For how long; none: without end.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         wait_ms: Option<u64>,
     },
     /// Locks were given, all in this moment.
@@ -80,7 +83,7 @@ pub enum LockEvent {
         /// Which.
         wants: Arc<[Want]>,
         /// Its place in the queues; none if it did not wait.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         wait: Option<WaitNo>,
     },
     /// A request waits no more, or will never be done.

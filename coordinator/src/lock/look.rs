@@ -51,6 +51,9 @@ impl LockMachine {
                 LockAnswer::Session(detail.map(Box::new))
             }
             LockQuery::Gauges => LockAnswer::Gauges(self.gauges()),
+            LockQuery::Stale { silent_ms } => {
+                LockAnswer::Stale(self.page_of_stale(now, *silent_ms))
+            }
         }
     }
 

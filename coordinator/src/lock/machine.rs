@@ -15,6 +15,7 @@ use crate::lock::{
     live::Live,
     owner::Owner,
     reason::LockReason,
+    sessions::End,
     settings::LockSettings,
     state::Durable,
 };
@@ -69,10 +70,13 @@ impl LockMachine {
             }
             LockCommand::Release { to, release } => self.decide_release(*to, release, out),
             LockCommand::Steal { to, theft } => self.decide_steal(*to, theft, out),
-            LockCommand::End { to, session, reason, by } => {
-                self.decide_end(*to, *session, (*reason, by), out);
+            LockCommand::End { to, session, reason, by, why, delay_ms } => {
+                let end = End { reason: *reason, by, why, delay_ms: *delay_ms };
+                self.decide_end(*to, *session, end, out);
             }
-            LockCommand::Clean { to, by } => self.decide_clean(now, *to, by, out),
+            LockCommand::Clean { to, by, silent_ms } => {
+                self.decide_clean(now, *to, (by, *silent_ms), out);
+            }
             LockCommand::Check { to, shown } => match self.check(&shown.key, shown.token) {
                 Ok(()) => out.reply(*to, LockReply::Good),
                 Err(refusal) => out.refuse(*to, refusal),

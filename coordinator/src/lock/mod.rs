@@ -25,10 +25,11 @@
 //!
 //! `machine.rs` decides, `apply.rs` folds, `live.rs` holds what is not durable, `acquire.rs` and
 //! `release.rs` are what clients ask for, `grant.rs` serves the queues, `deadlock.rs` looks for
-//! circles, `tasks.rs` is for locks that tasks declare.
+//! circles, `stale.rs` for what nobody stands up for, `tasks.rs` is for locks that tasks declare.
 
 mod acquire;
 mod apply;
+mod checkup;
 mod command;
 mod deadlock;
 mod decision;
@@ -46,6 +47,7 @@ mod release;
 mod sessions;
 mod settings;
 mod snapshot;
+mod stale;
 mod state;
 mod tasks;
 mod trial;
@@ -55,6 +57,7 @@ pub mod view;
 mod tests;
 
 pub(crate) use acquire::check_wants;
+pub use checkup::{Holding, Waiter};
 pub use command::{Acquire, Ending, LockCommand, LockReply, Opening, Release, Theft};
 pub use decision::{LockDecision, LockEffect, LockNews};
 pub use event::{LockEvent, Withdrawal};

@@ -47,7 +47,10 @@ impl LockMachine {
         let keys = locks.iter().map(|held| held.key.clone()).collect();
         out.event(LockEvent::Released { owner, request, keys, reason });
         out.reply(to, LockReply::Released);
-        Self::then_grant(out);
+        // Where nobody waits nobody is next.
+        if locks.iter().any(|held| self.is_awaited(&held.key)) {
+            Self::then_grant(out);
+        }
     }
 
     fn check_release(&self, owner: Owner, locks: &[Grant]) -> Result<(), LockRefusal> {

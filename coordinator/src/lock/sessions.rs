@@ -21,7 +21,26 @@ use crate::lock::{
 };
 
 /// How much of each kind one sweep does, so that a step stays small.
-const SWEEP_MAX: usize = 200;
+pub(super) const SWEEP_MAX: usize = 200;
+
+/// How a session is ended.
+#[derive(Clone, Copy)]
+pub(super) struct End<'a> {
+    pub(super) reason: LockReason,
+    /// By whom, where it was not its owner or the time.
+    pub(super) by: &'a str,
+    /// Why, in words.
+    pub(super) why: &'a str,
+    /// For how long what it held is kept back; none: as configured.
+    pub(super) delay_ms: Option<u64>,
+}
+
+impl End<'_> {
+    /// Nobody else had a hand in it.
+    const fn by_itself(reason: LockReason) -> Self {
+        End { reason, by: "", why: "", delay_ms: None }
+    }
+}
 
 impl LockMachine {
     /// A session that is there; whoever asks is told if it is not.
@@ -67,7 +86,11 @@ impl LockMachine {
 
     pub(super) fn decide_close(&self, to: ReplyTo, no: SessionNo, out: &mut LockDecision) {
         if self.durable.sessions.contains_key(&no) {
-            self.end_session(no, (LockReason::Complete, ""), 0, out);
+            self.end_session(
+                no,
+                End { delay_ms: Some(0), ..End::by_itself(LockReason::Complete) },
+                out,
+            );
             Self::then_grant(out);
         }
         out.reply(to, LockReply::Closed);
@@ -77,41 +100,21 @@ impl LockMachine {
         &self,
         to: ReplyTo,
         no: SessionNo,
-        (reason, by): (LockReason, &str),
+        end: End<'_>,
         out: &mut LockDecision,
     ) {
+        let reason = end.reason;
         if reason.is_of_holder() && reason != LockReason::Manual {
             return out.refuse(to, LockRefusal::ReasonNotYours { reason });
         }
-        if let Err(refusal) = check_text(by) {
+        if let Err(refusal) = check_text(end.by).and_then(|()| check_text(end.why)) {
             return out.refuse(to, refusal);
         }
         if self.durable.sessions.contains_key(&no) {
-            // Who ends it by hand may be wrong about whether it still works.
-            let is_clean = reason == LockReason::TaskCompleted;
-            let delay_ms = if is_clean { 0 } else { self.settings.delay_ms() };
-            self.end_session(no, (reason, by), delay_ms, out);
+            self.end_session(no, end, out);
             Self::then_grant(out);
         }
         out.reply(to, LockReply::Closed);
-    }
-
-    /// Ends what is overdue and was not ended yet, at a pace.
-    pub(super) fn decide_clean(&self, now: Now, to: ReplyTo, by: &str, out: &mut LockDecision) {
-        if let Err(refusal) = check_text(by) {
-            return out.refuse(to, refusal);
-        }
-        let (mut sessions, mut locks) = (0, 0);
-        for no in self.overdue(now) {
-            let owned = self.durable.owned.get(&Owner::Session(no));
-            locks += owned.map_or(0, |owned| owned.held.len() as u64);
-            sessions += 1;
-            self.end_session(no, (LockReason::Stale, by), self.settings.delay_ms(), out);
-        }
-        if sessions > 0 {
-            Self::then_grant(out);
-        }
-        out.reply(to, LockReply::Cleaned { sessions, locks });
     }
 
     /// Sessions whose lease has run out: at its very end it still holds.
@@ -120,19 +123,19 @@ impl LockMachine {
         leases.take_while(move |(until, _)| *until < now.moment).map(|(_, no)| *no).take(SWEEP_MAX)
     }
 
-    pub(super) fn end_session(
-        &self,
-        no: SessionNo,
-        (reason, by): (LockReason, &str),
-        delay_ms: u64,
-        out: &mut LockDecision,
-    ) {
+    pub(super) fn end_session(&self, no: SessionNo, end: End<'_>, out: &mut LockDecision) {
+        let End { reason, by, why, delay_ms } = end;
+        // Who ends it by hand may be wrong about whether it still works.
+        let is_clean = reason == LockReason::TaskCompleted;
+        let delay_ms =
+            delay_ms.unwrap_or_else(|| if is_clean { 0 } else { self.settings.delay_ms() });
         let owner = Owner::Session(no);
         let found = self.durable.owned.get(&owner);
         for wait in found.into_iter().flat_map(|found| &found.waits) {
             self.tell_askers(*wait, &LockRefusal::SessionGone { session: no }, out);
         }
-        out.event(LockEvent::Ended { owner, reason, by: by.to_owned(), delay_ms });
+        let (by, why) = (by.to_owned(), why.to_owned());
+        out.event(LockEvent::Ended { owner, reason, by, delay_ms, why });
         out.effects.push(LockEffect::Ended { session: no, reason });
     }
 
@@ -147,7 +150,7 @@ impl LockMachine {
         let mut ended = BTreeSet::new();
         for no in self.overdue(now) {
             ended.insert(Owner::Session(no));
-            self.end_session(no, (LockReason::Timeout, ""), self.settings.delay_ms(), out);
+            self.end_session(no, End::by_itself(LockReason::Timeout), out);
         }
         let late = self.live.deadlines.iter().take_while(|(until, _)| *until <= now.moment);
         for (_, no) in late.take(SWEEP_MAX) {

@@ -95,7 +95,8 @@ impl LockMachine {
     fn end_attempt(&self, owner: Owner, out: &mut LockDecision) {
         let Some((reason, is_sure)) = self.live.over.get(&owner).copied() else { return };
         let delay_ms = if is_sure { 0 } else { self.settings.delay_ms() };
-        out.event(LockEvent::Ended { owner, reason, by: String::new(), delay_ms });
+        let (by, why) = (String::new(), String::new());
+        out.event(LockEvent::Ended { owner, reason, by, delay_ms, why });
     }
 
     /// Which attempts hold locks or wait for them.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::lock::{
     mode::{Kind, Mode, Want},
     owner::{Link, Who},
+    reason::LockReason,
 };
 
 /// The most rows of any list that one answer holds.
@@ -50,6 +51,12 @@ pub enum LockQuery {
     Session(SessionId),
     /// How many there are of what.
     Gauges,
+    /// Who would go if what is stale were cleaned now, and why.
+    Stale {
+        /// After how much silence a session is stale though its lease is longer, in milliseconds.
+        #[serde(default)]
+        silent_ms: Option<u64>,
+    },
 }
 
 /// An answer.
@@ -68,6 +75,8 @@ pub enum LockAnswer {
     Session(Option<Box<SessionDetail>>),
     /// Figures.
     Gauges(LockGauges),
+    /// Who is stale.
+    Stale(Page<StaleView>),
 }
 
 /// Some rows of a list.
@@ -188,6 +197,25 @@ pub struct SessionDetail {
     pub held: Vec<HeldView>,
     /// What it waits for.
     pub waits: Vec<WaitView>,
+}
+
+/// One who holds locks, or waits for them, though nobody stands up for it any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaleView {
+    /// Who.
+    pub who: Who,
+    /// Why it goes.
+    pub reason: LockReason,
+    /// Whose it is, as was said.
+    #[serde(default)]
+    pub by: String,
+    /// For how long nobody renewed it, in milliseconds; none of what is not renewed.
+    #[serde(default)]
+    pub silent_ms: Option<u64>,
+    /// How many locks it holds.
+    pub holds: u64,
+    /// Which, the first ten.
+    pub keys: Vec<LockKey>,
 }
 
 /// A lock that a session holds.

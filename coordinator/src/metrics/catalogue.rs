@@ -93,6 +93,16 @@ metrics! {
         "Votes that came to their end, by what they came to";
     BALLOTS_CAST = "orkestra_ballots_cast", Counter, ["outcome"],
         "Ballots that came in, by what became of them";
+    COUNCILS = "orkestra_councils", Gauge, [],
+        "Councils that there are";
+    COUNCIL_SEATS = "orkestra_council_seats", Gauge, [],
+        "Seats of all councils";
+    DELIBERATIONS_OPEN = "orkestra_deliberations_open", Gauge, ["phase"],
+        "Deliberations that go on, by what they are at";
+    DELIBERATIONS_ENDED = "orkestra_deliberations_ended", Counter, ["kind", "status"],
+        "Deliberations that came to their end since the shard began, by what was asked and how they ended";
+    DELIBERATION_QUANTILES = "orkestra_deliberation_duration_quantile_seconds", Gauge, ["quantile"],
+        "How long that part of all deliberations took at most";
     INCIDENTS = "orkestra_incidents", Counter, ["type", "recovered"],
         "Incidents that are over, by type and by whether what went wrong was mended";
     RESTARTS = "orkestra_actor_restarts", Counter, ["supervisor", "reason"],

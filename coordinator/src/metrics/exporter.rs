@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     committee::{CommitteeAnswer, CommitteeGauges, CommitteeQuery},
+    council::{CouncilAnswer, CouncilQuery, view::CouncilGauges},
     health::{Monitor, SystemHealth},
     lock::{LockAnswer, LockGauges, LockQuery},
     reach::Shard,
@@ -90,12 +91,18 @@ impl Exporter {
 
     async fn read(&self) -> Readings {
         let Source { shard, monitor, clock, .. } = &self.source;
-        let (gauges, locks, votes, snapshot_age) =
-            tokio::join!(self.gauges(), self.locks(), self.votes(), self.snapshot_age());
+        let (gauges, locks, votes, councils, snapshot_age) = tokio::join!(
+            self.gauges(),
+            self.locks(),
+            self.votes(),
+            self.councils(),
+            self.snapshot_age()
+        );
         Readings {
             gauges,
             locks,
             votes,
+            councils,
             permits: shard.handle().and_then(ShardHandle::permits_left),
             is_parked: monitor.journal_is_full(),
             snapshot_age,
@@ -128,6 +135,15 @@ impl Exporter {
         let read = self.source.shard.query(query, ANSWER_WITHIN).await.ok()?;
         match read.answer {
             ShardAnswer::Committee(CommitteeAnswer::Gauges(gauges)) => Some(gauges),
+            _ => None,
+        }
+    }
+
+    async fn councils(&self) -> Option<CouncilGauges> {
+        let query = ShardQuery::Council(CouncilQuery::Gauges);
+        let read = self.source.shard.query(query, ANSWER_WITHIN).await.ok()?;
+        match read.answer {
+            ShardAnswer::Council(CouncilAnswer::Gauges(gauges)) => Some(*gauges),
             _ => None,
         }
     }

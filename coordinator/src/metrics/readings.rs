@@ -16,7 +16,8 @@ use prometheus_client::{
 
 use super::{
     catalogue::{
-        AGENT_HEALTH, AGENT_RUNNING, AGENT_UP, AGENTS, BALLOTS_KEPT, CPU, HEALTH, LEADS,
+        AGENT_HEALTH, AGENT_RUNNING, AGENT_UP, AGENTS, BALLOTS_KEPT, COUNCIL_SEATS, COUNCILS, CPU,
+        DELIBERATION_QUANTILES, DELIBERATIONS_ENDED, DELIBERATIONS_OPEN, HEALTH, LEADS,
         LOCK_SESSIONS, LOCKS, LOCKS_LOST, LOCKS_WAITING, Metric, OPEN_FDS, PARKED, PERMITS,
         PERMITS_LIMIT, QUEUE_AGE, QUEUE_DEPTH, RESIDENT, SNAPSHOT_AGE, STARTED, TASKS_OPEN,
         TASKS_WAITING, VOTES,
@@ -26,6 +27,7 @@ use super::{
 };
 use crate::{
     committee::CommitteeGauges,
+    council::{Phase, view::CouncilGauges},
     health::{Health, Report},
     lock::LockGauges,
     shard::Pool,
@@ -41,8 +43,18 @@ pub const OTHER: &str = "other";
 /// The priorities, as [`Gauges::ready`] has them.
 const PRIORITIES: [&str; 4] = ["low", "medium", "high", "critical"];
 
+/// At what a deliberation may be that goes on.
+const PHASES: [Phase; 6] = [
+    Phase::Pending,
+    Phase::Drafting,
+    Phase::Critique,
+    Phase::Revising,
+    Phase::Checking,
+    Phase::Judging,
+];
+
 /// Reasons that are shown even when nothing waits for them.
-const REASONS: [&str; 15] = [
+const REASONS: [&str; 16] = [
     "run_not_sealed",
     "dependency",
     "retry",
@@ -57,6 +69,7 @@ const REASONS: [&str; 15] = [
     "people",
     "lock",
     "vote",
+    "council",
     "queue",
 ];
 
@@ -69,6 +82,8 @@ pub(super) struct Readings {
     pub(super) locks: Option<LockGauges>,
     /// The same of votes.
     pub(super) votes: Option<CommitteeGauges>,
+    /// The same of councils.
+    pub(super) councils: Option<CouncilGauges>,
     pub(super) permits: Option<[usize; Pool::ALL.len()]>,
     pub(super) is_parked: bool,
     pub(super) snapshot_age: Option<Duration>,
@@ -101,6 +116,7 @@ impl Collector for Latest {
         readings.agents(&mut page)?;
         readings.locks(&mut page)?;
         readings.votes(&mut page)?;
+        readings.councils(&mut page)?;
         readings.shard(&mut page)?;
         readings.process(&mut page)
     }
@@ -213,6 +229,29 @@ impl Readings {
         };
         page.each(VOTES, "state", [("open", open), ("counting", counting)])?;
         page.one(BALLOTS_KEPT, small(ballots))
+    }
+
+    fn councils(&self, page: &mut Page<'_>) -> fmt::Result {
+        let Some(gauges) = &self.councils else { return Ok(()) };
+        page.one(COUNCILS, small(gauges.councils))?;
+        page.one(COUNCIL_SEATS, small(gauges.seats))?;
+        let open = |phase: Phase| gauges.open.get(phase.as_str()).copied().unwrap_or_default();
+        let open = PHASES.map(|phase| (phase.as_str(), open(phase)));
+        page.each(DELIBERATIONS_OPEN, "phase", open)?;
+        page.metric(DELIBERATIONS_ENDED, MetricType::Counter, |mut encoder| {
+            gauges.ended.iter().try_for_each(|(kind, status, count)| {
+                let labels = [("kind", kind.as_str()), ("status", status.as_str())];
+                ConstCounter::new(*count).encode(encoder.encode_family(&labels)?)
+            })
+        })?;
+        page.metric(DELIBERATION_QUANTILES, MetricType::Gauge, |mut encoder| {
+            let parts = ["0.5", "0.95", "0.99"].into_iter().zip(gauges.quantiles_ms);
+            parts.into_iter().try_for_each(|(part, ms)| {
+                let labels = [("quantile", part)];
+                let seconds = Duration::from_millis(ms).as_secs_f64();
+                ConstGauge::new(seconds).encode(encoder.encode_family(&labels)?)
+            })
+        })
     }
 
     fn shard(&self, page: &mut Page<'_>) -> fmt::Result {

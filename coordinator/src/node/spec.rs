@@ -70,6 +70,8 @@ pub struct NodeSpec {
     pub planning: Option<PlanningSpec>,
     /// Where starts and ends are told.
     pub log: SupervisionLog,
+    /// Where clients come in over gRPC; only at a coordinator.
+    pub grpc: Option<Arc<crate::grpc::Door>>,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where chance comes from.
@@ -101,6 +103,7 @@ impl NodeSpec {
             stable_after: orkestra_runtime::leadership::placement::STABLE_AFTER,
             planning: None,
             log: SupervisionLog::unkept(),
+            grpc: None,
             clock,
             seed,
         })

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use super::{Hosts, NodeRow, Parts, PublicShard, Shards};
 use crate::{
     client::locks::Locks,
+    grpc,
     node::{Host, NodeSpec, Reached},
     planning,
     system::Member,
@@ -66,12 +67,17 @@ pub(crate) fn of_node(
     let fabric = spec.fabric.as_ref();
     let known = (presence.clone(), Arc::clone(&spec.clock));
     let cluster = Cluster::new(fabric, Arc::clone(shards), known)?;
+    let cluster: Arc<dyn Shards> = Arc::new(cluster);
+    let grpc = spec.grpc.as_ref().filter(|_| spec.roles.coordinator).map(|door| {
+        let (node, shards) = (spec.name.clone(), Arc::clone(&cluster));
+        door.child(grpc::Parts { node, shards, clock: Arc::clone(&spec.clock) })
+    });
     let parts = Parts {
         node: spec.name.clone(),
         messages: fabric.messages(),
         outside: fabric.outside(),
         prefix: fabric.prefix().to_string(),
-        shards: Arc::new(cluster),
+        shards: cluster,
         answers: spec.roles.coordinator,
         hosts: spec.roles.agents.then(|| Arc::new(host.clone()) as Arc<dyn Hosts>),
         draining,
@@ -79,6 +85,7 @@ pub(crate) fn of_node(
         clock: Arc::clone(&spec.clock),
     };
     let mut children = super::children(&parts);
+    children.extend(grpc);
     if let Some(wanted) = spec.planning.as_ref().filter(|_| spec.roles.coordinator) {
         children.push(planning::child::child(fabric, parts.shards, &spec.clock, wanted)?);
     }

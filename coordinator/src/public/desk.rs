@@ -92,6 +92,7 @@ impl Desk {
             }
             Ask::Lock(word) => self.lock(word, key).await,
             Ask::Vote(word) => self.vote(word).await,
+            Ask::Council(word) => self.council(word).await,
             ask => self.carry_out_more(ask).await,
         }
     }

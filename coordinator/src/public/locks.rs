@@ -165,7 +165,7 @@ fn number_of(text: &str) -> u64 {
 }
 
 /// Why locks were not given that others have, in a word; none if the request itself is wrong.
-const fn why_not(refusal: &LockRefusal) -> Option<&'static str> {
+pub(crate) const fn why_not(refusal: &LockRefusal) -> Option<&'static str> {
     match refusal {
         LockRefusal::Busy { .. } => Some("busy"),
         LockRefusal::TimedOut { .. } => Some("timed_out"),

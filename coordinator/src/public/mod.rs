@@ -14,6 +14,7 @@
 
 mod answer;
 mod cluster;
+mod councils;
 mod desk;
 pub mod events;
 mod gateway;
@@ -41,11 +42,14 @@ use orkestra_runtime::{
 use serde::Serialize;
 use tokio::sync::watch;
 
-pub(crate) use answer::help_of;
 pub use answer::{SERVICE_ERROR, SERVICE_ERROR_CODE};
+pub(crate) use answer::{Trouble, help_of};
 pub(crate) use cluster::of_node;
+pub(crate) use locks::why_not;
 pub use request::{Ask, SUBJECTS, WORD_BYTES_MAX};
 pub use submit::{Submission, Submitted, TaskWord};
+pub(crate) use submit::{check_namespace, found_run, seal};
+pub(crate) use task_view::{payload as payload_shown, state_of};
 
 use crate::{
     client::{Tasks, locks::Locks},

@@ -1,5 +1,6 @@
 //! What can be asked by anybody, one subject each.
 
+pub(super) mod councils;
 pub(super) mod locks;
 pub(super) mod votes;
 
@@ -11,7 +12,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use self::locks::LockWord;
-use self::votes::VoteWord;
+use self::{councils::CouncilWord, votes::VoteWord};
 use super::{answer::Trouble, events::Reread, submit::Submission};
 use crate::{
     door::{Code, Reason},
@@ -22,10 +23,19 @@ use crate::{
 pub const WORD_BYTES_MAX: usize = FRAME_BYTES_MAX - 4 * 1024;
 
 /// Every subject on which something can be asked, below the cluster's prefix.
-pub const SUBJECTS: [&str; 40] = [
+pub const SUBJECTS: [&str; 49] = [
     "agent.drain",
     "agent.list",
     "agent.resume",
+    "council.cancel",
+    "council.create",
+    "council.delete",
+    "council.deliberate",
+    "council.get",
+    "council.list",
+    "council.minutes",
+    "council.register",
+    "council.unregister",
     "evt.read",
     "lock.acquire",
     "lock.cancel",
@@ -116,6 +126,8 @@ pub enum Ask {
     Lock(LockWord),
     /// Asks something of votes.
     Vote(VoteWord),
+    /// Asks something of councils.
+    Council(CouncilWord),
 }
 
 /// Nothing is needed.
@@ -295,6 +307,11 @@ impl Ask {
                     && let Some(word) = VoteWord::read(verb, body)?
                 {
                     return Ok(Self::Vote(word));
+                }
+                if let Some(verb) = other.strip_prefix("council.")
+                    && let Some(word) = CouncilWord::read(verb, body)?
+                {
+                    return Ok(Self::Council(word));
                 }
                 let message = format!("nobody answers {other:?}");
                 let help = did_you_mean(other, SUBJECTS).unwrap_or_default();

@@ -25,8 +25,8 @@ use super::{
 use crate::door::Code;
 
 /// On which subjects requests come.
-const HEARD: [&str; 7] =
-    ["task.*", "run.*", "agent.*", "lock.*", "vote.*", "node.list", "evt.read"];
+const HEARD: [&str; 8] =
+    ["task.*", "run.*", "agent.*", "lock.*", "vote.*", "council.*", "node.list", "evt.read"];
 /// How many requests may wait, of one kind.
 const WAITING_MAX: usize = 4_096;
 /// How many are carried out at once; one more is told so.

@@ -208,7 +208,7 @@ impl<I> TaskWord<I> {
 }
 
 /// Says of a run that it gets no more tasks.
-pub(super) async fn seal(tasks: &Tasks, run: &RunId) -> Result<(), Trouble> {
+pub(crate) async fn seal(tasks: &Tasks, run: &RunId) -> Result<(), Trouble> {
     let mut tries = 0;
     loop {
         let Some(found) = found_run(tasks, run).await? else {
@@ -225,7 +225,7 @@ pub(super) async fn seal(tasks: &Tasks, run: &RunId) -> Result<(), Trouble> {
     }
 }
 
-pub(super) async fn found_run(tasks: &Tasks, run: &RunId) -> Result<Option<RunView>, Trouble> {
+pub(crate) async fn found_run(tasks: &Tasks, run: &RunId) -> Result<Option<RunView>, Trouble> {
     match tasks.query(Query::Run(run.clone())).await? {
         Answer::Run(found) => Ok(found.map(|view| *view)),
         _ => Ok(None),
@@ -233,7 +233,7 @@ pub(super) async fn found_run(tasks: &Tasks, run: &RunId) -> Result<Option<RunVi
 }
 
 /// A run of another namespace is not there for whoever asks in this one.
-pub(super) fn check_namespace(found: &RunView, namespace: &str) -> Result<(), Trouble> {
+pub(crate) fn check_namespace(found: &RunView, namespace: &str) -> Result<(), Trouble> {
     if found.opening.namespace == namespace {
         return Ok(());
     }

@@ -75,7 +75,7 @@ impl PublicTask {
 
 /// JSON that stands in place as it is; of anything else where it is, and of what is sensitive no
 /// more than its length.
-pub(super) fn payload(payload: &Payload) -> Value {
+pub(crate) fn payload(payload: &Payload) -> Value {
     match payload {
         Payload::Inline(json) => json.read().unwrap_or_default(),
         Payload::Blob { name, bytes } => json!({ "blob": name.to_string(), "bytes": bytes }),
@@ -112,8 +112,19 @@ struct PublicRunning {
     progress: Option<Progress>,
 }
 
+/// Where a run stands, in a word.
+pub(crate) const fn state_of(view: &RunView) -> &'static str {
+    match (view.summary.ended, &view.paused) {
+        (Some(_), _) => "ended",
+        (None, Some(_)) => "paused",
+        (None, None) if view.waits_for_people => "asking",
+        (None, None) => "open",
+    }
+}
+
 impl From<RunView> for PublicRun {
     fn from(view: RunView) -> Self {
+        let state = state_of(&view);
         let running = view.running.into_iter().map(|at| PublicRunning {
             task: at.task,
             attempt: at.attempt.0,
@@ -121,12 +132,6 @@ impl From<RunView> for PublicRun {
             since: at.since.to_string(),
             progress: at.progress,
         });
-        let state = match (view.summary.ended, &view.paused) {
-            (Some(_), _) => "ended",
-            (None, Some(_)) => "paused",
-            (None, None) if view.waits_for_people => "asking",
-            (None, None) => "open",
-        };
         Self {
             run: view.summary.run,
             namespace: super::told_namespace(&view.opening.namespace).to_owned(),

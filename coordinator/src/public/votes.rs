@@ -9,7 +9,7 @@ use super::{
     answer::{Trouble, list, told},
     desk::{Desk, LIST, LIST_MAX, WAIT_MAX, by},
     kept_namespace,
-    request::votes::{CallVote, CastBallot, OfVote, RevealBallot, SealBallot, VoteWord},
+    request::votes::{CallVote, CastBallot, OfVote, SealBallot, VoteWord},
 };
 use crate::{
     client::votes::{Receipt, VoteError, Votes},
@@ -32,7 +32,6 @@ impl Desk {
             VoteWord::Call(call) => self.call(*call).await,
             VoteWord::Cast(cast) => self.cast(*cast).await,
             VoteWord::Seal(seal) => self.seal_ballot(seal).await,
-            VoteWord::Reveal(reveal) => self.reveal(*reveal).await,
             VoteWord::Voter(of) => {
                 let votes = self.votes(of.namespace.as_deref());
                 match votes.voter(&of.vote, &of.voter).await? {
@@ -84,12 +83,21 @@ impl Desk {
     }
 
     async fn cast(&self, cast: CastBallot) -> Answered {
-        let CastBallot { namespace, vote, voter, seq, content, reason, confidence, signature } =
-            cast;
+        let CastBallot { namespace, vote, voter, seq, content, reason, confidence, .. } = cast;
         let ballot = Ballot { seq, content, reason, confidence };
-        let signed = signature.map(Signed::unchecked);
+        let signed = cast.signature.map(Signed::unchecked);
         let casting = Casting { vote, voter, ballot, signed };
-        receipt(&self.votes(namespace.as_deref()).cast_as_it_is(casting).await?)
+        let votes = self.votes(namespace.as_deref());
+        let Some(nonce) = cast.nonce else {
+            return receipt(&votes.cast_as_it_is(casting).await?);
+        };
+        let (to, casting) = (ReplyTo::default(), Box::new(casting));
+        match votes.pass(CommitteeCommand::Reveal { to, casting, nonce }).await? {
+            CommitteeReply::Cast { hash, seq, existed } => {
+                receipt(&Receipt::Taken { hash, seq, existed })
+            }
+            reply => other(reply),
+        }
     }
 
     async fn seal_ballot(&self, seal: SealBallot) -> Answered {
@@ -100,21 +108,6 @@ impl Desk {
         match self.votes(namespace.as_deref()).pass(command).await? {
             CommitteeReply::Committed { existed } => {
                 told(&json!({ "sealed": sealed, "seq": seq, "existed": existed }))
-            }
-            reply => other(reply),
-        }
-    }
-
-    async fn reveal(&self, reveal: RevealBallot) -> Answered {
-        let RevealBallot { namespace, vote, voter, seq, content, reason, confidence, .. } = reveal;
-        let ballot = Ballot { seq, content, reason, confidence };
-        let signed = reveal.signature.map(Signed::unchecked);
-        let casting = Box::new(Casting { vote, voter, ballot, signed });
-        let (to, nonce) = (ReplyTo::default(), reveal.nonce);
-        let command = CommitteeCommand::Reveal { to, casting, nonce };
-        match self.votes(namespace.as_deref()).pass(command).await? {
-            CommitteeReply::Cast { hash, seq, existed } => {
-                receipt(&Receipt::Taken { hash, seq, existed })
             }
             reply => other(reply),
         }

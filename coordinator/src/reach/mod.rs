@@ -31,7 +31,7 @@ use orkestra_runtime::{Error, ErrorKind, Result};
 pub(crate) use follow::Endings;
 pub(crate) use serve::Server;
 pub(crate) use shard::{Here, Shard};
-pub(crate) use there::There;
+pub(crate) use there::{Asking, There};
 
 /// The longest that one question to another node waits for its answer: long enough for an append
 /// while the servers elect, and short enough to find out that whoever was asked is gone.

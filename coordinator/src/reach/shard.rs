@@ -76,7 +76,8 @@ impl Shard {
         self.ask(make, pool, (within, Asking::Repeatedly)).await
     }
 
-    async fn ask(
+    /// Both, for whoever is told which it is.
+    pub(crate) async fn ask(
         &self,
         make: impl FnOnce(ReplyTo) -> Command + Send,
         pool: Pool,

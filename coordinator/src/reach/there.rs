@@ -41,7 +41,7 @@ const LATE_MAX: Duration = Duration::from_millis(500);
 
 /// Whether a question may be asked twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asking {
+pub(crate) enum Asking {
     /// It may have an effect each time.
     Once,
     /// Asking again is free of effect.

@@ -6,8 +6,8 @@ use orkestra_runtime::id::{AgentId, Capability};
 use serde::{Deserialize, Serialize};
 
 use super::words::{
-    AgentWritten, BackoffWritten, KindWritten, Protocol, RestartOn, RestartPolicy, RestartWritten,
-    Stdin,
+    AgentWritten, BackoffWritten, ExitMeans, KindWritten, Protocol, RestartOn, RestartPolicy,
+    RestartWritten, Stdin,
 };
 use crate::written::{Findings, Path, did_you_mean, parse_bytes, parse_duration};
 
@@ -74,6 +74,9 @@ pub struct CommandConfig {
     pub stdin: Stdin,
     /// Whether what it puts out is JSON (plain commands).
     pub parse_stdout_as_json: bool,
+    /// What its exit code means (plain commands).
+    #[serde(default)]
+    pub exit: ExitMeans,
 }
 
 /// Where a secret is found.
@@ -189,6 +192,7 @@ fn of_commands(written: &AgentWritten) -> Vec<&'static str> {
         ("success_codes", written.success_codes.is_some()),
         ("stdin", written.stdin.is_some()),
         ("parse_stdout_as_json", written.parse_stdout_as_json.is_some()),
+        ("exit", written.exit.is_some()),
     ];
     keys.into_iter().filter_map(|(key, is_given)| is_given.then_some(key)).collect()
 }
@@ -219,12 +223,7 @@ fn check_command(written: &AgentWritten, at: &Path, findings: &mut Findings<'_>)
         let help = Some("name the program: argv = [\"git\", \"fsck\"]".to_owned());
         findings.add(&at.key("argv"), "a command agent names no program", help);
     }
-    let protocol = written.protocol.unwrap_or_default();
-    if written.parse_stdout_as_json.is_some() && protocol != Protocol::Plain {
-        let help = Some("json-lines always is JSON: remove it".to_owned());
-        let key = at.key("parse_stdout_as_json");
-        findings.add_key(&key, "only a plain command has \"parse_stdout_as_json\"", help);
-    }
+    let protocol = spoken(written, at, findings);
     let mut secrets = BTreeMap::new();
     for (name, secret) in &written.secrets {
         let source = match (&secret.env, &secret.file) {
@@ -256,7 +255,36 @@ fn check_command(written: &AgentWritten, at: &Path, findings: &mut Findings<'_>)
         success_codes: written.success_codes.clone().unwrap_or_else(|| vec![0]),
         stdin: written.stdin.unwrap_or_default(),
         parse_stdout_as_json: written.parse_stdout_as_json.unwrap_or(false),
+        exit: written.exit.unwrap_or_default(),
     }
+}
+
+/// What a command speaks: what only a plain command has makes it one where nothing is said.
+fn spoken(written: &AgentWritten, at: &Path, findings: &mut Findings<'_>) -> Protocol {
+    let is_answer = written.exit == Some(ExitMeans::Answer);
+    let reads_result = written.stdin == Some(Stdin::Result);
+    let implied = if is_answer || reads_result { Protocol::Plain } else { Protocol::default() };
+    let protocol = written.protocol.unwrap_or(implied);
+    if written.parse_stdout_as_json.is_some() && protocol != Protocol::Plain {
+        let help = Some("json-lines always is JSON: remove it".to_owned());
+        let key = at.key("parse_stdout_as_json");
+        findings.add_key(&key, "only a plain command has \"parse_stdout_as_json\"", help);
+    }
+    for (key, given) in [("exit", is_answer), ("stdin", reads_result)] {
+        if given && protocol != Protocol::Plain {
+            let help = Some("make it protocol = \"plain\"".to_owned());
+            findings.add_key(&at.key(key), format!("only a plain command has this {key:?}"), help);
+        }
+    }
+    let judged = [
+        ("success_codes", written.success_codes.is_some()),
+        ("parse_stdout_as_json", written.parse_stdout_as_json.is_some()),
+    ];
+    for (key, _) in judged.into_iter().filter(|(_, given)| is_answer && *given) {
+        let message = format!("where the exit code is the answer, there is no {key:?}");
+        findings.add_key(&at.key(key), message, Some("remove it".to_owned()));
+    }
+    protocol
 }
 
 fn check_restart(

@@ -15,6 +15,8 @@ mod ask_words;
 mod asks;
 mod check_words;
 mod checks;
+mod council_words;
+mod councils;
 mod graph;
 mod hash;
 mod inputs;
@@ -40,12 +42,16 @@ use orkestra_runtime::{
 use serde_json::Value;
 
 pub use agents::{AgentConfig, AgentKind, CommandConfig, RestartConfig, SecretSource};
+pub(crate) use council_words::ChecksWritten;
 pub use inputs::{InputDeclaration, InputValue, Inputs, Repository, argument_fault};
 pub use lock_words::LockWritten;
 pub use sensitive::SensitiveInputs;
-pub use words::{InputType, Protocol, RestartOn, RestartPolicy, Stdin};
+pub use words::{ExitMeans, InputType, Protocol, RestartOn, RestartPolicy, Stdin};
 
-use crate::written::{Faults, Findings, Path, Source, check};
+use crate::{
+    council::NewCouncil,
+    written::{Faults, Findings, Path, Source, check},
+};
 
 /// A scenario file that was read and checked.
 #[derive(Clone, Debug)]
@@ -53,6 +59,7 @@ pub struct Scenario {
     source: Source,
     written: words::Written,
     agents: Vec<AgentConfig>,
+    councils: Vec<NewCouncil>,
     fixed: Vec<tasks::Fixed>,
     hash: String,
     folder: String,
@@ -73,6 +80,8 @@ pub struct Prepared {
     pub concurrency: u32,
     /// Who works, by name.
     pub agents: Vec<AgentConfig>,
+    /// The councils that it brings.
+    pub councils: Vec<NewCouncil>,
     /// What is to be done; whatever a task needs stands before it.
     pub tasks: Vec<TaskSpec>,
     /// Where the yes or no of the whole stands.
@@ -126,6 +135,7 @@ impl Scenario {
         for (name, agent) in &written.agents {
             agents.extend(agents::check_agent(name, agent, functions, &mut findings));
         }
+        let councils = councils::check_councils(&written, &mut findings);
         let fixed = tasks::check_tasks(&written, &agents, &mut findings);
         names::check_templates(&written, &mut findings);
         sensitive::check_sensitive(&written, &mut findings);
@@ -135,7 +145,7 @@ impl Scenario {
             std::path::Path::new(file_name).parent().map(|folder| folder.to_string_lossy());
         let folder = folder.filter(|folder| !folder.is_empty());
         let folder = folder.map_or_else(|| ".".to_owned(), std::borrow::Cow::into_owned);
-        Ok(Self { hash: hash::hash(&value), source, written, agents, fixed, folder })
+        Ok(Self { hash: hash::hash(&value), source, written, agents, councils, fixed, folder })
     }
 
     /// Says where the file's folder is, for templates (`scenario.folder`); by default it is taken

@@ -56,6 +56,18 @@ pub(super) fn check_templates(written: &Written, findings: &mut Findings<'_>) {
                 checker.text(text, &place.key("input_files").index(index), &variables);
             }
         }
+        if let Some(council) = &task.council {
+            let place = at.key("council");
+            let single =
+                [("task", council.task.as_deref()), ("rubric", Some(council.rubric.as_str()))];
+            checker.texts(single, &place, &variables);
+            for (index, text) in council.requirements.iter().enumerate() {
+                checker.text(text, &place.key("requirements").index(index), &variables);
+            }
+            for (key, text) in &council.metadata {
+                checker.text(text, &place.key("metadata").key(key), &variables);
+            }
+        }
         if let Some(input) = &task.input {
             let place = at.key("input");
             match Shape::compile(checker.environment, input) {

@@ -24,7 +24,10 @@ use super::{
     votes::without_left_out,
     words::PlaceWritten,
 };
-use crate::written::{Faults, Findings, Path, did_you_mean};
+use crate::{
+    team::checker_for,
+    written::{Faults, Findings, Path, did_you_mean},
+};
 
 impl Scenario {
     /// Fills all templates and expands all repetitions. Whatever a task needs stands before it.
@@ -36,7 +39,7 @@ impl Scenario {
         self.check_inputs(inputs, &mut findings);
         let environment = environment();
         let names = self.template_names(inputs);
-        let agents = self.fill_agents(&environment, &names, &mut findings);
+        let mut agents = self.fill_agents(&environment, &names, &mut findings);
         let (folder, made) = (self.folder.clone(), Vec::new());
         let mut expansion = Expansion { findings, folder, made, left_out: HashMap::new() };
         for (index, (task, fixed)) in self.written.tasks.iter().zip(&self.fixed).enumerate() {
@@ -68,6 +71,10 @@ impl Scenario {
             place(&head.report, "report", &mut findings),
         );
         findings.finish()?;
+        let has_councils = tasks.iter().any(|task| task.council.is_some());
+        if has_councils || !self.councils.is_empty() {
+            agents.extend(checker_for(&agents));
+        }
         let workers = agents.iter().filter(|agent| agent.kind != AgentKind::Person);
         let capacity = workers.fold(0_u32, |sum, agent| sum.saturating_add(agent.capacity));
         let (hashed, sensitive_inputs) = apart(&self.written, inputs);
@@ -78,6 +85,7 @@ impl Scenario {
             namespace: head.namespace.clone().unwrap_or_default(),
             concurrency: head.concurrency.unwrap_or_else(|| capacity.max(1)),
             agents,
+            councils: self.councils.clone(),
             tasks,
             verdict,
             report,
@@ -238,6 +246,10 @@ impl Expansion<'_> {
                 spec.dependencies.push(Dependency { on, kind: kind.clone() });
                 written_needs.push(index);
             }
+        }
+        if let (Some(texts), Some(fixed)) = (&templates.council, &fixed.council) {
+            let council = texts.fill(names, fixed, &spec.instructions)?;
+            spec.council = Some(Box::new(council));
         }
         spec.vote = fixed.vote.clone().map(Box::new);
         for voter in fixed.vote.iter().flat_map(|vote| &vote.voters) {

@@ -135,6 +135,13 @@ impl Checker<'_, '_> {
         for (index, lock) in task.locks.iter().enumerate() {
             self.open(lock.key(), &at.key("locks").index(index), WHY);
         }
+        if let Some(council) = &task.council {
+            let place = at.key("council");
+            let texts = council.task.iter().chain([&council.rubric]);
+            for text in texts.chain(&council.requirements).chain(council.metadata.values()) {
+                self.open(text, &place, WHY);
+            }
+        }
         if task.ask.is_some() && of_task(task, self.written).any() {
             let message = "people are asked and answer in the open: this cannot be sensitive";
             let key = if task.sensitive.is_empty() { "input" } else { "sensitive" };

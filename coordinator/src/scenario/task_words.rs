@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     ask_words::AskWritten,
     check_words::{SwitchWritten, WorkspaceWritten},
+    council_words::DeliberationWritten,
     lock_words::LockWritten,
     vote_words::VoteWritten,
 };
@@ -72,6 +73,9 @@ pub(super) struct TaskWritten {
     /// The vote that it is: it waits for voters and not for an agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) vote: Option<VoteWritten>,
+    /// What it gives to a council: what wins is its result, and it has no agent of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) council: Option<DeliberationWritten>,
     /// Makes a task for each combination: for each variable, its values are 0 to below its number.
     #[serde(default)]
     pub(super) repeat: BTreeMap<String, u32>,

@@ -16,6 +16,7 @@ use super::{
     agents::{AgentConfig, AgentKind, duration},
     asks::check_ask,
     checks::check_switches,
+    councils::check_deliberation,
     inputs::is_variable,
     locks::check_locks,
     sensitive::of_task,
@@ -25,7 +26,10 @@ use super::{
     votes::check_vote,
     words::Written,
 };
-use crate::written::{Findings, Path, did_you_mean};
+use crate::{
+    council::DeliberationRequest,
+    written::{Findings, Path, did_you_mean},
+};
 
 /// The most tasks of a scenario.
 pub(super) const TASKS_MAX: u64 = 1_000_000;
@@ -43,6 +47,8 @@ pub(super) struct Fixed {
     pub(super) checks: Switches,
     pub(super) sensitive: Sensitive,
     pub(super) vote: Option<TaskVote>,
+    /// What a council thinks about, without its texts.
+    pub(super) council: Option<DeliberationRequest>,
 }
 
 /// Checks all tasks as far as that can be done without inputs.
@@ -66,7 +72,9 @@ pub(super) fn check_tasks(
         let ask = check_ask(task, agents, &at, findings);
         let checks = check_switches(task, &at, findings);
         let vote = check_vote(task, &at, findings);
-        fixed.push(Fixed { ask, checks, vote, ..check_task(task, written, &at, findings) });
+        let council = check_deliberation(task, written, &at, findings);
+        let rest = check_task(task, written, &at, findings);
+        fixed.push(Fixed { ask, checks, vote, council, ..rest });
         check_hands(task, agents, &at, findings);
     }
     if all > TASKS_MAX {
@@ -108,12 +116,13 @@ fn check_task(
         checks: Switches::default(),
         sensitive: of_task(task, written),
         vote: None,
+        council: None,
     }
 }
 
 /// Somebody must be able to work on it.
 fn check_hands(task: &TaskWritten, agents: &[AgentConfig], at: &Path, findings: &mut Findings<'_>) {
-    if task.ask.is_some() || task.vote.is_some() {
+    if task.ask.is_some() || task.vote.is_some() || task.council.is_some() {
         return;
     }
     let allowed: Vec<&AgentConfig> = agents

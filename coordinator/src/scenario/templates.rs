@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     checks::WorkspaceTexts,
+    councils::BriefTexts,
     locks::LockTexts,
     task_words::{NeedFull, NeedKind, NeedWritten, TaskWritten},
     text::{Shape, Text},
@@ -22,6 +23,7 @@ pub(super) struct Templates<'t> {
     pub(super) input: Option<Shape<'t>>,
     pub(super) workspace: Option<WorkspaceTexts<'t>>,
     pub(super) locks: LockTexts<'t>,
+    pub(super) council: Option<BriefTexts<'t>>,
 }
 
 impl<'t> Templates<'t> {
@@ -35,7 +37,9 @@ impl<'t> Templates<'t> {
             NeedWritten::Full(full) => Ok((text(&full.task)?, kind(full))),
         };
         let workspace = task.workspace.as_ref().map(|w| WorkspaceTexts::compile(environment, w));
+        let council = task.council.as_ref().map(|it| BriefTexts::compile(environment, it));
         Ok(Self {
+            council: council.transpose()?,
             workspace: workspace.transpose()?,
             locks: LockTexts::compile(environment, &task.locks)?,
             id: text(&task.id)?,

@@ -362,3 +362,22 @@ fn the_schema_says_nothing_that_is_not_checked() {
     }
     walk(&schema());
 }
+
+#[test]
+fn a_program_whose_exit_code_is_its_answer_is_a_plain_one() {
+    let agent = |rest: &str| {
+        format!("[agents.v]\nkind = 'command'\nargv = ['v']\n{rest}\n[[tasks]]\nid = 't'\n")
+    };
+    let prepared = prepare(&agent("exit = 'answer'\nstdin = 'result'")).unwrap();
+    let AgentKind::Command(command) = &prepared.agents[1].kind else { panic!("no command") };
+    let meant = (command.protocol, command.exit, command.stdin);
+    assert_eq!(meant, (Protocol::Plain, ExitMeans::Answer, Stdin::Result));
+    let told = told(read(&agent("exit = 'answer'\nprotocol = 'json-lines'\nsuccess_codes = [1]")));
+    assert_eq!(
+        told,
+        [
+            "agents.v.exit: only a plain command has this \"exit\"",
+            "agents.v.success_codes: where the exit code is the answer, there is no \"success_codes\"",
+        ]
+    );
+}

@@ -33,6 +33,9 @@ pub(super) struct VoteWritten {
     /// What is tried when nothing is decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ladder: Option<Value>,
+    /// Which tasks follow from it, as a run of its own: `passed` and `failed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) then: Option<Value>,
     /// For how long it is open (`1h`, and by default so).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) deadline: Option<String>,

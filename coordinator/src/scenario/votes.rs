@@ -16,7 +16,7 @@ use super::{
     vote_words::{BaseWritten, RuleWritten, VoteWritten, VoterWritten},
 };
 use crate::{
-    task::votes::proposal,
+    task::{fault_of_all, votes::proposal},
     written::{Findings, Path},
 };
 
@@ -69,9 +69,12 @@ pub(super) fn check_vote(
         // the minutes.
         fields.insert("early".to_owned(), json!(false));
     }
-    for (key, value) in
-        [("options", &written.options), ("ties", &written.ties), ("ladder", &written.ladder)]
-    {
+    for (key, value) in [
+        ("options", &written.options),
+        ("ties", &written.ties),
+        ("ladder", &written.ladder),
+        ("then", &written.then),
+    ] {
         if let Some(value) = value {
             fields.insert(key.to_owned(), value.clone());
         }
@@ -79,7 +82,12 @@ pub(super) fn check_vote(
     let vote = TaskVote { proposal: Json::of(&fields).unwrap_or_default(), voters };
     let name = findings.keep(&at, VoteId::new("a-vote"))?;
     let read = proposal(&name, "", &vote);
-    let fault = read.map_or_else(Some, |read| read.fault().map(|fault| fault.to_string()));
+    let fault = read.map_or_else(Some, |read| {
+        let then = [&read.then.passed, &read.then.failed];
+        let then = then.into_iter().find_map(|tasks| fault_of_all(tasks));
+        let then = then.map(|fault| format!("of what follows from it, {fault}"));
+        then.or_else(|| read.fault().map(|fault| fault.to_string()))
+    });
     if let Some(fault) = fault {
         findings.add(&at, format!("it cannot be voted on: {fault}"), None);
     }
@@ -217,6 +225,10 @@ mod tests {
         assert!(told.contains("tasks[2].vote.voters[1]: a voter is a task, or somebody"), "{told}");
         let told = vote("[tasks.vote]\nquorum = '3/2'\nvoters = [{ task = 'a' }]\n");
         assert!(told.contains("tasks[2].vote: it cannot be voted on: "), "{told}");
+        let told = vote(
+            "[tasks.vote]\nvoters = [{ name = 'p' }]\nthen = { passed = [{ id = 'x' }, { id = 'x' }] }\n",
+        );
+        assert!(told.contains("of what follows from it, task \"x\" is there twice"), "{told}");
         let told = vote("[tasks.vote]\nvoters = []\n");
         assert!(told.contains("tasks[2].vote: it cannot be voted on: "), "{told}");
         let told = vote(

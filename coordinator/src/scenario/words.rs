@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::task_words::TaskWritten;
+use super::{council_words::CouncilWritten, task_words::TaskWritten};
 
 /// A scenario: a team of agents and the tasks that it works on.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -22,6 +22,9 @@ pub(super) struct Written {
     /// Who works, by name.
     #[serde(default)]
     pub(super) agents: BTreeMap<String, AgentWritten>,
+    /// The councils that deliberate, by role.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) councils: BTreeMap<String, CouncilWritten>,
     /// What is to be done.
     #[serde(default)]
     pub(super) tasks: Vec<TaskWritten>,
@@ -134,6 +137,9 @@ pub(super) struct AgentWritten {
     pub(super) success_codes: Option<Vec<u8>>,
     /// For a command: what it reads.
     pub(super) stdin: Option<Stdin>,
+    /// For a plain command: what its exit code means.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) exit: Option<ExitMeans>,
     /// For a plain command: whether what it puts out is JSON.
     pub(super) parse_stdout_as_json: Option<bool>,
     /// One line for people.
@@ -193,6 +199,20 @@ pub enum Stdin {
     Input,
     /// Nothing.
     None,
+    /// The text of the last task that its task needs (plain commands).
+    Result,
+}
+
+/// What the exit code of a plain command means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum ExitMeans {
+    /// Whether it succeeded.
+    #[default]
+    Verdict,
+    /// Nothing but its answer: `{"exit_code", "output"}`, whatever it is.
+    Answer,
 }
 
 /// After what a worker is started anew.

@@ -18,7 +18,7 @@ impl ShardMachine {
             }
             return;
         }
-        let decision = self.councils.decide(now, step.next_number(), command, &self.tasks);
+        let decision = self.councils.decide(now, command, &self.tasks);
         for event in decision.events {
             step.event(Event::Council(event));
         }
@@ -28,7 +28,7 @@ impl ShardMachine {
         for command in decision.tasks {
             step.then(Command::Task(command));
         }
-        for command in decision.news.into_iter().filter_map(of_councils) {
+        for command in decision.news.into_iter().map(of_councils) {
             step.then(Command::Task(command));
         }
     }

@@ -5,8 +5,12 @@
 //! it: see [`Ceiling`](super::Ceiling).
 
 use crate::{
-    committee::CommitteeEvent, context::ContextEvent, council::CouncilEvent, lock::LockEvent,
-    shard::machine::Event, task::TaskEvent,
+    committee::{CommitteeEvent, Weighting, Why},
+    context::ContextEvent,
+    council::CouncilEvent,
+    lock::LockEvent,
+    shard::machine::Event,
+    task::TaskEvent,
 };
 
 /// The highest of them: what this program reads.
@@ -20,6 +24,9 @@ pub(super) const COMMITTEE: u16 = 3;
 
 /// The level in which tasks began to declare locks, and to be votes.
 const LOCKS_AND_VOTES_OF_TASKS: u16 = 4;
+
+/// The level in which votes began to stall, and weights to be worked out where a vote is folded.
+const VOTES_THAT_STALL: u16 = 5;
 
 /// The level in which councils appeared, and tasks that are deliberations.
 pub(super) const COUNCIL: u16 = 5;
@@ -37,6 +44,7 @@ pub(super) fn of(event: &Event) -> u16 {
 
 fn of_task(event: &TaskEvent) -> u16 {
     match event {
+        TaskEvent::Submitted { spec, .. } if spec.council.is_some() => COUNCIL,
         // Whoever cannot read them would let the task begin without them.
         TaskEvent::Submitted { spec, .. } if !spec.locks.is_empty() || spec.vote.is_some() => {
             LOCKS_AND_VOTES_OF_TASKS
@@ -94,8 +102,20 @@ const fn of_lock(event: &LockEvent) -> u16 {
     }
 }
 
-const fn of_committee(event: &CommitteeEvent) -> u16 {
+pub(super) fn of_committee(event: &CommitteeEvent) -> u16 {
     match event {
+        // Whoever cannot read them would close the vote at another time, or give voters other weights.
+        CommitteeEvent::Opened { proposal, enrolled, .. }
+            if proposal.stalled_after_ms.is_some()
+                || proposal.family_cap.is_some()
+                || (enrolled.is_some() && matches!(proposal.weighting, Weighting::Record(_))) =>
+        {
+            VOTES_THAT_STALL
+        }
+        CommitteeEvent::Judged { many: true, .. } => VOTES_THAT_STALL,
+        CommitteeEvent::Closed { why: Why::Stalled, .. }
+        | CommitteeEvent::Unsealing { why: Why::Stalled, .. } => VOTES_THAT_STALL,
+        CommitteeEvent::Decided { outcome, .. } if outcome.why == Why::Stalled => VOTES_THAT_STALL,
         CommitteeEvent::Enrolled { .. }
         | CommitteeEvent::Opened { .. }
         | CommitteeEvent::Cast { .. }

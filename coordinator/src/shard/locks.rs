@@ -7,13 +7,53 @@ use super::{
     machine::{Command, Effect, Event, ShardMachine},
     ties,
 };
-use crate::lock::LockCommand;
+use crate::lock::{
+    LockAnswer, LockCommand, LockDecision, LockEffect, LockQuery, LockReply, view::StaleView,
+};
 
 /// More than one grant of locks, or the ends of as many attempts as one command ends, can take: as many
 /// locks as one request may name, with names as long as they may be.
 const GRANT_ROOM_BYTES: usize = 64 * 1024;
 
+/// How many attempts that are over are shown.
+const SHOWN_MAX: usize = 200;
+
 impl ShardMachine {
+    /// Answers a question about locks, with what only tasks know of them.
+    pub fn answer_locks(&self, now: Now, query: &LockQuery) -> LockAnswer {
+        let mut answer = self.locks().answer(now, query);
+        if let LockAnswer::Stale(page) = &mut answer {
+            let over = self.over_attempts();
+            page.more |= over.len() > SHOWN_MAX;
+            page.rows.extend(over.into_iter().take(SHOWN_MAX));
+        }
+        answer
+    }
+
+    /// What attempts hold, or wait for, that are over. Whoever leads ends them by itself, so there are
+    /// none for long.
+    pub fn over_attempts(&self) -> Vec<StaleView> {
+        let over = ties::left_over(self.tasks(), self.locks());
+        over.iter().map(|ending| self.locks().show_ending(ending)).collect()
+    }
+
+    /// Attempts that are over go with what is cleaned.
+    fn clean_attempts(&self, decision: &mut LockDecision) {
+        let over = ties::left_over(self.tasks(), self.locks());
+        for effect in &mut decision.effects {
+            if let LockEffect::Reply { reply: LockReply::Cleaned { locks, gone, .. }, .. } = effect
+            {
+                let shown = over.iter().take(SHOWN_MAX);
+                let shown: Vec<_> = shown.map(|ending| self.locks().show_ending(ending)).collect();
+                *locks += shown.iter().map(|view| view.holds).sum::<u64>();
+                gone.extend(shown);
+            }
+        }
+        if !over.is_empty() {
+            decision.then.push(LockCommand::EndAttempts(over));
+        }
+    }
+
     pub(super) fn decide_lock(&self, now: Now, command: &LockCommand, step: &mut Step<Self>) {
         // What nobody asked for is not refused where not all nodes can read it: it is left for later.
         if command.is_internal() && step.level() < levels::LOCKS {
@@ -35,7 +75,10 @@ impl ShardMachine {
             let word = ties::put_off(command, "much happened at the same time");
             return word.into_iter().for_each(|word| step.then(Command::Task(word)));
         }
-        let decision = self.locks().decide(now, step.next_number(), command);
+        let mut decision = self.locks().decide(now, step.next_number(), command);
+        if matches!(command, LockCommand::Clean { .. }) {
+            self.clean_attempts(&mut decision);
+        }
         for event in decision.events {
             step.event(Event::Lock(event));
         }

@@ -33,7 +33,8 @@ use crate::{
     shard::{Mind, Step, levels, snapshot, ties},
     task::{
         Answer as TaskAnswer, Beside, Decision, Query as TaskQuery, Reply as TaskReply,
-        TaskCommand, TaskEffect, TaskEvent, TaskMachine, TaskSettings, votes::VoteWord,
+        TaskCommand, TaskEffect, TaskEvent, TaskMachine, TaskSettings, councils::CouncilWord,
+        votes::VoteWord,
     },
 };
 
@@ -203,7 +204,8 @@ impl ShardMachine {
 
     /// Answers a question about tasks, with what they wait for.
     pub fn answer_tasks(&self, now: Now, query: &TaskQuery) -> TaskAnswer {
-        let beside = Beside { locks: &self.locks, votes: &self.committee };
+        let beside =
+            Beside { locks: &self.locks, votes: &self.committee, councils: &self.councils };
         self.tasks.answer_beside(now, query, beside)
     }
 
@@ -240,6 +242,12 @@ impl Mind for ShardMachine {
                     step.then(Command::Task(TaskCommand::Vote(word)));
                 }
             }
+            Command::Task(TaskCommand::Council(CouncilWord::Over { task, no })) => {
+                let word = ties::councils::word(&self.councils, (now, *task), *no, &self.tasks);
+                if let Some(word) = word {
+                    step.then(Command::Task(TaskCommand::Council(word)));
+                }
+            }
             Command::Task(command) => {
                 let mut decision = Decision::default();
                 self.tasks.decide(now, chance, command, &mut decision);
@@ -254,6 +262,9 @@ impl Mind for ShardMachine {
                 }
                 for command in decision.votes.into_iter().flat_map(ties::votes::of_tasks) {
                     step.then(command);
+                }
+                for wish in decision.councils {
+                    step.then(Command::Council(ties::councils::of_tasks(wish)));
                 }
                 for command in decision.then {
                     step.then(Command::Task(command));
@@ -319,7 +330,8 @@ impl Mind for ShardMachine {
         self.tasks.promote(now);
         self.context.promote(&self.tasks);
         self.locks.promote(now);
-        self.locks.hear(now, &ties::left_over(&self.tasks, &self.locks));
+        let left_over = ties::left_over(&self.tasks, &self.locks);
+        self.locks.hear(now, &LockCommand::EndAttempts(left_over));
         self.committee.promote();
         self.councils.promote();
     }
@@ -328,7 +340,7 @@ impl Mind for ShardMachine {
         match query {
             Query::Task(query) => Answer::Task(self.answer_tasks(now, query)),
             Query::Context(query) => Answer::Context(self.context.answer(query, &self.tasks)),
-            Query::Lock(query) => Answer::Lock(self.locks.answer(now, query)),
+            Query::Lock(query) => Answer::Lock(self.answer_locks(now, query)),
             Query::Committee(query) => Answer::Committee(self.committee.answer(query)),
             Query::Council(query) => Answer::Council(self.councils.answer(now, query, &self.tasks)),
         }

@@ -10,6 +10,8 @@ pub mod actor;
 pub mod ceiling;
 mod councils;
 pub mod fold;
+#[cfg(test)]
+pub(crate) mod kept;
 mod levels;
 mod locks;
 pub mod machine;

@@ -62,14 +62,16 @@ pub(super) fn put_off(command: &LockCommand, why: &str) -> Option<TaskCommand> {
     Some(TaskCommand::Locks(LockWord::Refused { task, attempt, why, is_deadlock: false }))
 }
 
-/// What attempts hold, or wait for, that are over: the leader before had not come to their end.
-pub(super) fn left_over(tasks: &TaskMachine, locks: &LockMachine) -> LockCommand {
+/// Attempts that are over and hold locks, or wait for them: the leader before had not come to their
+/// end.
+pub(super) fn left_over(tasks: &TaskMachine, locks: &LockMachine) -> Vec<Ending> {
     let over = locks.attempts().filter(|(task, attempt)| !tasks.may_hold(*task, *attempt));
     let ending = |(task, attempt)| {
-        let (reason, is_sure) = (LockReason::Recovery, false);
+        let is_sure = tasks.has_completed(task, attempt);
+        let reason = if is_sure { LockReason::TaskCompleted } else { LockReason::Recovery };
         Ending { task, attempt, reason, is_sure }
     };
-    LockCommand::EndAttempts(over.map(ending).collect())
+    over.map(ending).collect()
 }
 
 pub(super) mod councils;

@@ -1,13 +1,18 @@
 //! The committee within the composition.
 
-use orkestra_runtime::time::Now;
+use orkestra_runtime::{machine::ReplyTo, time::Now};
 
 use super::{
     Step, levels,
     machine::{Command, Effect, Event, ShardMachine},
     ties::votes::of_votes,
 };
-use crate::committee::CommitteeCommand;
+use crate::{
+    committee::{
+        CommitteeCommand, CommitteeDecision, CommitteeEvent, CommitteeRefusal, ProposalFault,
+    },
+    task::fault_of_all,
+};
 
 impl ShardMachine {
     pub(super) fn decide_committee(
@@ -23,7 +28,18 @@ impl ShardMachine {
             }
             return;
         }
-        let decision = self.committee.decide(now, step.next_number(), command);
+        let decision = match unfit(command) {
+            Some((to, fault)) => {
+                CommitteeDecision::refused(step.next_number(), to, CommitteeRefusal::from(fault))
+            }
+            None => self.committee.decide(now, step.next_number(), command),
+        };
+        // Nor is what nobody asked for written where not all nodes could read what it says.
+        let is_too_new = |event: &CommitteeEvent| levels::of_committee(event) > step.level();
+        if command.is_internal() && decision.events.iter().any(is_too_new) {
+            step.then(Command::Committee(CommitteeCommand::Later));
+            return;
+        }
         for event in decision.events {
             step.event(Event::Committee(event));
         }
@@ -37,4 +53,13 @@ impl ShardMachine {
             step.then(command);
         }
     }
+}
+
+/// What is wrong with the tasks that are to follow from a vote, which the committee does not know: they
+/// are refused while somebody hears it, and not when they are to be submitted.
+fn unfit(command: &CommitteeCommand) -> Option<(ReplyTo, ProposalFault)> {
+    let CommitteeCommand::Open { to, proposal } = command else { return None };
+    let then = &proposal.then;
+    let why = [&then.passed, &then.failed].into_iter().find_map(|tasks| fault_of_all(tasks))?;
+    Some((*to, ProposalFault::Then { why }))
 }

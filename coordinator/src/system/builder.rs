@@ -7,11 +7,12 @@ use orkestra_runtime::{
     Result,
     fabric::{Fabric, embedded::Embedded},
     id::AgentId,
-    protocol::{payload::Json, task::Failure},
+    protocol::{council::CHECKS_CAPABILITY, payload::Json, task::Failure},
     supervise::SupervisionLog,
 };
 
 use super::{Member, System, SystemSpec};
+use crate::team;
 
 /// A node to be.
 #[derive(Debug, Default)]
@@ -81,18 +82,30 @@ impl Builder {
         let mut spec = SystemSpec::new(fabric, folder)?;
         spec.door = door;
         spec.owns_fabric = true;
-        spec.members = self.members;
+        spec.members = with_checker(self.members)?;
         spec.log = self.log.unwrap_or_else(SupervisionLog::unkept);
         System::start(spec).await
     }
+}
+
+/// A team, and who checks proposals for it unless one of them can.
+fn with_checker(mut members: Vec<Member>) -> Result<Vec<Member>> {
+    let can = |member: &Member| {
+        member.profile.id.as_str() == CHECKS_CAPABILITY
+            || member.profile.capabilities.iter().any(|it| it.as_str() == CHECKS_CAPABILITY)
+    };
+    if !members.is_empty() && !members.iter().any(can) {
+        members.extend(team::member(&team::checker()?, &team::Shared::default())?);
+    }
+    Ok(members)
 }
 
 #[cfg(test)]
 mod tests {
     use orkestra_runtime::{
         ErrorKind,
-        id::{RunId, TaskId},
-        protocol::task::TaskSpec,
+        id::{Capability, RunId, TaskId},
+        protocol::{council::ChecksFound, task::TaskSpec},
     };
 
     use super::*;
@@ -123,6 +136,24 @@ mod tests {
             assert_eq!(other.kind(), ErrorKind::Conflict);
             system.stop().await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn who_checks_proposals_is_there_unasked_and_is_given_nothing_else() {
+        let system = System::builder().function("echo", 1, echo).unwrap().start().await.unwrap();
+        let run = RunId::new("r").unwrap();
+        let free = (0..20).map(|n| TaskSpec::named(&format!("t{n}")).unwrap());
+        let mut checked =
+            TaskSpec::named("checked").unwrap().given(&serde_json::json!({})).unwrap();
+        checked = checked.needs(["t0"]).unwrap();
+        checked.requires = vec![Capability::new(CHECKS_CAPABILITY).unwrap()];
+        system.tasks().begin(&run, free.chain([checked]).collect()).await.unwrap();
+        let ended = system.tasks().wait(&run).await.unwrap();
+        assert_eq!((ended.counts.completed, ended.attempts), (21, 21));
+        let output = system.tasks().output(&run, &TaskId::new("checked").unwrap()).await.unwrap();
+        let found: ChecksFound = output.unwrap().read().unwrap();
+        assert!(!found.policy.passed, "what t0 said has no text: {found:?}");
+        system.stop().await.unwrap();
     }
 
     #[test]

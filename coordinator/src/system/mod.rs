@@ -56,6 +56,7 @@ use crate::{
     client::Tasks,
     context::Contexts,
     door::{self, Clerk, Identity},
+    grpc,
     health::Monitor,
     metrics::Metrics,
     ops,
@@ -109,6 +110,8 @@ pub struct SystemSpec {
     pub monitored: bool,
     /// Where its metrics are to be had; then it is monitored as well.
     pub metrics: Option<Arc<Metrics>>,
+    /// Where clients come in over gRPC.
+    pub grpc: Option<Arc<grpc::Door>>,
 }
 
 impl SystemSpec {
@@ -133,6 +136,7 @@ impl SystemSpec {
             seed,
             monitored: false,
             metrics: None,
+            grpc: None,
         })
     }
 }
@@ -212,6 +216,7 @@ impl System {
         let bus = (spec.fabric.messages(), ShardId(0));
         let mut doors = doors(spec.door.clone(), &clerk, &spec.clock);
         doors.extend(looks::children(&spec, &means, monitor.as_ref()));
+        doors.extend(public::grpc(&spec, boot, (&tasks, &means)));
         let parts = tree::Parts {
             fabric: fabric_child(Arc::clone(&spec.clock)),
             reigns: reigns_child(handle.clone(), runner, Arc::clone(&spec.clock)),

@@ -37,6 +37,7 @@ impl TaskCommand {
             | Self::AskForVotes
             | Self::Vote(_)
             | Self::VoteOver(..)
+            | Self::Council(_)
             | Self::Want
             | Self::Schedule
             | Self::Sweep => None,

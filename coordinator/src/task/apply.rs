@@ -242,7 +242,7 @@ impl Durable {
     pub(super) fn make_ready(&mut self, no: TaskNo, at: Wall) {
         let Some(task) = self.tasks.get(&no) else { return };
         if let Some(asking) = people::asking(&task.spec, at) {
-            if task.spec.vote.is_some() {
+            if task.spec.is_decided_elsewhere() {
                 self.fresh.push(no);
             }
             return self.set_phase(no, asking);

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use super::decision::Decision;
 pub(super) use super::decision::Round;
 use crate::task::{
+    councils::CouncilWord,
     gauges::Gauges,
     heal::Healing,
     locks::LockWord,
@@ -207,6 +208,9 @@ pub enum TaskCommand {
     /// Internal: this vote of a task is over; the composition finds out what it came to.
     #[serde(skip)]
     VoteOver(TaskNo, VoteId),
+    /// Internal: a council says something to a task, or this deliberation of it is over.
+    #[serde(skip)]
+    Council(CouncilWord),
     /// Internal: asks agents for credit, at a pace.
     #[serde(skip)]
     Want,

@@ -12,6 +12,7 @@ use orkestra_runtime::{
 
 use crate::task::{
     command::{Refusal, RefusalCode, Reply, TaskCommand, TaskEffect},
+    councils::CouncilWish,
     event::TaskEvent,
     locks::LockWish,
     state::RunNo,
@@ -32,6 +33,8 @@ pub struct Decision {
     pub locks: Vec<LockWish>,
     /// What tasks want of whoever holds votes.
     pub votes: Vec<VoteWish>,
+    /// What tasks want of councils.
+    pub councils: Vec<CouncilWish>,
     /// Which tasks end by it, by run, for those who follow.
     pub(super) notices: BTreeMap<RunNo, Vec<Ended>>,
 }

@@ -104,8 +104,8 @@ impl Durable {
             task.losses = 0;
             task.failed_on.clear();
             task.decisions.clear();
-            if task.spec.vote.is_some() {
-                // Its next vote is another one.
+            if task.spec.is_decided_elsewhere() {
+                // Its next vote, or deliberation, is another one.
                 task.attempt = task.attempt.next();
             }
             if let Some(deadline) = task.deadline.take() {

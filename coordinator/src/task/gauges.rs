@@ -84,8 +84,10 @@ impl TaskMachine {
         count("run_not_sealed", tally.held);
         count("dependency", tally.waiting);
         let voting = self.open_votes().count() as u64;
-        count("people", tally.asked.saturating_sub(voting));
+        let deliberating = self.open_deliberations().count() as u64;
+        count("people", tally.asked.saturating_sub(voting + deliberating));
         count("vote", voting);
+        count("council", deliberating);
         count("lock", self.live.locks.waiting());
         let ripe: usize = self.live.ripe.iter().map(|(_, places)| places.len()).sum();
         let ripe = ripe as u64 + self.live.locks.again();

@@ -51,8 +51,8 @@ impl TaskMachine {
             }
         }
         let locking: Vec<TaskNo> = self.durable.locking.iter().map(|(_, no)| *no).collect();
-        let voting: Vec<TaskNo> = self.open_votes().collect();
-        for no in locking.into_iter().chain(voting) {
+        let elsewhere: Vec<TaskNo> = self.decided_elsewhere().collect();
+        for no in locking.into_iter().chain(elsewhere) {
             self.want_locks(no);
         }
         self.set_sweep(now);

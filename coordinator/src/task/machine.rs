@@ -105,6 +105,7 @@ impl TaskMachine {
             TaskCommand::AskForLocks => self.decide_asking(out),
             TaskCommand::AskForVotes => self.decide_votes(out),
             TaskCommand::Vote(word) => self.decide_vote(word, round),
+            TaskCommand::Council(word) => self.decide_council(word, round),
             TaskCommand::Want => self.decide_wants(out),
             TaskCommand::Schedule => self.decide_schedule(round.now, out),
             TaskCommand::Sweep => self.decide_sweep(round),
@@ -147,6 +148,7 @@ impl TaskMachine {
             TaskCommand::Confirm(_)
             | TaskCommand::Vote(_)
             | TaskCommand::VoteOver(..)
+            | TaskCommand::Council(_)
             | TaskCommand::Examine(_)
             | TaskCommand::Heal { .. }
             | TaskCommand::Open { .. }

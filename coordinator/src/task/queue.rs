@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use orkestra_runtime::{
     id::{AgentId, Capability, TaskNo},
-    protocol::task::TaskSpec,
+    protocol::{council::CHECKS_CAPABILITY, task::TaskSpec},
 };
 
 use crate::task::{selection::pool_of, state::RunNo};
@@ -34,10 +34,20 @@ impl Class {
         }
     }
 
-    /// Whether an agent may work on tasks of this class at all.
+    /// Whether an agent may work on tasks of this class at all. Who checks proposals and can do nothing
+    /// else is there without having been asked for, and so only for who asks for it.
     pub(super) fn admits(&self, id: &AgentId, capabilities: &[Capability]) -> bool {
-        (self.agents.is_empty() || self.agents.contains(id))
-            && self.requires.iter().all(|required| capabilities.contains(required))
+        let is_meant = if self.agents.is_empty() {
+            let [only] = capabilities else { return self.is_met(capabilities) };
+            only.as_str() != CHECKS_CAPABILITY || self.requires.contains(only)
+        } else {
+            self.agents.contains(id)
+        };
+        is_meant && self.is_met(capabilities)
+    }
+
+    fn is_met(&self, capabilities: &[Capability]) -> bool {
+        self.requires.iter().all(|required| capabilities.contains(required))
     }
 }
 

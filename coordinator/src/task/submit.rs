@@ -14,6 +14,7 @@ use orkestra_runtime::{
 
 use crate::task::{
     command::{Decision, Refusal, RefusalCode, Reply, TaskCommand},
+    councils,
     event::TaskEvent,
     graph, locks,
     machine::TaskMachine,
@@ -215,6 +216,8 @@ fn check_bounds(spec: &TaskSpec) -> Result<(), Refusal> {
         fault
     } else if let Some(fault) = locks::fault_of(spec).or_else(|| votes::fault_of(spec)) {
         fault
+    } else if let Some(fault) = councils::fault_of(spec) {
+        fault
     } else if let Some(fault) = spec.ask.as_ref().and_then(|ask| people::check_ask(spec, ask)) {
         fault
     } else {
@@ -224,22 +227,44 @@ fn check_bounds(spec: &TaskSpec) -> Result<(), Refusal> {
 }
 
 fn check_references(run: &Run, tasks: &BTreeMap<&TaskId, &TaskSpec>) -> Result<(), Refusal> {
-    for spec in tasks.values() {
-        let named = spec.dependencies.iter().map(|dependency| ("depends on", &dependency.on));
-        for (how, name) in named.chain(spec.parent.iter().map(|parent| ("has the parent", parent)))
-        {
-            if !tasks.contains_key(name) && !run.tasks.contains_key(name) {
-                return Err(Refusal::new(
-                    RefusalCode::DependencyNotFound,
-                    format!(
-                        "task {:?} {how} {name:?}, and run {:?} has no such task",
-                        spec.id, run.id
-                    ),
-                ));
-            }
+    let Some((spec, how, name)) = dangling(tasks, |name| run.tasks.contains_key(name)) else {
+        return Ok(());
+    };
+    Err(Refusal::new(
+        RefusalCode::DependencyNotFound,
+        format!("task {:?} {how} {name:?}, and run {:?} has no such task", spec.id, run.id),
+    ))
+}
+
+/// A task that names one which is neither among these nor there already; how, and which.
+fn dangling<'a>(
+    tasks: &BTreeMap<&'a TaskId, &'a TaskSpec>,
+    is_there: impl Fn(&TaskId) -> bool,
+) -> Option<(&'a TaskSpec, &'static str, &'a TaskId)> {
+    let mut named = tasks.values().flat_map(|spec| {
+        let needs = spec.dependencies.iter().map(|dependency| ("depends on", &dependency.on));
+        let parent = spec.parent.iter().map(|parent| ("has the parent", parent));
+        needs.chain(parent).map(|(how, name)| (*spec, how, name))
+    });
+    named.find(|(_, _, name)| !tasks.contains_key(name) && !is_there(name))
+}
+
+/// What is wrong with tasks that are to be the whole of a run, if anything is: then they would not be
+/// taken when their time comes.
+pub(crate) fn fault_of_all(tasks: &[TaskSpec]) -> Option<String> {
+    let mut names: BTreeMap<&TaskId, &TaskSpec> = BTreeMap::new();
+    for spec in tasks {
+        if let Err(refusal) = check_bounds(spec) {
+            return Some(refusal.message);
+        }
+        if names.insert(&spec.id, spec).is_some() {
+            return Some(format!("task {:?} is there twice", spec.id));
         }
     }
-    Ok(())
+    if let Some((spec, how, name)) = dangling(&names, |_| false) {
+        return Some(format!("task {:?} {how} {name:?}, which is not among them", spec.id));
+    }
+    check_cycle(&names).err().map(|refusal| refusal.message)
 }
 
 fn check_cycle(tasks: &BTreeMap<&TaskId, &TaskSpec>) -> Result<(), Refusal> {

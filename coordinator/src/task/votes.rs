@@ -27,6 +27,7 @@ use crate::{
         event::{TaskEvent, Then},
         machine::TaskMachine,
         state::{Ending, Phase, Task},
+        submit::fault_of_all,
     },
 };
 
@@ -46,6 +47,8 @@ pub enum VoteWish {
         vote: VoteId,
         /// What people call the task.
         title: String,
+        /// Whose run the task is in: what follows from the vote is theirs.
+        namespace: String,
         /// What it is.
         spec: Box<TaskVote>,
         /// What the voters say that are tasks; else why they say nothing.
@@ -115,8 +118,10 @@ pub(super) fn fault_of(spec: &TaskSpec) -> Option<String> {
         Ok(proposal) => proposal,
         Err(why) => return Some(format!("is a vote that cannot be held: {why}")),
     };
-    if !proposal.then.passed.is_empty() || !proposal.then.failed.is_empty() {
-        return Some("is a vote: what follows from it are tasks that depend on it".to_owned());
+    for then in [&proposal.then.passed, &proposal.then.failed] {
+        if let Some(fault) = fault_of_all(then) {
+            return Some(format!("is a vote, and of what follows from it {fault}"));
+        }
     }
     let fault = proposal.fault()?;
     Some(format!("is a vote that cannot be held: {fault}"))
@@ -125,7 +130,7 @@ pub(super) fn fault_of(spec: &TaskSpec) -> Option<String> {
 impl TaskMachine {
     /// Before the command: chooses what is asked for by it.
     pub(super) fn plan_votes(&mut self, now: Now) {
-        let open: Vec<TaskNo> = self.open_votes().collect();
+        let open: Vec<TaskNo> = self.decided_elsewhere().collect();
         let line = &mut self.live.votes;
         if line.look.is_some_and(|at| at <= now.moment) {
             line.wanting.extend(open.iter().copied());
@@ -145,9 +150,16 @@ impl TaskMachine {
         asked.filter(|no| self.task(*no).is_some_and(|task| task.spec.vote.is_some()))
     }
 
+    /// Tasks that wait for a vote or a deliberation.
+    pub(super) fn decided_elsewhere(&self) -> impl Iterator<Item = TaskNo> {
+        let asked = self.durable.asked.iter().map(|(_, no)| *no);
+        asked.filter(|no| self.task(*no).is_some_and(|task| task.spec.is_decided_elsewhere()))
+    }
+
     pub(super) fn decide_votes(&self, out: &mut Decision) {
         for no in &self.live.votes.asking {
             out.votes.extend(self.wish(*no));
+            out.councils.extend(self.council_wish(*no));
         }
     }
 
@@ -165,8 +177,8 @@ impl TaskMachine {
             (voter.task.clone(), said)
         });
         let ballots = ballots.collect();
-        let title = task.spec.title.clone();
-        Some(VoteWish::Open { task: no, vote: self.vote_of(no)?, title, spec, ballots })
+        let (title, namespace) = (task.spec.title.clone(), run.opening.namespace.clone());
+        Some(VoteWish::Open { task: no, vote: self.vote_of(no)?, title, namespace, spec, ballots })
     }
 
     /// What the vote of a task is called.

@@ -1,5 +1,6 @@
 //! Why a task stands where it stands: the exact blocker, what it waits for, what happens next.
 
+mod councils;
 mod locks;
 mod ready;
 mod votes;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use self::ready::ready;
 use crate::{
     committee::CommitteeMachine,
+    council::CouncilMachine,
     lock::LockMachine,
     task::{
         Label,
@@ -180,6 +182,15 @@ pub enum Blocker {
         /// How many have.
         cast: u64,
     },
+    /// A deliberation that goes on.
+    Deliberation {
+        /// What it is called.
+        id: String,
+        /// What is being done.
+        step: String,
+        /// How much of it is done, in hundredths.
+        percent: u32,
+    },
     /// Others of the same kind are before it.
     Queue {
         /// How many.
@@ -212,6 +223,8 @@ pub struct Beside<'a> {
     pub locks: &'a LockMachine,
     /// Who holds the votes.
     pub votes: &'a CommitteeMachine,
+    /// Who deliberates.
+    pub councils: &'a CouncilMachine,
 }
 
 /// What an explanation is made from.
@@ -238,6 +251,7 @@ pub(super) fn explain(sight: Sight<'_>, run: &RunId, id: &TaskId) -> Option<Why>
         Phase::Retrying { due } => retrying(task, *due, now),
         Phase::Assigned { since, .. } => working(machine, no, task, *since),
         Phase::Asked { .. } if task.spec.vote.is_some() => votes::open(sight, no),
+        Phase::Asked { .. } if task.spec.council.is_some() => councils::open(sight, no),
         Phase::Asked { .. } => asked(machine, no, task),
         Phase::Ended { at, .. } => ended(task, *at),
     };
@@ -262,6 +276,7 @@ fn waiting(sight: Sight<'_>, run: &Run, (no, task): (TaskNo, &Task)) -> (Vec<Blo
             Phase::Retrying { due } => retrying(root, *due, now).1,
             Phase::Assigned { since, .. } => working(machine, root_no, root, *since).1,
             Phase::Asked { .. } if root.spec.vote.is_some() => votes::open(sight, root_no).1,
+            Phase::Asked { .. } if root.spec.council.is_some() => councils::open(sight, root_no).1,
             Phase::Asked { .. } => asked(machine, root_no, root).1,
             Phase::Held | Phase::Waiting { .. } | Phase::Ended { .. } => {
                 "it ends shortly".to_owned()
@@ -364,6 +379,9 @@ fn ended(task: &Task, at: Wall) -> (Vec<Blocker>, String) {
     let Phase::Ended { ending, .. } = &task.phase else { return (Vec::new(), String::new()) };
     let how = match ending {
         Ending::Completed(_) if task.spec.vote.is_some() => "completed by its vote".to_owned(),
+        Ending::Completed(_) if task.spec.council.is_some() => {
+            "completed by its council".to_owned()
+        }
         Ending::Completed(_) if task.spec.ask.is_some() => "completed by those it asked".to_owned(),
         Ending::Completed(_) => format!("completed by attempt {}", task.attempt),
         Ending::Failed(reason) => task.last_failure.as_ref().map_or_else(

@@ -4,16 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use orkestra_runtime::{
     fabric::embedded::Embedded,
-    id::{Number, VoteId, VoteNo, VoterId},
+    id::{Number, OptionId, VoteId, VoteNo, VoterId},
     machine::ReplyTo,
     time::{Clock as _, Now, SystemClock},
 };
 
 use super::teller_of;
 use crate::{
+    client::votes::{Voter, Votes},
     committee::{
-        Ballot, Casting, CommitteeCommand, CommitteeEffect, CommitteeMachine, CommitteeSettings,
-        Content, Electorate, Member, Officer, Poll, Proposal, Question,
+        Ballot, Casting, Choice, CommitteeCommand, CommitteeEffect, CommitteeMachine,
+        CommitteeSettings, Content, Decision, Electorate, Member, Officer, Poll, Proposal,
+        Question,
+        tally::{Kind, Method},
+        view::PhaseView,
     },
     system::{System, SystemSpec},
 };
@@ -121,4 +125,62 @@ async fn a_teller_that_nobody_leads_gives_up_what_whoever_leads_next_asks_for_ag
         ended = inbox.clone().serve(here) => panic!("{ended:?}"),
         given_up = tokio::time::timeout(SOON, given_up) => given_up.expect("it gives up"),
     }
+}
+
+/// Votes by a method that takes long for so many options, and lets all vote.
+async fn long(votes: &Votes, name: &str) -> VoteId {
+    let (vote, ada) = (VoteId::new(name).unwrap(), VoterId::new("ada").unwrap());
+    let options: Vec<OptionId> =
+        (0..14).map(|number| OptionId::new(format!("o{number:02}")).unwrap()).collect();
+    let question = Question::election(Kind::Ranked, Method::Kemeny);
+    let mut proposal = Proposal::new(vote.clone(), ada, question, 3_600_000);
+    let choice =
+        |id: &OptionId| Choice { id: id.clone(), title: String::new(), text: String::new() };
+    proposal.options = options.iter().map(choice).collect();
+    proposal.early = false;
+    let voters = ["ada", "bob", "eve"].map(|name| VoterId::new(name).unwrap());
+    proposal.electorate = voters.iter().map(|one| (one.clone(), Member::default())).collect();
+    votes.call(proposal).await.unwrap();
+    for voter in voters {
+        let ranking = options.iter().map(|option| vec![option.clone()]).collect();
+        let ballot = Ballot::of(Content::Ranking(ranking));
+        votes.cast(&vote, &Voter::unsigned(voter), ballot).await.unwrap();
+    }
+    vote
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_teller_was_counting_when_it_was_killed_is_counted_when_it_is_started_again() {
+    let fabric = Arc::new(Embedded::memory());
+    let spec = SystemSpec::new(fabric, std::env::temp_dir()).unwrap();
+    let system = System::start(spec).await.unwrap();
+    let votes = system.votes();
+    let shard = system.tree().below(&["house", "shards", "shard-0"]).await.unwrap();
+    let mut begun = Vec::new();
+    // A fast machine may have counted one before the teller is killed: then the next is tried.
+    let caught = loop {
+        assert!(begun.len() < 20, "no count was ever cut short");
+        let vote = long(&votes, &format!("long-{}", begun.len())).await;
+        begun.push(vote.clone());
+        shard.terminate_child("teller").await.unwrap();
+        let found = votes.get(&vote).await.unwrap().unwrap();
+        if found.view.phase == PhaseView::Counting {
+            break vote;
+        }
+        shard.restart_child("teller").await.unwrap();
+    };
+    let other = long(&votes, "meanwhile").await;
+    for vote in [&caught, &other] {
+        let found = votes.get(vote).await.unwrap().unwrap();
+        assert_eq!(found.view.phase, PhaseView::Counting, "{vote}: nobody counts now");
+    }
+    shard.restart_child("teller").await.unwrap();
+    begun.push(other);
+    for vote in begun {
+        let decided = tokio::time::timeout(SOON, votes.decided(&vote)).await;
+        let outcome = decided.expect("it is decided").unwrap();
+        let first = OptionId::new("o00").unwrap();
+        assert_eq!((&outcome.decision, outcome.turnout.cast), (&Decision::Chosen(vec![first]), 3));
+    }
+    system.stop().await.unwrap();
 }

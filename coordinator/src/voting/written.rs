@@ -22,7 +22,7 @@ use crate::{
         Choice, Electorate, Ladder, Member, Nature, Proposal, Question, Rung, Then, TieWay,
         Weighting,
         consensus::ClassicMethod,
-        tally::{Kind, Method},
+        tally::{Exact, Kind, Method},
     },
     written::parse_duration,
 };
@@ -95,6 +95,9 @@ pub struct WrittenProposal {
     /// Where weights come from.
     #[serde(default)]
     pub weighting: Weighting,
+    /// The largest part of all weight that one family may have.
+    #[serde(default)]
+    pub family_cap: Option<Exact>,
     /// Who proposes it.
     #[serde(default)]
     pub proposer: Option<VoterId>,
@@ -110,6 +113,9 @@ pub struct WrittenProposal {
     /// Ballots are sealed, and for how long they are revealed.
     #[serde(default)]
     pub sealed: Option<Span>,
+    /// It is closed when for so long no ballot came.
+    #[serde(default)]
+    pub stalled_after: Option<Span>,
     /// How ties are broken, in this order.
     #[serde(default)]
     pub ties: Vec<TieWay>,
@@ -197,9 +203,11 @@ impl WrittenProposal {
             electorate: self.voters.into(),
             domain: self.domain.unwrap_or_else(|| plain.domain.clone()),
             weighting: self.weighting,
+            family_cap: self.family_cap,
             early: self.early.unwrap_or(true),
             changeable: self.changeable,
             sealed_ms: self.sealed.map(Span::ms),
+            stalled_after_ms: self.stalled_after.map(Span::ms),
             ties: self.ties,
             binding: self.binding,
             security_critical: self.security_critical,
@@ -232,7 +240,7 @@ impl From<OptionWords> for Choice {
 impl From<Voters> for Electorate {
     fn from(voters: Voters) -> Self {
         let member = |(voter, MemberWords { weight, key, family, veto })| {
-            (voter, Member { weight, key, family, veto })
+            (voter, Member { weight, key, family, veto, given: None })
         };
         voters.0.into_iter().map(member).collect()
     }

@@ -168,6 +168,14 @@ impl ChecksSpec {
     }
 }
 
+/// Something that a task gives to a council: what wins is the task's result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskCouncil {
+    /// What the council is to think about, as a request for a deliberation. What that is called is
+    /// filled in when it is asked for.
+    pub request: Json,
+}
+
 /// What was found in a proposal: what whoever checks answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -10,6 +10,7 @@ use crate::{
     protocol::{
         ask::Ask,
         check::{Switches, Workspace},
+        council::TaskCouncil,
         lock::{Mode, Want},
         payload::{Json, Payload},
         vote::TaskVote,
@@ -206,6 +207,9 @@ pub struct TaskSpec {
     /// The vote that it waits for, if it has no attempt and its result is what a vote comes to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vote: Option<Box<TaskVote>>,
+    /// What it gives to a council, if it has no attempt and its result is what wins there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub council: Option<Box<TaskCouncil>>,
 }
 
 impl TaskSpec {
@@ -231,7 +235,13 @@ impl TaskSpec {
             sensitive: Sensitive::default(),
             locks: Vec::new(),
             vote: None,
+            council: None,
         }
+    }
+
+    /// Whether it has no attempts, since a vote or a council decides what comes of it.
+    pub const fn is_decided_elsewhere(&self) -> bool {
+        self.vote.is_some() || self.council.is_some()
     }
 
     /// Whether checks are made before and after its attempts, and put on record: if it declares a

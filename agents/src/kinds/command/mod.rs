@@ -38,7 +38,8 @@
 //!
 //! For programs that know nothing of this: the input as JSON on standard input (or nothing), the
 //! exit code is judged, and the output is `{"exit_code":0,"stdout":"…","stderr":"…"}` or standard
-//! output itself, read as JSON.
+//! output itself, read as JSON. It may also read the text of the task that its own depends on, and
+//! its exit code may be its answer, whatever it is: `{"exit_code":1,"output":"…"}`.
 //!
 //! # What ends a program
 //!

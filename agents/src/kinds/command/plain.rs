@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use orkestra_runtime::protocol::{
+    council::content_of,
     payload::Json,
     task::{Failure, FailureKind},
 };
@@ -30,6 +31,12 @@ struct TextOutput<'a> {
     stderr: &'a str,
 }
 
+#[derive(Serialize)]
+struct Answer<'a> {
+    exit_code: i32,
+    output: &'a str,
+}
+
 /// Keeps everything; how much that may be is seen to elsewhere. Each chunk is a sign of life.
 struct Everything<'a> {
     context: &'a Context,
@@ -54,6 +61,7 @@ pub(super) async fn work(
     let input = match judge.input {
         PlainInput::Json => format!("{}\n", work.input.as_str()),
         PlainInput::Nothing => String::new(),
+        PlainInput::Result => text_of_result(&work)?,
     };
     drop(work);
     let confidences = Confidences::of(spec, context)?;
@@ -66,7 +74,9 @@ pub(super) async fn work(
     let Some(status) = ended.status else {
         return Err(Failure::error("it is not known how the program ended"));
     };
-    let Some(exit_code) = status.code().filter(|code| judge.success_codes.contains(code)) else {
+    let is_answer =
+        |code: &i32| judge.output == PlainOutput::Answer || judge.success_codes.contains(code);
+    let Some(exit_code) = status.code().filter(is_answer) else {
         return Err(exit::failure(spec.program(), status, &ended.stderr));
     };
     let text = String::from_utf8_lossy(&everything.bytes);
@@ -84,5 +94,22 @@ pub(super) async fn work(
             let json = Json::parse(text.trim()).map_err(|error| unreadable(&error))?;
             confidences.of_output.clean_json(json)
         }
+        PlainOutput::Answer => {
+            let mut output = confidences.of_output.clean(&text).into_owned();
+            if !output.is_empty() && !output.ends_with('\n') && !ended.stderr.is_empty() {
+                output.push('\n');
+            }
+            output.push_str(&ended.stderr);
+            Json::of(&Answer { exit_code, output: &output }).map_err(|error| unreadable(&error))
+        }
     }
+}
+
+/// The text of the last task that this one depends on.
+fn text_of_result(work: &Work) -> Result<String, Failure> {
+    let Some((_, output)) = work.results.last() else {
+        let why = "it reads the result of another task, and its task depends on none";
+        return Err(Failure::error(why).for_good());
+    };
+    Ok(content_of(output).unwrap_or_else(|| format!("{}\n", output.as_str())))
 }

@@ -61,6 +61,9 @@ pub enum PlainInput {
     Json,
     /// Nothing: it ends at once.
     Nothing,
+    /// The text of the last task that its task depends on: the answer itself where that is a text, its
+    /// `content` where it has one, and otherwise its JSON.
+    Result,
 }
 
 /// What becomes of what a plain program writes.
@@ -71,6 +74,9 @@ pub enum PlainOutput {
     Text,
     /// Standard output must be JSON, and is the output.
     Json,
+    /// `{"exit_code", "output"}`: whatever the exit code, it is an answer and no failure. What was
+    /// written to standard error stands behind standard output.
+    Answer,
 }
 
 /// How much a program may take. What it may take of time is its attempt's own limit.

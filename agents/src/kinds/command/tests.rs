@@ -17,7 +17,7 @@ use super::{CommandAgent, CommandSpec, PlainInput, PlainOutput, Protocol};
 use crate::{
     agent::Agent as _,
     secret::{SecretSource, Secrets},
-    testing::{Stage, stage, work},
+    testing::{Stage, json, stage, work},
 };
 
 fn sh(script: &str) -> CommandSpec {
@@ -215,6 +215,50 @@ async fn a_plain_program_may_write_json() {
     assert_eq!(kind, FailureKind::BadOutput);
     assert!(told.starts_with("its standard output is not JSON: "), "{told}");
     assert!(told.ends_with("why"), "{told}");
+}
+
+fn validator(script: &str) -> CommandSpec {
+    let protocol = Protocol::Plain {
+        input: PlainInput::Result,
+        output: PlainOutput::Answer,
+        success_codes: [0].into(),
+    };
+    CommandSpec { protocol, ..sh(script) }
+}
+
+async fn validate(script: &str, result: Option<&str>) -> Result<Value, Failure> {
+    let mut work = work("{}");
+    work.results.truncate(1);
+    match result {
+        Some(result) => work.results[0].1 = json(result),
+        None => work.results.clear(),
+    }
+    let agent = CommandAgent::new(validator(script)).unwrap();
+    agent.work(work, stage().context).await.map(|output| output.read().unwrap())
+}
+
+#[tokio::test]
+async fn a_program_whose_exit_code_is_its_answer_does_not_fail_by_it() {
+    let told = validate("cat; exit 3", Some("\"a text\"")).await.unwrap();
+    assert_eq!(told, serde_json::json!({"exit_code": 3, "output": "a text"}));
+    let told = validate("cat; echo aside >&2", Some(r#"{"content": "a", "notes": "n"}"#)).await;
+    assert_eq!(told.unwrap(), serde_json::json!({"exit_code": 0, "output": "a\naside\n"}));
+    let told = validate("cat", Some("[1]")).await.unwrap();
+    assert_eq!(told["output"], "[1]\n", "what has no text is given as it is");
+}
+
+#[tokio::test]
+async fn a_signal_and_a_text_that_is_not_there_are_failures_whatever_the_answer() {
+    assert_eq!(validate("kill -KILL $$", Some("1")).await.unwrap_err().kind, FailureKind::Killed);
+    let failed = validate("cat", None).await.unwrap_err();
+    assert_eq!(
+        failed,
+        Failure::error("it reads the result of another task, and its task depends on none")
+            .for_good()
+    );
+    let mut flood = validator("yes");
+    flood.limits.stdout_bytes_max = 1_000;
+    assert_eq!(failure(flood).await.0, FailureKind::BadOutput);
 }
 
 #[tokio::test]

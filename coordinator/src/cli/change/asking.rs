@@ -21,7 +21,7 @@ use crate::{
         run::{bare_spec, open},
         settings::Settings,
     },
-    door::{Asker, Link, Request, VoteAsk},
+    door::{Asker, CouncilAsk, Link, Request, VoteAsk},
     inspect::Inspection,
     system::System,
 };
@@ -87,8 +87,12 @@ impl Asking<'_> {
     }
 
     async fn by_itself(&self, request: &Request, name: Option<&AgentId>) -> Result<Value> {
-        // A vote may be the first thing that is there.
-        if !matches!(request, Request::Vote { ask: VoteAsk::Enrol { .. } | VoteAsk::Call { .. } }) {
+        // A vote or a council may be the first thing that is there.
+        if !matches!(
+            request,
+            Request::Vote { ask: VoteAsk::Enrol { .. } | VoteAsk::Call { .. } }
+                | Request::Council { ask: CouncilAsk::Register { .. } }
+        ) {
             // Looked for first, so that a name that is wrong changes nothing at all.
             let inspection = Inspection::of(self.data_dir()).await?;
             let found = request.target().find(&(inspection.tasks(), self.clock.now())).await;

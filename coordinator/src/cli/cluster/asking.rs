@@ -42,7 +42,7 @@ pub(in crate::cli) async fn ask(
             Ok(way) => carry_out(way).await,
             Err(error) => Err(error),
         },
-        Request::Lock { .. } | Request::Vote { .. } => {
+        Request::Lock { .. } | Request::Vote { .. } | Request::Council { .. } => {
             match cluster.way_of(kept_namespace(settings.namespace.as_deref())) {
                 Ok(way) => carry_out(way).await,
                 Err(error) => Err(error),

@@ -22,6 +22,7 @@ use self::{identity::Identity, tells::Tells};
 use super::login;
 use crate::{
     cli::{
+        door,
         failure::Failure,
         files::prepare_aside,
         run::{Interruptions, bare_spec, shared},
@@ -76,7 +77,12 @@ pub(in crate::cli) async fn run(
     tell_server(&nats, console)?;
     let log = SupervisionLog::open(data_dir.join(SUPERVISION_LOG))?;
     let clock = SystemClock::start();
-    let spec = spec(settings, &identity, &nats, (log.clone(), Arc::clone(&clock)));
+    let mut spec = spec(settings, &identity, &nats, (log.clone(), Arc::clone(&clock)));
+    if let Ok(spec) = &mut spec
+        && spec.roles.coordinator
+    {
+        spec.grpc = door::grpc(None, settings, console)?;
+    }
     let mut news = log.watch();
     let node = tokio::select! {
         node = started(spec) => node,

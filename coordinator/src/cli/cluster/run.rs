@@ -44,6 +44,9 @@ pub(in crate::cli) async fn run(
     if args.watching.metrics.is_some() {
         console.warn("--metrics tells of a run in this process: it is left out")?;
     }
+    if args.watching.grpc.is_some() {
+        console.warn("--grpc opens a door of a run in this process: it is left out")?;
+    }
     let (prepared, shipments) = ship::prepare(args, console).await?;
     let cluster = Cluster::connect(settings).await?;
     // A run that only waits for what is shipped anew may end as soon as it is there.

@@ -49,6 +49,24 @@ Examples:
         after_help = "Example:\n  orkestra lock steal deploy --reason 'its machine burnt down'"
     )]
     Steal(StealArgs),
+    /// List the sessions that hold locks or wait for them.
+    #[command(after_help = "Example:\n  orkestra lock sessions -o json")]
+    Sessions {
+        /// At most so many.
+        #[arg(long, value_name = "N")]
+        limit: Option<u64>,
+    },
+    /// End a session for whoever opened it. What it held is kept back for a while, unless it is said
+    /// to be sure that nobody works under it any more.
+    #[command(
+        after_help = "Example:\n  orkestra lock end cli-7 --reason 'its machine burnt down' --dead --delay 0s"
+    )]
+    End(EndArgs),
+    /// End the sessions that are stale: nobody renewed them for as long as their lease, or for so long.
+    #[command(after_help = "Examples:
+  orkestra lock clean --dry-run
+  orkestra lock clean --stale 30m")]
+    Clean(CleanArgs),
     /// Run a program while a lock is held for it.
     #[command(after_help = RUN_HELP)]
     Run(RunArgs),
@@ -148,6 +166,32 @@ pub(in crate::cli) struct StealArgs {
     /// For how long it is kept back from others; 0s if nobody does anything under it any more.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(super) delay: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct EndArgs {
+    /// The session.
+    pub(super) session: String,
+    /// Why, for the record.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: String,
+    /// Its process is gone: the record then says `DEAD_PROCESS`, and not `MANUAL`.
+    #[arg(long)]
+    pub(super) dead: bool,
+    /// For how long what it held is kept back from others; 0s if nobody does anything under it any
+    /// more.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(super) delay: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CleanArgs {
+    /// How long a session may be silent though its lease is longer; by default as `locks.lease` says.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(super) stale: Option<Duration>,
+    /// Only show who would go.
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

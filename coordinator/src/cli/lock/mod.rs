@@ -6,6 +6,7 @@ mod hold;
 mod keeper;
 mod look;
 mod run;
+mod sessions;
 mod under;
 
 use orkestra_runtime::{
@@ -34,6 +35,9 @@ pub(super) async fn serve(
         LockCommand::Acquire(args) => hold::acquire(args, asking, console).await,
         LockCommand::Release(args) => hold::release(args, asking, console).await,
         LockCommand::Steal(args) => hold::steal(args, asking, console).await,
+        LockCommand::Sessions { limit } => sessions::list(*limit, asking, console).await,
+        LockCommand::End(args) => sessions::end(args, asking, console).await,
+        LockCommand::Clean(args) => sessions::clean(args, asking, console).await,
         LockCommand::Run(args) => run::run(args, asking, console).await,
         // Carried out before anything is read.
         LockCommand::Exec { .. } => Ok(Exit::Invalid),

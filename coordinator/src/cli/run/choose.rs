@@ -5,7 +5,11 @@ use std::sync::Arc;
 use orkestra_runtime::{Result, id::RunId, protocol::payload::Json, time::Wall};
 
 use crate::{
-    cli::{context::tell_resumed, files::short, run::refused},
+    cli::{
+        context::tell_resumed,
+        files::short,
+        run::{councils, refused},
+    },
     client::Tasks,
     context::Contexts,
     output::Console,
@@ -51,6 +55,7 @@ pub(in crate::cli) async fn choose(
     };
     let (_, sealed) = tasks.open(&run, opening(prepared, &run, tasks).await?).await?;
     if !sealed {
+        councils::convene(prepared, tasks).await?;
         let specs = prepared.tasks.iter().cloned().map(Arc::new).collect();
         tasks.submit(&run, specs).await?;
         tasks.seal(&run, prepared.tasks.len() as u64).await?;

@@ -154,12 +154,22 @@ async fn write_report(
         let message = format!("there is no report: task {:?} did not complete", place.task);
         return console.warn(message);
     };
-    let text = value.as_str().map_or_else(|| format!("{value:#}\n"), str::to_owned);
+    let text = text_of(&value);
     std::fs::write(path, text).map_err(|error| {
         Error::new(ErrorKind::Io, format!("cannot write the report {}", path.display()))
             .because(error)
     })?;
     console.say(format!("report written to {}", path.display()))
+}
+
+/// A text as it is, texts as lines, and anything else as JSON.
+fn text_of(value: &Value) -> String {
+    if let Some(text) = value.as_str() {
+        return text.to_owned();
+    }
+    let lines: Option<Vec<&str>> =
+        value.as_array().and_then(|items| items.iter().map(Value::as_str).collect());
+    lines.map_or_else(|| format!("{value:#}\n"), |lines| lines.join("\n") + "\n")
 }
 
 fn tell_failures(tasks: &[TaskView], console: &mut Console) -> Result<()> {

@@ -19,4 +19,8 @@ pub(in crate::cli) struct UpArgs {
     /// Keep everything in this folder, and go on from what it holds; by default nothing is kept.
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) dir: Option<PathBuf>,
+    /// Let clients in over gRPC: at the first node at this address, at each further one at the port
+    /// after that of the node before; without a port it is 50055, and port 0 takes any that are free.
+    #[arg(long, value_name = "ADDR")]
+    pub(in crate::cli) grpc: Option<String>,
 }

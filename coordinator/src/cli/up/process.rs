@@ -20,6 +20,7 @@ use super::{
     alive::{Alive, One},
     lines::Lines,
 };
+use crate::cli::door::{LISTENING, WHAT};
 
 /// How much is read of a node at once.
 const READ_BYTES: usize = 8 * 1024;
@@ -47,6 +48,8 @@ pub(super) enum Said {
     Up { node: String, pid: u32, life: u64 },
     /// It leads so many shards.
     Leads { node: String, shards: usize },
+    /// Clients come in there over gRPC.
+    Listens { node: String, address: String },
 }
 
 /// What a process needs of this one.
@@ -141,6 +144,10 @@ impl Process {
             }
             Some("leads") => {
                 Said::Leads { node, shards: said["shards"].as_array().map_or(0, Vec::len) }
+            }
+            Some(LISTENING) if said[WHAT.0] == WHAT.1 => {
+                let address = said["address"].as_str().unwrap_or_default().to_owned();
+                Said::Listens { node, address }
             }
             _ => return,
         };

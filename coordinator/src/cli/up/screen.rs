@@ -106,6 +106,12 @@ impl Screen {
                 self.event(&event, console)?;
                 self.tell(node, format_args!("is up{again}: process {pid}, life {life}"), console)
             }
+            Said::Listens { node, address } => {
+                let event =
+                    json!({"event": "listening", "what": "grpc", "node": node, "address": address});
+                self.event(&event, console)?;
+                self.tell(node, format_args!("lets clients in over gRPC at {address}"), console)
+            }
             Said::Leads { node, shards } => {
                 let before = self.leads.insert(node.clone(), *shards);
                 let event = json!({"event": "leads", "node": node, "shards": shards});

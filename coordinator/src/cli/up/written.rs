@@ -1,14 +1,21 @@
 //! The configuration files of nodes.
 
-use std::{fmt::Write as _, path::Path};
+use std::{fmt::Write as _, net::SocketAddr, path::Path};
 
 use serde_json::json;
 
 use crate::config::{Config, Origin};
 
 /// The keys that differ from node to node, or that are said here in any case.
-const OWN: [&str; 6] =
-    ["data_dir", "node.name", "node.roles", "node.agents", "nats.url", "agents.host"];
+const OWN: [&str; 7] = [
+    "data_dir",
+    "node.name",
+    "node.roles",
+    "node.agents",
+    "nats.url",
+    "agents.host",
+    "grpc.listen",
+];
 /// What the keys begin with that say how servers are reached.
 const OF_SERVERS: &str = "nats.";
 
@@ -25,6 +32,8 @@ pub(super) struct Wanted<'a> {
     pub(super) urls: &'a [String],
     /// Whether they are those of somebody else, to whom one may have to log in.
     pub(super) are_named: bool,
+    /// Where clients come in over gRPC.
+    pub(super) grpc: Option<SocketAddr>,
 }
 
 /// The text of a node's configuration: what is said of this node, and whatever else this command
@@ -40,6 +49,9 @@ pub(super) fn text(wanted: Wanted<'_>, config: &Config) -> String {
     line("node.name", json!(wanted.name));
     line("node.roles", json!(roles));
     line("nats.url", json!(wanted.urls));
+    if let Some(address) = wanted.grpc {
+        line("grpc.listen", json!(address.to_string()));
+    }
     let shown = config.show();
     let is_said = |key: &str| shown.iter().any(|it| it.key == key && it.origin != Origin::Default);
     let hosts = if is_said("agents.host") { config.value("agents.host") } else { None };
@@ -66,7 +78,7 @@ mod tests {
     }
 
     const fn wanted<'a>(urls: &'a [String], data_dir: &'a Path) -> Wanted<'a> {
-        Wanted { name: "node-2", data_dir, hosts_agents: false, urls, are_named: false }
+        Wanted { name: "node-2", data_dir, hosts_agents: false, urls, are_named: false, grpc: None }
     }
 
     #[test]

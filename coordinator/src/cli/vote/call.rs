@@ -19,6 +19,7 @@ use crate::{
     },
     door::VoteAsk,
     output::{Console, Exit, duration},
+    public::kept_namespace,
     voting::written::{ElectionWords, MemberWords, OptionWords, Span, WrittenProposal},
 };
 
@@ -42,13 +43,24 @@ pub(super) async fn call(
         None => WrittenProposal::default(),
     };
     let proposer = voter_named(args.proposer.as_deref()).await;
-    let proposal = typed(written, args)?.read(|| proposer)?;
+    let mut proposal = typed(written, args)?.read(|| proposer)?;
+    // What follows from a vote is theirs whose votes it is among.
+    if let Some(namespace) = whose(asking) {
+        namespace.clone_into(&mut proposal.then.namespace);
+    }
     let voters = proposal.electorate.len();
     // Apart, since a proposal is large.
     let called = Box::pin(open(proposal, voters, asking)).await?;
     let now = asking.clock.now().wall;
     console.item(&called, |called| text(called, now))?;
     Ok(Exit::Done)
+}
+
+/// The namespace that the vote is called in: in a cluster there is always one, in a folder the
+/// proposal may say it.
+fn whose<'a>(asking: &'a Asking<'_>) -> Option<&'a str> {
+    let named = asking.settings.namespace.as_deref();
+    if asking.settings.is_cluster() { Some(kept_namespace(named)) } else { named }
 }
 
 async fn open(proposal: Proposal, voters: usize, asking: &Asking<'_>) -> Result<Called> {

@@ -3,6 +3,8 @@
 //! Promises: a deliberation is known by its name, so asking twice because an answer was lost begins
 //! one; what is answered is durable. Dropping [`Councils::wait`] ends nothing: cancel for that.
 
+#[cfg(test)]
+mod tests;
 mod way;
 
 use std::{fmt, time::Duration};

@@ -38,7 +38,7 @@ use crate::{
         Grant, LockAnswer, LockCommand, LockQuery, LockReason, LockRefusal, LockReply, Release,
         Theft,
     },
-    reach::Shard,
+    reach::{Asking, Shard},
 };
 
 /// Why nothing came of a request for locks.
@@ -106,7 +106,9 @@ impl Locks {
     /// asked once: after an error of kind `Unavailable`, look whether it happened.
     pub async fn steal(&self, theft: Theft) -> Result<Token, LockError> {
         let to = ReplyTo::default();
-        match told(self.way.once(LockCommand::Steal { to, theft }, WITHIN).await)? {
+        match told(
+            self.way.command(LockCommand::Steal { to, theft }, (Asking::Once, WITHIN)).await,
+        )? {
             LockReply::Stolen { token } => Ok(token),
             LockReply::Refused(refusal) => Err(LockError::Refused(refusal)),
             reply => Err(odd(&reply)),
@@ -116,20 +118,33 @@ impl Locks {
     /// Ends a session for whoever opened it; all that it held is kept back for a while.
     pub async fn end(&self, session: SessionNo, by: &str) -> Result<(), LockError> {
         let (reason, by) = (LockReason::Manual, by.to_owned());
-        let make = |to| LockCommand::End { to, session, reason, by: by.clone() };
+        let make = |to| {
+            let (by, why) = (by.clone(), String::new());
+            LockCommand::End { to, session, reason, by, why, delay_ms: None }
+        };
         match self.done(make, WITHIN).await? {
             LockReply::Closed => Ok(()),
             reply => Err(odd(&reply)),
         }
     }
 
-    /// Ends every session whose lease has run out; answers how many there were, and how many locks
-    /// they held. The leader does so by itself.
-    pub async fn clean(&self, by: &str) -> Result<(u64, u64), LockError> {
-        let make = |to| LockCommand::Clean { to, by: by.to_owned() };
-        match self.done(make, WITHIN).await? {
-            LockReply::Cleaned { sessions, locks } => Ok((sessions, locks)),
-            reply => Err(odd(&reply)),
+    /// Ends every session whose lease has run out, which the leader does by itself too, and those that
+    /// nobody renewed for longer than `silent`; answers how many there were, and how many locks all
+    /// that went held.
+    pub async fn clean(&self, by: &str, silent: Option<Duration>) -> Result<(u64, u64), LockError> {
+        let silent_ms = silent.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let (mut sessions, mut locks) = (0, 0);
+        loop {
+            let make = |to| LockCommand::Clean { to, by: by.to_owned(), silent_ms };
+            match self.done(make, WITHIN).await? {
+                LockReply::Cleaned { sessions: some, locks: held, more, .. } => {
+                    (sessions, locks) = (sessions + some, locks + held);
+                    if !more {
+                        return Ok((sessions, locks));
+                    }
+                }
+                reply => return Err(odd(&reply)),
+            }
         }
     }
 
@@ -168,7 +183,8 @@ impl Locks {
 
     /// Passes on what another process asks, once and as it is.
     pub(crate) async fn pass(&self, command: LockCommand, within: Duration) -> Result<LockReply> {
-        self.way.once(command, within).await.map_err(Unasked::into_error)
+        let asked = self.way.command(command, (Asking::Once, within)).await;
+        asked.map_err(Unasked::into_error)
     }
 
     /// Asks for what may be asked twice without effect, again while no answer comes.
@@ -177,17 +193,30 @@ impl Locks {
         make: impl Fn(ReplyTo) -> LockCommand + Send + Sync,
         within: Duration,
     ) -> Result<LockReply, LockError> {
-        let asked = async {
-            loop {
-                let command = make(ReplyTo::default());
-                match self.way.again(command, within).await {
-                    Err(Unasked::NoAnswer(_)) if !self.way.is_closed() => a_moment().await,
-                    asked => break asked,
+        let began = self.clock.now().moment;
+        let ask = || self.way.command(make(ReplyTo::default()), (Asking::Repeatedly, within));
+        // The way keeps the limit itself: who is answered, as most are, needs no other timer.
+        let mut asked = ask().await;
+        if self.is_to_be_asked_again(&asked) {
+            let left = within.saturating_sub(self.clock.now().moment.since(began));
+            let again = async {
+                loop {
+                    a_moment().await;
+                    let asked = ask().await;
+                    if !self.is_to_be_asked_again(&asked) {
+                        break asked;
+                    }
                 }
-            }
-        };
-        let asked = tokio::time::timeout(within, asked).await;
-        told(asked.unwrap_or_else(|_| Err(Unasked::NoAnswer(silent()))))
+            };
+            // Seldom, so it lies apart.
+            let again = Box::pin(tokio::time::timeout(left, again)).await;
+            asked = again.unwrap_or_else(|_| Err(Unasked::NoAnswer(silent())));
+        }
+        told(asked)
+    }
+
+    fn is_to_be_asked_again(&self, asked: &Result<LockReply, Unasked>) -> bool {
+        matches!(asked, Err(Unasked::NoAnswer(_))) && !self.way.is_closed()
     }
 
     /// The same; a refusal is an error.

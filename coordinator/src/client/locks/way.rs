@@ -8,7 +8,7 @@ use orkestra_runtime::{Error, ErrorKind, Result, fabric::Messages, id::ShardId};
 use crate::{
     client::unanswered,
     lock::{LockAnswer, LockCommand, LockQuery, LockReply},
-    reach::Shard,
+    reach::{Asking, Shard},
     shard::{
         actor::ShardError,
         machine::{Answer, Command, Query, Reply},
@@ -87,33 +87,23 @@ impl Way {
         }
     }
 
-    /// Gives a command once.
-    pub(super) async fn once(
+    /// Gives a command once, or where it may be given twice without effect perhaps again.
+    pub(super) async fn command(
         &self,
         command: LockCommand,
-        within: Duration,
+        (asking, within): (Asking, Duration),
     ) -> Result<LockReply, Unasked> {
-        match self {
-            Self::Shard(shard) => {
-                let make = |to| Command::Lock(command).addressed(to);
-                of_locks(shard.command(make, Pool::Outside, within).await)
-            }
-            Self::Door(door) => door.command(command, within).await,
-        }
-    }
-
-    /// Gives a command that may be given twice without effect.
-    pub(super) async fn again(
-        &self,
-        command: LockCommand,
-        within: Duration,
-    ) -> Result<LockReply, Unasked> {
-        match self {
-            Self::Shard(shard) => {
-                let make = |to| Command::Lock(command).addressed(to);
-                of_locks(shard.command_again(make, Pool::Outside, within).await)
-            }
-            Self::Door(door) => door.command(command, within).await,
+        let shard = match self {
+            Self::Shard(shard) => shard,
+            Self::Door(door) => return door.command(command, within).await,
+        };
+        let make = |to| Command::Lock(command).addressed(to);
+        match shard.ask(make, Pool::Outside, (within, asking)).await? {
+            Reply::Lock(reply) => Ok(reply),
+            reply @ (Reply::Task(_)
+            | Reply::Context(_)
+            | Reply::Committee(_)
+            | Reply::Council(_)) => Err(Unasked::Failed(other(&reply))),
         }
     }
 
@@ -132,15 +122,6 @@ impl Way {
                 | Answer::Council(_)) => Err(Unasked::Failed(other(&answer))),
             },
             Self::Door(door) => door.query(query).await,
-        }
-    }
-}
-
-fn of_locks(asked: Result<Reply, ShardError>) -> Result<LockReply, Unasked> {
-    match asked? {
-        Reply::Lock(reply) => Ok(reply),
-        reply @ (Reply::Task(_) | Reply::Context(_) | Reply::Committee(_) | Reply::Council(_)) => {
-            Err(Unasked::Failed(other(&reply)))
         }
     }
 }

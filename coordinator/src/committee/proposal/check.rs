@@ -74,6 +74,9 @@ pub(in crate::committee) fn sound_members(members: &Electorate) -> Checked {
         {
             return Err(ProposalFault::Key { voter: voter.clone() });
         }
+        if member.given.is_some() {
+            return Err(ProposalFault::Given { voter: voter.clone() });
+        }
         if let Some(family) = &member.family {
             chars("a family", family, settings::WORDS_CHARS_MAX)?;
         }
@@ -139,8 +142,9 @@ impl Proposal {
         self.check_texts()?;
         sound_members(&self.electorate)?;
         let (min, max) = (settings::DEADLINE_MS_MIN, settings::DEADLINE_MS_MAX);
+        let Ladder { round_ms, patience_ms, .. } = self.ladder;
         for ms in
-            [Some(self.deadline_ms), self.sealed_ms, self.ladder.round_ms, self.ladder.patience_ms]
+            [Some(self.deadline_ms), self.sealed_ms, self.stalled_after_ms, round_ms, patience_ms]
         {
             let is = ms.unwrap_or(min);
             if !(min..=max).contains(&is) {
@@ -186,15 +190,14 @@ impl Proposal {
     }
 
     fn check_weighting(&self, enrolled: usize) -> Checked {
-        let max = match self.weighting {
-            Weighting::Given => return Ok(()),
-            Weighting::Expertise => settings::MEMBERS_MAX,
-            Weighting::Record(_) => settings::RECORD_MEMBERS_MAX,
-        };
-        if enrolled == 0 && self.electorate.len() <= max {
-            return Ok(());
+        if let Some(cap) = &self.family_cap {
+            part("the part that a family may have", cap, false)?;
         }
-        Err(ProposalFault::WeightsElsewhere { max: settings::RECORD_MEMBERS_MAX as u64 })
+        match self.weighting {
+            Weighting::Given | Weighting::Record(_) => Ok(()),
+            Weighting::Expertise if enrolled == 0 => Ok(()),
+            Weighting::Expertise => Err(ProposalFault::WeightsElsewhere { max: 0 }),
+        }
     }
 
     fn check_question(&self, members: usize) -> Checked {
@@ -209,6 +212,9 @@ impl Proposal {
                 }
                 if let MotionRule::Supermajority { fraction } = rule {
                     part("a supermajority", fraction, false)?;
+                }
+                if *rule == MotionRule::Consent && self.stalled_after_ms.is_some() {
+                    return Err(ProposalFault::SilenceStalls);
                 }
                 count("delegations", *delegations_max, (0, settings::DELEGATIONS_MAX))?;
                 part("a quorum", quorum, true)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Rung;
 use crate::committee::{
     settings,
-    tally::{Kind, Method},
+    tally::{Exact, Kind, Method},
 };
 
 /// What is wrong with a proposal.
@@ -85,8 +85,22 @@ pub enum ProposalFault {
     WeightsTooFine,
     /// Weights cannot be worked out here.
     WeightsElsewhere {
-        /// For how many voters they can.
+        /// For how many enrolled voters they can.
         max: u64,
+    },
+    /// What a voter weighed before is worked out here.
+    Given {
+        /// Whose weight.
+        voter: VoterId,
+    },
+    /// All voters are of families, and those are too few for each to have so small a part.
+    FewFamilies {
+        /// How many there are that weigh anything.
+        families: u64,
+        /// The part.
+        cap: Exact,
+        /// How many there must be.
+        needed: u64,
     },
     /// The method does not count such ballots.
     Method {
@@ -123,6 +137,13 @@ pub enum ProposalFault {
     },
     /// There is nobody to mediate.
     NoMediator,
+    /// Where silence consents, that nobody says anything is no sign of a stall.
+    SilenceStalls,
+    /// What is to follow would not be taken when its time comes.
+    Then {
+        /// Why.
+        why: String,
+    },
     /// Delegations, and a veto of a voter's own, are of motions.
     OnlyMotions {
         /// What was said.
@@ -169,8 +190,18 @@ impl fmt::Display for ProposalFault {
             ),
             Self::WeightsElsewhere { max } => write!(
                 f,
-                "weights by record are worked out here for up to {max} voters who stand in the \
-                 proposal, and by expertise for those: work them out before, and give them"
+                "weights by expertise are worked out for voters who stand in the proposal, and for \
+                 {max} who are enrolled before: work them out, and give them"
+            ),
+            Self::Given { voter } => write!(
+                f,
+                "what {voter} weighed before its family was held to its share is worked out here: \
+                 leave `given` out"
+            ),
+            Self::FewFamilies { families, cap, needed } => write!(
+                f,
+                "{families} families weigh something, and no {families} parts of {cap} make a whole: \
+                 let voters of {needed} families vote, or some of none, or let a family have more"
             ),
             Self::Method { method, kind } => {
                 write!(f, "{method} does not count ballots of kind {kind}: take another method or kind")
@@ -194,6 +225,11 @@ impl fmt::Display for ProposalFault {
                 write!(f, "rung {rung:?} is on the ladder twice: each is tried once")
             }
             Self::NoMediator => f.write_str("name who mediates, or leave the mediator out"),
+            Self::SilenceStalls => f.write_str(
+                "silence consents, at the deadline and no sooner: leave out after which time without \
+                 a ballot it is stalled",
+            ),
+            Self::Then { why } => write!(f, "of what is to follow from it, {why}"),
             Self::OnlyMotions { what } => write!(f, "{what} is for motions only: leave it out"),
         }
     }

@@ -155,6 +155,9 @@ pub struct Member {
     /// Whether the voter's veto blocks a motion.
     #[serde(default, skip_serializing_if = "is_false")]
     pub veto: bool,
+    /// What the voter weighed before its family was held to its share; only the committee says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Weight>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -170,7 +173,7 @@ const fn is_zero(number: &u64) -> bool {
 /// Who may vote.
 pub type Electorate = BTreeMap<VoterId, Member>;
 
-/// Where weights come from. They are worked out when the vote is opened and stand in its record.
+/// Where weights come from. They are worked out when the vote is opened, and stay.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Weighting {
@@ -264,6 +267,10 @@ pub struct Proposal {
     /// Where weights come from.
     #[serde(default)]
     pub weighting: Weighting,
+    /// The largest part of all weight that voters of one family may have together; what they weigh
+    /// above it is taken from them. None: there is no such part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family_cap: Option<Exact>,
     /// Who proposes it.
     pub proposer: VoterId,
     /// For how long it is open, in milliseconds.
@@ -278,6 +285,9 @@ pub struct Proposal {
     /// For how long, in milliseconds, ballots are revealed after all are in; none: they are open.
     #[serde(default)]
     pub sealed_ms: Option<u64>,
+    /// It is stalled, and closed, when for so long, in milliseconds, no ballot came; none: it never is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalled_after_ms: Option<u64>,
     /// How ties are broken, in this order.
     #[serde(default)]
     pub ties: Vec<TieWay>,
@@ -324,11 +334,13 @@ impl Proposal {
             enrolled: 0,
             domain: general(),
             weighting: Weighting::Given,
+            family_cap: None,
             proposer,
             deadline_ms,
             early: true,
             changeable: false,
             sealed_ms: None,
+            stalled_after_ms: None,
             ties: Vec::new(),
             binding: false,
             security_critical: false,

@@ -10,7 +10,6 @@ use crate::committee::{
     consensus::{ClassicMethod, ClassicRule},
     settings::{CommitteeSettings, REASON_BYTES_MAX, REASONS_BYTES_MAX, TEXT_BYTES_MAX},
     tally::{Exact, Kind, Method, Weight},
-    weights::RecordRule,
 };
 
 fn majority() -> Question {
@@ -118,11 +117,18 @@ fn weights_that_would_grow_without_end_are_refused() {
         member.weight = Weight::new(0, 1).unwrap();
     }
     assert_eq!(refused(nothing), ProposalFault::Weightless);
-    let names: Vec<String> = (0..33).map(|number| format!("v{number}")).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let weighting = Weighting::Record(RecordRule::default());
-    let many = Proposal { weighting, ..proposal(majority(), &names, &["a", "b"]) };
-    assert_eq!(refused(many), ProposalFault::WeightsElsewhere { max: 32 });
+}
+
+#[test]
+fn weights_by_expertise_are_for_voters_who_stand_in_the_proposal() {
+    let mut s = Script::new();
+    let (v, members) = (vote("v"), [(voter("zoe"), Member::default())].into());
+    s.ask(|to| CommitteeCommand::Enrol { to, vote: v, members });
+    let asked = Proposal { weighting: Weighting::Expertise, enrolled: 1, ..base() };
+    let proposal = Box::new(asked);
+    let refusal = s.refused(|to| CommitteeCommand::Open { to, proposal });
+    let fault = ProposalFault::WeightsElsewhere { max: 0 };
+    assert_eq!(refusal, CommitteeRefusal::Proposal { fault });
 }
 
 #[test]

@@ -1,20 +1,13 @@
 //! What was written of locks decodes for ever.
 
-use std::{fmt::Write as _, fs, path::Path};
-
-use orkestra_runtime::{
-    id::{
-        Attempt, Epoch, LockKey, Number, RequestNo, SessionId, SessionNo, ShardId, TaskNo, Token,
-        WaitNo,
-    },
-    record::{Head, Kind, Record, decode, encode_event, seal},
-    time::Wall,
+use orkestra_runtime::id::{
+    Attempt, LockKey, RequestNo, SessionId, SessionNo, TaskNo, Token, WaitNo,
 };
 
 use super::script::{exclusive, key, permits, shared};
 use crate::{
     lock::{Cycle, Link, LockEvent, LockReason, Owner, Tie, Who, Withdrawal},
-    shard::machine::Event,
+    shard::{kept, machine::Event},
 };
 
 /// One event of each kind, with everything that it can hold.
@@ -41,6 +34,7 @@ fn events() -> Vec<Event> {
         reason,
         by: by(),
         delay_ms: 15_000,
+        why: String::new(),
     });
     let mut all = vec![
         LockEvent::Opened { session: ann(), nonce: 1 << 60, lease_ms: 30_000, by: by() },
@@ -74,32 +68,7 @@ fn events() -> Vec<Event> {
     all.into_iter().map(Event::Lock).collect()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").unwrap();
-        text
-    })
-}
-
 #[test]
 fn what_was_written_of_locks_decodes_for_ever() {
-    let events = events();
-    let (first, last) = (Number(41), Number(40 + events.len() as u64));
-    let at = Wall::from_ms(1_795_236_059_007);
-    let head = Head { shard: ShardId(0), epoch: Epoch(7), first, last, at };
-    let mut buffer = Vec::new();
-    for event in &events {
-        encode_event(event, &mut buffer).unwrap();
-    }
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/kept/records");
-    let path = Path::new(folder).join("v2-lock.hex");
-    let kept = fs::read_to_string(&path).unwrap_or_default();
-    let kept = kept.trim();
-    let would_hold = hex(&seal(&head, &buffer).unwrap());
-    assert!(!kept.is_empty(), "{} is missing; it would hold {would_hold}", path.display());
-    let digit = |at: usize| u8::from_str_radix(&kept[at..at + 2], 16).unwrap();
-    let bytes: Vec<u8> = (0..kept.len()).step_by(2).map(digit).collect();
-    assert_eq!(decode::<Event>(&bytes).unwrap(), Record { kind: Kind::Events, head, events });
-    // The record around them may be of a later version.
-    assert!(kept.contains(&hex(&buffer)), "only add fields, with a default");
+    kept::holds("v2-lock.hex", events());
 }

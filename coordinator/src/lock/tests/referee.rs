@@ -26,6 +26,8 @@ pub(super) struct Referee {
     waits: BTreeMap<u64, (Owner, Vec<Want>)>,
     /// Until when each session surely lives.
     alive: BTreeMap<SessionNo, (u64, Moment)>,
+    /// After how much silence a session may be cleaned though its lease is longer.
+    pub(super) silent_ms: Option<u64>,
 }
 
 fn after(now: Moment, ms: u64) -> Moment {
@@ -167,9 +169,11 @@ impl Referee {
 
     fn ended(&mut self, owner: Owner, reason: LockReason, now: Moment) {
         let Owner::Session(session) = owner else { return };
-        let (_, until) = self.alive.remove(&session).expect("a session ended twice");
+        let (lease_ms, until) = self.alive.remove(&session).expect("a session ended twice");
         if matches!(reason, LockReason::Timeout | LockReason::Stale) {
-            assert!(now > until, "session {session} was ended before its time");
+            let silent_ms = self.silent_ms.filter(|_| reason == LockReason::Stale);
+            let early = silent_ms.map_or(0, |silent_ms| lease_ms.saturating_sub(silent_ms));
+            assert!(after(now, early) > until, "session {session} was ended before its time");
         }
     }
 }

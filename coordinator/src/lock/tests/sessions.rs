@@ -7,7 +7,8 @@ use orkestra_runtime::{
 
 use super::script::{Script, exclusive, given, key, permits, shared};
 use crate::lock::{
-    Grant, LockCommand, LockEvent, LockReason, LockRefusal, LockReply, Owner, Patience, Release,
+    Grant, LockAnswer, LockCommand, LockEvent, LockQuery, LockReason, LockRefusal, LockReply,
+    Owner, Patience, Release,
 };
 
 #[test]
@@ -210,7 +211,8 @@ fn a109_stale_dead_and_completed_are_cleaned_each_with_its_reason_and_counted() 
     let by = || "watch".to_owned();
     let end = |script: &mut Script, session, reason| {
         let to = script.asker();
-        script.only(to, LockCommand::End { to, session, reason, by: by() })
+        let (by, why) = (by(), "tried out".to_owned());
+        script.only(to, LockCommand::End { to, session, reason, by, why, delay_ms: None })
     };
     assert_eq!(end(&mut script, bob, LockReason::DeadProcess), LockReply::Closed);
     assert_eq!(end(&mut script, eve, LockReason::TaskCompleted), LockReply::Closed);
@@ -220,8 +222,12 @@ fn a109_stale_dead_and_completed_are_cleaned_each_with_its_reason_and_counted() 
     // Before anybody looked at the time: what is overdue is found by whoever cleans.
     script.now.moment = script.now.moment + std::time::Duration::from_millis(1_001);
     let to = script.asker();
-    let cleaned = script.only(to, LockCommand::Clean { to, by: by() });
-    assert_eq!(cleaned, LockReply::Cleaned { sessions: 1, locks: 2 });
+    let cleaned = script.only(to, LockCommand::Clean { to, by: by(), silent_ms: None });
+    let LockReply::Cleaned { sessions: 1, locks: 2, gone, more: false } = cleaned else {
+        panic!("{cleaned:?}")
+    };
+    assert_eq!(gone[0].who.to_string(), "session ann");
+    assert_eq!((gone[0].reason, gone[0].silent_ms), (LockReason::Stale, Some(1_001)));
     let ends = script.events().filter_map(|event| match event {
         LockEvent::Ended { reason, by, delay_ms, .. } => Some((*reason, by.as_str(), *delay_ms)),
         _ => None,
@@ -232,6 +238,55 @@ fn a109_stale_dead_and_completed_are_cleaned_each_with_its_reason_and_counted() 
         (LockReason::Stale, "watch", 15_000),
     ];
     assert_eq!(ends.collect::<Vec<_>>(), expected);
+    script.check_replay();
+}
+
+#[test]
+fn a109_silence_of_exactly_the_bound_is_fresh_and_a_millisecond_more_is_stale() {
+    let mut script = Script::new();
+    let [ann, bob] = ["ann", "bob"].map(|name| script.open_for(name, 7_200_000));
+    script.have(ann, &[exclusive("a"), exclusive("b")]);
+    script.have(bob, &[exclusive("c")]);
+    let silent_ms = Some(3_600_000);
+    script.referee.silent_ms = silent_ms;
+    let stale = |script: &mut Script| {
+        let answer = script.query(&LockQuery::Stale { silent_ms });
+        let LockAnswer::Stale(page) = answer else { panic!("{answer:?}") };
+        page.rows
+    };
+    script.wait_ms(1_000);
+    let to = script.asker();
+    script.tell(LockCommand::Renew { to, session: bob });
+    script.wait_ms(3_599_000);
+    assert_eq!(stale(&mut script), []);
+    script.wait_ms(1);
+    let shown = stale(&mut script);
+    let [one] = &shown[..] else { panic!("{shown:?}") };
+    assert_eq!((one.who.to_string(), one.holds), ("session ann".to_owned(), 2));
+    assert_eq!((one.silent_ms, &one.keys[..]), (Some(3_600_001), &[key("a"), key("b")][..]));
+    let to = script.asker();
+    let clean = LockCommand::Clean { to, by: "watch".to_owned(), silent_ms };
+    let cleaned = script.only(to, clean);
+    let expected = LockReply::Cleaned { sessions: 1, locks: 2, gone: shown, more: false };
+    assert_eq!(cleaned, expected);
+    assert_eq!(stale(&mut script), [], "what is cleaned is gone");
+    script.check_replay();
+}
+
+#[test]
+fn a_session_that_is_ended_by_hand_leaves_its_locks_free_only_where_that_is_said_to_be_sure() {
+    let mut script = Script::new();
+    for (delay_ms, expected) in [(None, 15_000), (Some(0), 0), (Some(700), 700)] {
+        let session = script.open_for("ann", 60_000);
+        script.have(session, &[exclusive("a")]);
+        let (to, reason) = (script.asker(), LockReason::DeadProcess);
+        let (by, why) = ("eve".to_owned(), "its machine burnt down".to_owned());
+        script.tell(LockCommand::End { to, session, reason, by, why, delay_ms });
+        let ended = script.events().last().cloned();
+        let Some(LockEvent::Ended { by, why, delay_ms, .. }) = ended else { panic!("{ended:?}") };
+        assert_eq!((&*by, &*why, delay_ms), ("eve", "its machine burnt down", expected));
+        script.wait_ms(expected);
+    }
     script.check_replay();
 }
 

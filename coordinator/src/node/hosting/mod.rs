@@ -104,11 +104,19 @@ pub(crate) const fn needs(agent: &AgentConfig) -> Hosts {
     }
 }
 
+/// Adds who is hosted without having been offered: who checks what councils propose.
+fn unasked(offered: &mut Offered) {
+    if let Ok(checker) = team::checker() {
+        offered.agents.entry(checker.id.clone()).or_insert(checker);
+    }
+}
+
 impl Hosting {
     /// Runs until it is dropped.
     pub(crate) async fn run(self: Arc<Self>) -> Result<()> {
         let mut members = self.presence.members();
         let mut offered = Known::default();
+        unasked(&mut offered.offered);
         self.look(&mut offered).await;
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.tick().await; // the first comes at once
@@ -133,7 +141,8 @@ impl Hosting {
     /// only hosts agents may read registers, and no more.
     async fn look(&self, offered: &mut Known) {
         match self.offers.changed(offered.revision).await {
-            Ok(Some((revision, now))) => {
+            Ok(Some((revision, mut now))) => {
+                unasked(&mut now);
                 *offered = Known { revision: Some(revision), offered: now }
             }
             Ok(None) => {}

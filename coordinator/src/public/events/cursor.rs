@@ -25,15 +25,16 @@ const READ_BYTES: usize = 128 * 1024;
 
 /// What the next event is about.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct About<'a> {
-    pub(super) at: Wall,
+pub(crate) struct About<'a> {
+    pub(crate) number: Number,
+    pub(crate) at: Wall,
     /// As it is audited: `task_completed`.
-    pub(super) kind: &'static str,
+    pub(crate) kind: &'static str,
     /// As it is kept: the default one has an empty name.
-    pub(super) namespace: &'a str,
+    pub(crate) namespace: &'a str,
     /// With which look at the journal it was read. What belongs to one was durable before any of it
     /// is handed on.
-    pub(super) look: u64,
+    pub(crate) look: u64,
 }
 
 /// An event as it was read, of which nothing public was made.
@@ -46,7 +47,7 @@ struct Found {
 
 /// Reads a journal on as public events, in order.
 #[derive(Debug)]
-pub(super) struct Cursor {
+pub(crate) struct Cursor {
     journal: Journal,
     position: Position,
     auditor: Auditor,
@@ -64,7 +65,7 @@ pub(super) struct Cursor {
 impl Cursor {
     /// Stands where the journal begins: before its first event or, where that was trimmed, at the
     /// oldest snapshot that is kept.
-    pub(super) async fn begin(journal: Journal) -> Result<Self> {
+    pub(crate) async fn begin(journal: Journal) -> Result<Self> {
         let shard = journal.shard().0;
         let mut cursor = Self {
             journal,
@@ -96,23 +97,23 @@ impl Cursor {
     }
 
     /// The number of the last event that was handed on.
-    pub(super) const fn last(&self) -> Number {
+    pub(crate) const fn last(&self) -> Number {
         self.last
     }
 
     /// How many events it has seen.
-    pub(super) const fn folded(&self) -> u64 {
+    pub(crate) const fn folded(&self) -> u64 {
         self.folded
     }
 
     /// The next event; none at the end of what is durable.
-    pub(super) async fn next(&mut self) -> Result<Option<PublicEvent>> {
+    pub(crate) async fn next(&mut self) -> Result<Option<PublicEvent>> {
         Ok(self.next_if(|_| true).await?.flatten())
     }
 
     /// Goes past the next event, and makes it public if it is wanted: few are, and most of the work
     /// is in that. None at the end of what is durable.
-    pub(super) async fn next_if(
+    pub(crate) async fn next_if(
         &mut self,
         wanted: impl FnOnce(About<'_>) -> bool + Send,
     ) -> Result<Option<Option<PublicEvent>>> {
@@ -126,7 +127,7 @@ impl Cursor {
         }
         let (kind, run) = self.auditor.pass(number, &event);
         let namespace = namespace_of(run, &event, &self.namespaces).to_owned();
-        if !wanted(About { at, kind, namespace: &namespace, look: self.looks }) {
+        if !wanted(About { number, at, kind, namespace: &namespace, look: self.looks }) {
             return Ok(Some(None));
         }
         let row = self.auditor.row(number, at, &event);

@@ -20,20 +20,20 @@ const HEADER_BYTES_MAX: usize = 256;
 
 /// A public event.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct PublicEvent {
-    pub(super) number: Number,
-    pub(super) at: Wall,
+pub(crate) struct PublicEvent {
+    pub(crate) number: Number,
+    pub(crate) at: Wall,
     /// As it is audited.
-    pub(super) audited: &'static str,
+    pub(crate) audited: &'static str,
     /// The last token of its subject.
-    pub(super) kind: String,
+    pub(crate) kind: String,
     /// As it is kept: the default one has an empty name.
-    pub(super) namespace: String,
+    pub(crate) namespace: String,
     id: String,
     r#type: String,
     source: String,
     subject: Option<String>,
-    pub(super) data: Value,
+    pub(crate) data: Value,
 }
 
 /// As it is read again: a `CloudEvent` in structured mode.
@@ -77,6 +77,21 @@ impl PublicEvent {
             subject,
             data,
         }
+    }
+
+    /// What never changes, wherever it is read.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// As public events call it: `dev.orkestra.task.completed.v1`.
+    pub(crate) fn kind_in_full(&self) -> &str {
+        &self.r#type
+    }
+
+    /// What it is about: a run, a task in it, or an agent.
+    pub(crate) fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
     }
 
     /// What stands beside the body when it is told live: `CloudEvents` in binary mode.

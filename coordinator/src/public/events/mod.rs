@@ -8,6 +8,8 @@ mod event;
 mod live;
 mod read;
 
+pub(crate) use cursor::{About, Cursor};
+pub(crate) use event::PublicEvent;
 pub(super) use live::child;
 pub(super) use read::Reader;
 pub use read::Reread;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{Trouble, word};
 use crate::{
     committee::{Content, Digest, Signature, tally::Weight},
-    door::Reason,
+    door::{Code, Reason},
     voting::written::WrittenProposal,
 };
 
@@ -15,12 +15,10 @@ use crate::{
 pub enum VoteWord {
     /// Calls a vote.
     Call(Box<CallVote>),
-    /// Casts a ballot.
+    /// Casts a ballot, or reveals one that was sealed.
     Cast(Box<CastBallot>),
     /// Commits to a sealed ballot.
     Seal(SealBallot),
-    /// Reveals it.
-    Reveal(Box<RevealBallot>),
     /// Shows what a voter needs to vote, and to sign.
     Voter(OfVoter),
     /// Shows a vote.
@@ -61,6 +59,8 @@ pub struct CastBallot {
     pub reason: String,
     /// How sure the voter is to be right.
     pub confidence: Option<Weight>,
+    /// With what it was sealed, of one that is revealed.
+    pub nonce: Option<Digest>,
     /// The signature of its bytes, of a voter with a key.
     pub signature: Option<Signature>,
 }
@@ -85,32 +85,6 @@ pub struct SealBallot {
     /// What the voter commits to.
     pub sealed: Digest,
     /// The signature of that, of a voter with a key.
-    pub signature: Option<Signature>,
-}
-
-/// A ballot that was sealed.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RevealBallot {
-    /// Whose votes.
-    pub namespace: Option<String>,
-    /// In which vote.
-    pub vote: VoteId,
-    /// Whose.
-    pub voter: VoterId,
-    /// Its number.
-    #[serde(default = "first")]
-    pub seq: u64,
-    /// What it says.
-    pub content: Content,
-    /// Why.
-    #[serde(default)]
-    pub reason: String,
-    /// How sure the voter is to be right.
-    pub confidence: Option<Weight>,
-    /// With what it was sealed.
-    pub nonce: Digest,
-    /// The signature of its bytes, of a voter with a key.
     pub signature: Option<Signature>,
 }
 
@@ -172,9 +146,9 @@ impl VoteWord {
     pub(super) fn read(verb: &str, body: &[u8]) -> Result<Option<Self>, Trouble> {
         Ok(Some(match verb {
             "call" => Self::Call(Box::new(word(body)?)),
-            "cast" => Self::Cast(Box::new(word(body)?)),
+            "cast" => Self::Cast(Box::new(ballot(body, false)?)),
             "seal" => Self::Seal(word(body)?),
-            "reveal" => Self::Reveal(Box::new(word(body)?)),
+            "reveal" => Self::Cast(Box::new(ballot(body, true)?)),
             "voter" => Self::Voter(word(body)?),
             "get" => Self::Get(word(body)?),
             "list" => Self::List(word(body)?),
@@ -182,4 +156,15 @@ impl VoteWord {
             _ => return Ok(None),
         }))
     }
+}
+
+/// Reads a ballot: with what it was sealed is said of one that is revealed, and of no other.
+fn ballot(body: &[u8], is_revealed: bool) -> Result<CastBallot, Trouble> {
+    let ballot: CastBallot = word(body)?;
+    let why = match (is_revealed, &ballot.nonce) {
+        (true, None) => "the `nonce` is missing with which the ballot was sealed",
+        (false, Some(_)) => "a ballot with a `nonce` was sealed: reveal it with `vote.reveal`",
+        (true, Some(_)) | (false, None) => return Ok(ballot),
+    };
+    Err(Trouble::new(Code::Invalid, why))
 }

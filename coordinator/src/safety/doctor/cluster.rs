@@ -4,20 +4,17 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use orkestra_runtime::{
     fabric::{Durability, Fabric},
-    id::{NodeId, ShardId},
+    id::ShardId,
     protocol::check::{Category, Level},
     time::Now,
 };
 
-use super::{Diagnosis, Finding, store, tasks, team};
+use super::{Diagnosis, Finding, listed, locks, store, tasks, team};
 use crate::{
     inspect::Inspection,
     node::{MemberView, ShardView},
     safety::{heal::Action, remedy::Remedies},
 };
-
-/// How many names one finding tells.
-const NAMES_MAX: usize = 10;
 
 /// A cluster, as it was seen over its servers.
 #[derive(Debug)]
@@ -54,19 +51,21 @@ pub async fn examine_cluster(
     let mut well = 0_u64;
     for shard in (0..seen.count).map(ShardId) {
         let found = record(fabric, shard, now, &mut remedies).await;
-        // What all shards say alike, and what is well in them, is told once.
-        let mut wrong: Vec<Finding> =
-            found.into_iter().filter(|finding| finding.level != Level::Pass).collect();
-        well += u64::from(wrong.is_empty());
-        wrong.retain(|finding| {
-            finding.section != "team"
-                || known.insert((finding.name.clone(), finding.message.clone()))
-        });
-        findings.extend(wrong);
+        let is_wrong = |finding: &Finding| finding.level != Level::Pass;
+        well += u64::from(!found.iter().any(is_wrong));
+        // What all shards say alike, and what is well in them, is told once; who holds locks is told
+        // of each that knows of any.
+        findings.extend(found.into_iter().filter(|finding| match finding.section {
+            "locks" => is_wrong(finding) || !finding.details.is_empty(),
+            "team" => {
+                is_wrong(finding) && known.insert((finding.name.clone(), finding.message.clone()))
+            }
+            _ => is_wrong(finding),
+        }));
     }
     if well > 0 {
         let message = format!(
-            "{well} of {} shards: references, cycles, counts, snapshots and agents are well",
+            "{well} of {} shards: references, cycles, counts, locks, snapshots and agents are well",
             seen.count
         );
         findings.push(Finding::new(RECORD, "Records", Level::Pass, message));
@@ -80,18 +79,9 @@ fn finding(name: &str, level: Level, message: impl Into<String>) -> Finding {
     Finding::new(("cluster", Category::Resources), name, level, message)
 }
 
-fn listed<'a>(nodes: impl Iterator<Item = &'a NodeId>) -> String {
-    let names: Vec<String> = nodes.map(ToString::to_string).collect();
-    let shown = names.get(..NAMES_MAX).unwrap_or(&names).join(", ");
-    match names.len().saturating_sub(NAMES_MAX) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
-}
-
 fn nodes(nodes: &[MemberView], findings: &mut Vec<Finding>) {
     let in_state = |state: &'static str| nodes.iter().filter(move |node| node.state == state);
-    let names = |state: &'static str| listed(in_state(state).map(|node| &node.node));
+    let names = |state: &'static str| listed(in_state(state).map(|node| node.node.to_string()));
     for (role, none, one) in [
         (
             "coordinator",
@@ -106,7 +96,7 @@ fn nodes(nodes: &[MemberView], findings: &mut Vec<Finding>) {
         findings.push(match able().count() {
             0 => finding(&name, none, "none is up").advise(advice),
             1 => {
-                let alone = listed(able().map(|node| &node.node));
+                let alone = listed(able().map(|node| node.node.to_string()));
                 finding(&name, Level::Warning, format!("{alone} alone is up: {one}"))
                     .advise(advice.replace("start one", "start another one"))
             }
@@ -160,6 +150,7 @@ async fn record(
         let inspection = Inspection::over(Arc::clone(fabric), shard).await?;
         findings.push(store::snapshots(&inspection).await);
         tasks::look(inspection.tasks(), now, &mut findings);
+        locks::look(inspection.shard(), now, &mut findings);
         team::known(&inspection, now, &mut findings);
         inspection.each_event(|event| remedies.see(event)).await
     };
@@ -174,7 +165,7 @@ async fn record(
 
 #[cfg(test)]
 mod tests {
-    use orkestra_runtime::{fabric::embedded::Embedded, time::Wall};
+    use orkestra_runtime::{fabric::embedded::Embedded, id::NodeId, time::Wall};
 
     use super::*;
 
@@ -219,8 +210,7 @@ mod tests {
         let all = ["a", "b"].map(|name| node(name, "up", "coordinator, agents", "0.1.0"));
         let found = examined(all.into(), vec![led(0, Some("a")), led(1, Some("b"))]).await;
         assert!(found.iter().all(|(level, _)| *level == Level::Pass), "{found:?}");
-        let expected =
-            "Records: 2 of 2 shards: references, cycles, counts, snapshots and agents are well";
+        let expected = "Records: 2 of 2 shards: references, cycles, counts, locks, snapshots and agents are well";
         assert!(found.contains(&(Level::Pass, expected.to_owned())), "{found:?}");
     }
 

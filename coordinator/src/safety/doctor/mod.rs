@@ -9,12 +9,14 @@
 //! |---|---|
 //! | `store.rs` | files: durability, checksums, snapshots, blobs, permissions, backups, the control door |
 //! | `tasks.rs` | the record: references, cycles, counts, what is stuck or worn out |
+//! | `locks.rs` | the record: who holds locks, who waits too long, circles of waits |
 //! | `host.rs` | the machine: disk, inodes, clock, limits, memory |
 //! | `team.rs` | agents: who cannot work and why; for a scenario its programs and keys |
 //! | `cluster.rs` | a cluster: its servers, its nodes, who leads, and the record of each shard |
 
 mod cluster;
 mod host;
+mod locks;
 mod parse;
 mod store;
 mod tasks;
@@ -54,7 +56,7 @@ pub struct Questions<'a> {
 /// What was found about one thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Which part it belongs to: `store`, `tasks`, `host`, `team`, `cluster`.
+    /// Which part it belongs to: `store`, `tasks`, `locks`, `host`, `team`, `cluster`.
     pub section: &'static str,
     /// What was looked at.
     pub name: String,
@@ -96,6 +98,19 @@ impl Finding {
     fn advise(mut self, suggestion: impl Into<String>) -> Self {
         self.suggestion = suggestion.into();
         self
+    }
+}
+
+/// How many names one finding tells.
+const NAMES_MAX: usize = 10;
+
+/// The first few of these, and how many more there are.
+fn listed(names: impl Iterator<Item = String>) -> String {
+    let names: Vec<String> = names.collect();
+    let shown = names.get(..NAMES_MAX).unwrap_or(&names).join(", ");
+    match names.len().saturating_sub(NAMES_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 
@@ -149,6 +164,7 @@ pub async fn examine(questions: &Questions<'_>, now: Now, actions: Vec<Action>) 
             last_record = Some(inspection.last_record());
             store::record(dir, &inspection, &mut findings).await;
             tasks::look(inspection.tasks(), now, &mut findings);
+            locks::look(inspection.shard(), now, &mut findings);
             team::known(&inspection, now, &mut findings);
             remedies = remedies_of(&inspection, &mut findings).await;
             inspection.close().await;

@@ -8,20 +8,16 @@ use orkestra_runtime::{
     time::Now,
 };
 
-use super::Finding;
+use super::{Finding, listed};
 use crate::{
     safety::record::RETRIES_MAX,
     task::{Dangling, Held, STUCK_AFTER, TaskMachine},
 };
 
-/// How many names one finding tells.
-const NAMES_MAX: usize = 10;
-
 /// Looks at all runs that are kept.
 pub(super) fn look(tasks: &TaskMachine, now: Now, findings: &mut Vec<Finding>) {
     findings.push(references(&tasks.dangling_needs()));
     findings.push(cycles(tasks));
-    findings.push(locks());
     findings.push(counts(tasks));
     findings.push(stale(&tasks.held_too_long(now.wall, STUCK_AFTER)));
     findings.push(retries(&tasks.worn_out(RETRIES_MAX)));
@@ -29,15 +25,6 @@ pub(super) fn look(tasks: &TaskMachine, now: Now, findings: &mut Vec<Finding>) {
 
 fn finding(category: Category, name: &str, level: Level, message: impl Into<String>) -> Finding {
     Finding::new(("tasks", category), name, level, message)
-}
-
-fn listed(names: impl Iterator<Item = String>) -> String {
-    let names: Vec<String> = names.collect();
-    let shown = names.get(..NAMES_MAX).unwrap_or(&names).join(", ");
-    match names.len().saturating_sub(NAMES_MAX) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }
 
 fn references(dangling: &[Dangling]) -> Finding {
@@ -70,11 +57,6 @@ fn cycles(tasks: &TaskMachine) -> Finding {
     finding(category, name, Level::Fail, message)
         .details(listed(told))
         .advise("cancel one task of each path with `orkestra task cancel`")
-}
-
-fn locks() -> Finding {
-    let message = "whoever leads gives back what tasks that have ended held";
-    finding(Category::Consistency, "No Orphaned Locks", Level::Pass, message)
 }
 
 fn counts(tasks: &TaskMachine) -> Finding {

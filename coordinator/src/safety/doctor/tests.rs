@@ -6,7 +6,10 @@ use bytes::Bytes;
 use orkestra_agents::kinds::function::BlockingPool;
 use orkestra_runtime::{
     fabric::{Fabric, Sequence, embedded::Embedded},
-    id::{AgentId, Attempt, Epoch, Number, RunId, ShardId, TaskId, TaskNo},
+    id::{
+        AgentId, Attempt, Epoch, LockKey, Number, RequestNo, RunId, SessionId, SessionNo, ShardId,
+        TaskId, TaskNo,
+    },
     journal::Journal,
     protocol::{
         agent::{AgentProfile, Availability},
@@ -19,6 +22,7 @@ use orkestra_runtime::{
 
 use super::*;
 use crate::{
+    lock::{LockEvent, Mode, Owner, Want},
     safety::heal::heal,
     scenario::Scenario,
     shard::machine::Event,
@@ -58,13 +62,17 @@ fn impossible() -> Vec<TaskEvent> {
 
 /// Writes these events as the one record of a new folder.
 async fn written(dir: &Path, at: Wall, events: Vec<TaskEvent>) {
+    written_of_all(dir, at, events.into_iter().map(Event::Task).collect()).await;
+}
+
+async fn written_of_all(dir: &Path, at: Wall, events: Vec<Event>) {
     let fabric = Embedded::open(dir).unwrap();
     fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).unwrap();
     let journal = Journal::of(&fabric, ShardId(0)).unwrap();
     let last = Number(events.len() as u64);
     let mut buffer = Vec::new();
     for event in events {
-        encode_event(&Event::Task(event), &mut buffer).unwrap();
+        encode_event(&event, &mut buffer).unwrap();
     }
     let head = Head { shard: ShardId(0), epoch: Epoch(0), first: Number(1), last, at };
     let record = Bytes::from(seal(&head, &buffer).unwrap());
@@ -135,6 +143,82 @@ async fn a140_a_sick_folder_is_diagnosed_healed_in_order_and_well_afterwards() {
     let report = serde_json::to_value(&actions).unwrap();
     assert_eq!(report[0]["action"], "released");
     assert_eq!(report[1]["action"], "failed");
+}
+
+/// What a record may say though no leader would have let it in: `ann` and `bob` wait for each other,
+/// and an attempt that is not the next holds a lock.
+fn entangled() -> Vec<Event> {
+    let name = |text: &str| SessionId::new(text).unwrap();
+    let wants = |key: &str| {
+        let key = LockKey::new(key).unwrap();
+        Arc::from([Want { key, mode: Mode::Exclusive }])
+    };
+    let opened = |session, nonce| LockEvent::Opened {
+        session,
+        nonce,
+        lease_ms: 60_000,
+        by: "a test".to_owned(),
+    };
+    let granted = |owner, key| {
+        let (wants, request) = (wants(key), RequestNo(1));
+        LockEvent::Granted { owner, request, wants, wait: None }
+    };
+    let queued = |owner, key| {
+        let (wants, request) = (wants(key), RequestNo(2));
+        LockEvent::Queued { owner, request, wants, wait_ms: None }
+    };
+    let [ann, bob] = [4, 5].map(|no| Owner::Session(SessionNo(no)));
+    let over = Owner::Attempt { task: TaskNo(2), attempt: Attempt(7) };
+    let run = || RunId::new("r").unwrap();
+    let tasks = vec![
+        TaskEvent::RunOpened { run: run(), opening: RunOpening::default() },
+        TaskEvent::Submitted { run: RunNo(1), spec: Arc::new(TaskSpec::named("a").unwrap()) },
+        TaskEvent::RunSealed { run: RunNo(1) },
+    ];
+    let locks = vec![
+        opened(name("ann"), 1),
+        opened(name("bob"), 2),
+        granted(ann, "x"),
+        granted(bob, "y"),
+        granted(over, "z"),
+        queued(ann, "y"),
+        queued(bob, "x"),
+    ];
+    tasks.into_iter().map(Event::Task).chain(locks.into_iter().map(Event::Lock)).collect()
+}
+
+#[tokio::test]
+async fn who_holds_locks_and_waits_too_long_is_told_and_what_nobody_should_hold_is_healed() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("data");
+    written_of_all(&dir, two_hours_ago(), entangled()).await;
+    let sick = diagnosed(&dir).await;
+    let expected = ["Long Waits warning", "No Orphaned Locks warning", "No Circles of Waits fail"];
+    assert_eq!(faults(&sick, "locks"), expected);
+    let holders = found(&sick, "Holders");
+    let held = "2 sessions are open, 3 locks are held by sessions and tasks";
+    assert_eq!(holders.message, held);
+    assert!(holders.details.starts_with("session ann holds x for 2h"), "{holders:?}");
+    assert!(holders.details.contains("attempt 7 of task a of run r holds z"), "{holders:?}");
+    let waits = found(&sick, "Long Waits");
+    assert!(
+        waits.details.contains("session ann waits for y, which session bob holds"),
+        "{waits:?}"
+    );
+    let orphan = "attempt 7 of task a of run r holds z";
+    assert_eq!(found(&sick, "No Orphaned Locks").details, orphan);
+    let circle = "session ann waits for lock y, which session bob holds; \
+                  session bob waits for lock x, which session ann holds";
+    assert_eq!(found(&sick, "No Circles of Waits").details, circle);
+
+    let fabric: Arc<dyn Fabric> = Arc::new(Embedded::open(&dir).unwrap());
+    let spec = SystemSpec::new(Arc::clone(&fabric), dir.clone()).unwrap();
+    let node = spec.node.clone();
+    let system = System::start(spec).await.unwrap();
+    heal(system.tasks(), &dir, &node).await.unwrap();
+    system.stop().await.unwrap();
+    fabric.close().await;
+    assert_eq!(faults(&diagnosed(&dir).await, "locks"), ["Long Waits warning"]);
 }
 
 #[tokio::test]

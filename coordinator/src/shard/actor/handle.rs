@@ -269,7 +269,8 @@ impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
     }
 
     /// Sends with a permit to the present reign, or to the next one if it has just ended.
-    async fn send(&self, mut mail: Mail<M, H::Reply>, pool: Pool) -> Result<(), ShardError> {
+    async fn send(&self, mail: Mail<M, H::Reply>, pool: Pool) -> Result<(), ShardError> {
+        let Err(mut mail) = self.send_now(mail, pool) else { return Ok(()) };
         loop {
             let open = self.take_permit(pool).await?;
             let Err(unsent) = open.address.send(mail) else { return Ok(()) };
@@ -285,6 +286,16 @@ impl<M: Mind, H: ShardHands<M>> ShardHandle<M, H> {
             let mut door = self.door.clone();
             door.wait_for(is_other).await.map_err(|_| ShardError::NoOne)?;
         }
+    }
+
+    /// Sends to the reign that is open now where nothing need be waited for, as is mostly so, and gives
+    /// the mail back otherwise.
+    fn send_now(&self, mail: Mail<M, H::Reply>, pool: Pool) -> Result<(), Mail<M, H::Reply>> {
+        let open = self.door.borrow();
+        let Some(open) = open.as_ref() else { return Err(mail) };
+        let Ok(permit) = open.permits.of(pool).try_acquire() else { return Err(mail) };
+        permit.forget();
+        open.address.send(mail)
     }
 
     /// Waits for a reign, and takes a permit of it, which comes back through the sequencer.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use orkestra_runtime::{
     id::{RunId, TaskId, TaskNo, VoteId},
     machine::ReplyTo,
-    protocol::{payload::Json, task::TaskSpec},
+    protocol::{payload::Json, task::TaskSpec, vote::TaskVoter},
 };
 use serde_json::{Value, json};
 
@@ -32,9 +32,13 @@ pub(in crate::shard) fn of_tasks(wish: VoteWish) -> Vec<Command> {
             let why = "the task that waited for it waits no more".to_owned();
             vec![Command::Committee(CommitteeCommand::WithdrawFor { task, why })]
         }
-        VoteWish::Open { task, vote, title, spec, ballots } => {
+        VoteWish::Open { task, vote, title, namespace, spec, ballots } => {
             let proposal = match proposal(&vote, &title, &spec) {
-                Ok(proposal) => Box::new(proposal),
+                Ok(mut proposal) => {
+                    // Whose run the task is in is known, whatever is said.
+                    proposal.then.namespace = namespace;
+                    Box::new(proposal)
+                }
                 Err(why) => {
                     return vec![Command::Task(TaskCommand::Vote(VoteWord::Refused { task, why }))];
                 }
@@ -78,15 +82,16 @@ pub(in crate::shard) fn of_votes(news: CommitteeNews, tasks: &TaskMachine) -> Ve
             let absent = |vote| CommitteeCommand::AbsentFor { task, vote, voter, why };
             vote.map(absent).map(Command::Committee).into_iter().collect()
         }
-        // Tasks say nothing more in later rounds; people and agents may.
-        CommitteeNews::Climbed { task, vote, .. } => {
-            let spec = tasks.task(task).and_then(|task| task.spec.vote.clone());
-            let voters = spec.map(|spec| spec.voters).unwrap_or_default();
-            let absent = voters.iter().filter_map(|voter| {
-                let why = "its task has said all that it says".to_owned();
-                said_by(task, &vote, &voter.task, Err(why))
-            });
-            absent.map(Command::Committee).collect()
+        // A task says nothing twice: what it said stands, as far as it can. People and agents are
+        // asked anew.
+        CommitteeNews::Climbed { task, number: vote, .. } => {
+            let spec = tasks.task(task).and_then(|task| task.spec.vote.as_deref());
+            let voters = spec.map(|spec| &spec.voters[..]).unwrap_or_default();
+            let stands = |voter: &TaskVoter| {
+                let voter = called(&voter.task).ok()?;
+                Some(Command::Committee(CommitteeCommand::Stand { vote, voter }))
+            };
+            voters.iter().filter_map(stands).collect()
         }
         CommitteeNews::Decided { task, root, outcome, submit, namespace } => {
             let over = |task| Command::Task(TaskCommand::VoteOver(task, outcome.vote.clone()));

@@ -12,12 +12,13 @@ use orkestra_runtime::{
 use super::{LockWish, LockWord, Over};
 use crate::task::{
     command::{Decision, Round, TaskCommand},
+    councils::CouncilWish,
     event::{TaskEvent, Then},
     machine::TaskMachine,
     queue::place,
     retry,
     standing::Scope,
-    state::{Phase, RunNo, Task},
+    state::{Ending, Phase, RunNo, Task},
     votes::VoteWish,
 };
 
@@ -71,6 +72,14 @@ impl TaskMachine {
             Phase::Held | Phase::Waiting { .. } | Phase::Asked { .. } | Phase::Ended { .. } => {
                 false
             }
+        })
+    }
+
+    /// Whether an attempt is the one that completed its task: then it surely does nothing more.
+    pub(crate) fn has_completed(&self, no: TaskNo, attempt: Attempt) -> bool {
+        self.task(no).is_some_and(|task| {
+            let ended = matches!(task.phase, Phase::Ended { ending: Ending::Completed(_), .. });
+            ended && attempt == task.attempt
         })
     }
 
@@ -151,6 +160,9 @@ impl TaskMachine {
     pub(in crate::task) fn let_go(no: TaskNo, task: &Task, over: Over, out: &mut Decision) {
         if task.spec.vote.is_some() && matches!(task.phase, Phase::Asked { .. }) {
             out.votes.push(VoteWish::Withdraw { task: no });
+        }
+        if task.spec.council.is_some() && matches!(task.phase, Phase::Asked { .. }) {
+            out.councils.push(CouncilWish::Withdraw { task: no });
         }
         if task.spec.locks.is_empty() {
             return;

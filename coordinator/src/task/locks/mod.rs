@@ -31,9 +31,9 @@ pub(super) fn fault_of(spec: &TaskSpec) -> Option<String> {
     if spec.locks.is_empty() {
         return None;
     }
-    if spec.ask.is_some() || spec.vote.is_some() {
+    if spec.ask.is_some() || spec.is_decided_elsewhere() {
         return Some(
-            "asks people, or is a vote, and has no attempts, and so it holds no locks: let a task that needs it \
+            "asks people, is a vote or a deliberation, has no attempts, and so it holds no locks: let a task that needs it \
              declare them"
                 .to_owned(),
         );

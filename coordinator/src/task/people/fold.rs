@@ -9,8 +9,8 @@ use crate::task::state::{Durable, Phase};
 
 /// The phase of a task that begins to ask.
 pub(in crate::task) fn asking(spec: &TaskSpec, at: Wall) -> Option<Phase> {
-    if spec.vote.is_some() {
-        // Its time is the vote's.
+    if spec.is_decided_elsewhere() {
+        // Its time is that of the vote, or of the deliberation.
         return Some(Phase::Asked { since: at, due: None, escalated: false });
     }
     let ask = spec.ask.as_ref()?;

@@ -32,15 +32,23 @@ pub(super) fn without(sight: Sight<'_>, no: TaskNo, task: &Task) -> Option<(Vec<
     );
     let told = obstacles.into_iter().map(|found| {
         let Obstacle { want, held_by, lost_by, token, ahead } = found;
-        let names = |all: Vec<Who>| all.iter().map(|who| called(machine, task.run, who)).collect();
+        let names =
+            |all: Vec<Who>| all.iter().map(|who| called(machine, Some(task.run), who)).collect();
         let (holders, lost_by) = (names(held_by), names(lost_by));
         Blocker::Lock { key: want.key, mode: want.mode, holders, lost_by, token, ahead }
     });
     Some((told.collect(), next))
 }
 
-/// What somebody is called by whoever knows tasks by their names.
-fn called(machine: &TaskMachine, run: RunNo, who: &Who) -> String {
+impl TaskMachine {
+    /// What somebody is called who holds locks or waits for them: tasks by their names.
+    pub fn name_of(&self, who: &Who) -> String {
+        called(self, None, who)
+    }
+}
+
+/// What somebody is called by whoever knows tasks by their names, and those of a run without it.
+fn called(machine: &TaskMachine, run: Option<RunNo>, who: &Who) -> String {
     let (no, attempt) = match who {
         Who::Attempt { task, attempt } => (*task, Some(*attempt)),
         Who::Task(task) => (*task, None),
@@ -51,7 +59,7 @@ fn called(machine: &TaskMachine, run: RunNo, who: &Who) -> String {
     if let Some(attempt) = attempt {
         told = format!("attempt {attempt} of {told}");
     }
-    match machine.durable.runs.get(&task.run).filter(|_| task.run != run) {
+    match machine.durable.runs.get(&task.run).filter(|_| Some(task.run) != run) {
         Some(other) => format!("{told} of run {}", other.id),
         None => told,
     }

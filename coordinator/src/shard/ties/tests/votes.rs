@@ -1,7 +1,9 @@
 //! Tasks that are votes.
 
+use std::sync::Arc;
+
 use orkestra_runtime::{
-    id::{TaskId, VoteId, VoterId},
+    id::{RunId, TaskId, VoteId, VoterId},
     machine::ReplyTo,
     protocol::{
         payload::{Json, Payload},
@@ -18,7 +20,7 @@ use crate::{
         Content, Proposal,
     },
     shard::machine::{Command, Event},
-    task::{Blocker, TaskEvent},
+    task::{Blocker, RunOpening, TaskCommand, TaskEvent},
 };
 
 /// A vote on a motion of these tasks and of people by name; the first task may veto.
@@ -38,6 +40,15 @@ fn sign_off(tasks: &[&str], people: &[&str]) -> TaskSpec {
     let voter = |name| TaskVoter { task: id(name), pointer: BALLOT_AT.to_owned() };
     let voters = tasks.iter().map(voter).collect();
     spec.vote = Some(Box::new(TaskVote { proposal: Json::of(&proposal).unwrap(), voters }));
+    spec
+}
+
+/// The same with something else in its proposal.
+fn with(mut spec: TaskSpec, key: &str, value: Value) -> TaskSpec {
+    let vote = spec.vote.as_mut().unwrap();
+    let mut proposal: Value = vote.proposal.read().unwrap();
+    proposal[key] = value;
+    vote.proposal = Json::of(&proposal).unwrap();
     spec
 }
 
@@ -207,21 +218,30 @@ fn what_cannot_be_voted_on_is_refused_with_the_submission() {
     let spec = unreadable.vote.as_mut().unwrap();
     spec.proposal = Json::parse(r#"{"question":"what?"}"#).unwrap();
     let locks = vote().holding("db", orkestra_runtime::protocol::lock::Mode::Shared).unwrap();
-    for spec in [stranger, unreadable, locks] {
+    let mut announces = TaskSpec::named("announce").unwrap();
+    announces.dependencies =
+        vec![Dependency { on: TaskId::new("sign-off").unwrap(), kind: DependencyKind::Soft }];
+    let then = json!({ "passed": [announces] });
+    for spec in [stranger, unreadable, locks, with(vote(), "then", then)] {
         let before = script.journal.len();
         script.submit(&[holding("security", &[]), spec]);
         assert_eq!(script.journal.len(), before);
     }
 }
 
+/// A motion that ada alone decides.
+fn release() -> Proposal {
+    let proposal = json!({
+        "id": "release", "proposer": "ada", "electorate": { "ada": {} }, "deadline_ms": 60_000,
+        "question": { "motion": { "rule": { "rule": "majority" } } },
+    });
+    serde_json::from_value(proposal).unwrap()
+}
+
 #[test]
 fn what_follows_from_a_vote_is_submitted_in_the_step_that_decides_it() {
     let mut script = Script::new(1, &[]);
-    let mut proposal: Proposal = serde_json::from_value(json!({
-        "id": "release", "proposer": "ada", "electorate": { "ada": {} }, "deadline_ms": 60_000,
-        "question": { "motion": { "rule": { "rule": "majority" } } },
-    }))
-    .unwrap();
+    let mut proposal = release();
     proposal.then.passed = vec![TaskSpec::named("announce").unwrap()];
     proposal.then.failed = vec![TaskSpec::named("repair").unwrap()];
     let open = CommitteeCommand::Open { to: ReplyTo(8), proposal: Box::new(proposal) };
@@ -233,5 +253,44 @@ fn what_follows_from_a_vote_is_submitted_in_the_step_that_decides_it() {
         |event: &Event| matches!(event, Event::Committee(CommitteeEvent::Decided { .. }));
     let is_sealed = |event: &Event| matches!(event, Event::Task(TaskEvent::RunSealed { .. }));
     assert_eq!(script.step_of(is_decided), script.step_of(is_sealed));
+    script.check_replay();
+}
+
+#[test]
+fn what_could_not_be_submitted_when_its_time_comes_is_refused_when_the_vote_is_called() {
+    let mut script = Script::new(1, &[]);
+    let before = script.journal.len();
+    let twice = || TaskSpec::named("announce").unwrap();
+    let proposal = Proposal {
+        then: crate::committee::Then { failed: vec![twice(), twice()], ..Default::default() },
+        ..release()
+    };
+    let open = CommitteeCommand::Open { to: ReplyTo(8), proposal: Box::new(proposal) };
+    script.say(&Command::Committee(open));
+    assert_eq!(script.journal.len(), before);
+}
+
+#[test]
+fn what_follows_from_a_task_that_is_a_vote_is_a_run_of_its_own_in_the_namespace_of_its_run() {
+    let mut script = Script::new(4, &[]);
+    let (to, run) = (ReplyTo(7), RunId::new("other").unwrap());
+    let opening = RunOpening { namespace: "team".to_owned(), ..RunOpening::default() };
+    script.tell(TaskCommand::Open { to, run: run.clone(), opening });
+    let announce = TaskSpec::named("announce").unwrap();
+    let then = json!({ "passed": [announce], "namespace": "of-somebody-else" });
+    let spec = Arc::new(with(sign_off(&[], &["anna"]), "then", then));
+    script.tell(TaskCommand::Submit { to, run: run.clone(), tasks: vec![spec] });
+    script.tell(TaskCommand::Seal { to, run, tasks: 1 });
+    cast(&mut script, "other.sign-off", "anna", Content::Yes);
+    assert_eq!(script.at_work(), "announce#1");
+    let opened = script.journal.iter().rev().find_map(|(_, event)| match event {
+        Event::Task(TaskEvent::RunOpened { run, opening }) => Some((run.as_str(), opening)),
+        _ => None,
+    });
+    let (run, opening) = opened.unwrap();
+    assert_eq!((run, opening.namespace.as_str()), ("vote:other.sign-off", "team"));
+    let is_completed = |event: &Event| matches!(event, Event::Task(TaskEvent::Completed { .. }));
+    let is_sealed = |event: &Event| matches!(event, Event::Task(TaskEvent::RunSealed { .. }));
+    assert_eq!(script.step_of(is_completed), script.step_of(is_sealed), "all in one step");
     script.check_replay();
 }
