@@ -14,6 +14,7 @@ pub mod orchestrator {
         clippy::all,
         clippy::pedantic,
         clippy::nursery,
+        clippy::allow_attributes_without_reason,
         rustdoc::all,
         reason = "it is made from the .proto file, which has the comments"
     )]
@@ -32,6 +33,7 @@ pub mod orkestra {
         clippy::all,
         clippy::pedantic,
         clippy::nursery,
+        clippy::allow_attributes_without_reason,
         rustdoc::all,
         reason = "it is made from the .proto file, which has the comments"
     )]

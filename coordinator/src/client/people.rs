@@ -7,13 +7,21 @@ use orkestra_runtime::{
 };
 
 use super::{Tasks, odd};
-use crate::task::{
-    Answer, Query, Reply, TaskCommand,
-    people::{PendingView, Word},
-    standing::ScopeName,
+use crate::{
+    context::Contexts,
+    task::{
+        Answer, Query, Reply, TaskCommand,
+        people::{PendingView, Word},
+        standing::ScopeName,
+    },
 };
 
 impl Tasks {
+    /// The way to the context of the shard that keeps these tasks.
+    pub fn contexts(&self) -> Contexts {
+        Contexts::new(self.shard.clone())
+    }
+
     /// Says for a person what they say about a task that asks; answers whether that settled it.
     pub async fn decide(&self, run: &RunId, task: &TaskId, word: Word) -> Result<bool> {
         let decide = |to| {

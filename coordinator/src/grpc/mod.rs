@@ -46,7 +46,7 @@ use tokio_rustls::TlsAcceptor;
 use credential::Tokens;
 pub use settings::{JwtSettings, Limits, PORT, Settings, TlsFiles};
 
-use crate::public::Shards;
+use crate::{planning::Planning, public::Shards};
 
 /// What the door is called in its tree.
 const NAME: &str = "grpc";
@@ -69,6 +69,8 @@ pub(crate) struct Parts {
     pub(crate) shards: Arc<dyn Shards>,
     /// Where time comes from.
     pub(crate) clock: Arc<dyn Clock>,
+    /// What is done with plans.
+    pub(crate) planning: Planning,
 }
 
 impl Door {

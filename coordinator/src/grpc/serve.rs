@@ -128,12 +128,17 @@ impl Services<'_> {
         (hub, cancelling): (&Arc<Hub>, Cancelling),
         health: &HealthReporter,
     ) -> Result<Routes> {
-        let Parts { node, shards, clock } = self.parts;
+        let Parts { node, shards, clock, planning } = self.parts;
         let Limits { message_max, streams_max, connections_max: _ } = self.door.settings.limits;
         let streams = Streams::new(streams_max, self.closing.clone());
         let ways = (Arc::clone(shards), Arc::clone(clock));
         let standing = Arc::new(Standing::new(node.clone(), ways, self.closing.clone()));
-        let means = Means { shards: Arc::clone(shards), streams, clock: Arc::clone(clock) };
+        let means = Means {
+            shards: Arc::clone(shards),
+            streams,
+            clock: Arc::clone(clock),
+            planning: planning.clone(),
+        };
         let events = Events { means: means.clone(), hub: Arc::clone(hub) };
         let status = NodeStatus { means: means.clone(), standing: Arc::clone(&standing) };
         let is_compatible = self.door.settings.unimplemented_without_council;

@@ -14,8 +14,9 @@ use orkestra_runtime::{
 };
 
 use super::{
-    brief::{BriefRequest, Gathered},
+    brief::{Brief, BriefRequest, Gathered, brief},
     derive::{AtomicTask, DerivationStrategy, derive},
+    desk::Planning,
     event::PlanApproval,
     store::Store,
     words::shown,
@@ -26,7 +27,7 @@ use crate::{
         ContextAnswer, ContextQuery, Contexts, Kind,
         view::{AgentUnderstanding, ContextView},
     },
-    public::DEFAULT_NAMESPACE,
+    public::kept_namespace,
     task::{
         Answer, PersonDecision, Query,
         view::{AgentView, RunView, TaskView},
@@ -47,6 +48,20 @@ pub struct Sources<'a> {
     pub contexts: &'a Contexts,
     /// Plans.
     pub store: &'a Store,
+}
+
+impl Planning {
+    /// What an agent has to know for a task.
+    pub async fn brief(
+        &self,
+        namespace: &str,
+        tasks: &Tasks,
+        request: &BriefRequest,
+    ) -> Result<Brief> {
+        let contexts = tasks.contexts();
+        let from = Sources { namespace, tasks, contexts: &contexts, store: &self.store };
+        Ok(brief(request, &gather(from, request).await?))
+    }
 }
 
 /// Reads what there is to know for a task. An error of kind `NotFound` says that neither a run nor a
@@ -123,7 +138,9 @@ async fn submitted(from: Sources<'_>, task: &str) -> Result<Option<(RunView, Tas
         Answer::Runs(runs) => runs,
         other => return Err(odd(&other)),
     };
-    let own = runs.into_iter().filter(|run| namespace_of(run) == from.namespace);
+    let own = runs
+        .into_iter()
+        .filter(|run| run.opening.namespace == kept_namespace(Some(from.namespace)));
     for run in own.take(RUNS_MAX) {
         let name: &RunId = &run.summary.run;
         let inner = task.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix('/'));
@@ -137,11 +154,6 @@ async fn submitted(from: Sources<'_>, task: &str) -> Result<Option<(RunView, Tas
         }
     }
     Ok(None)
-}
-
-fn namespace_of(run: &RunView) -> &str {
-    let kept = run.opening.namespace.as_str();
-    if kept.is_empty() { DEFAULT_NAMESPACE } else { kept }
 }
 
 /// What its run has for it.

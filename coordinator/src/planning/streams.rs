@@ -13,7 +13,7 @@ use super::{
 };
 
 /// How long a reader may take for one message before another gets it.
-pub const SETTLE_WITHIN: Duration = Duration::from_secs(60);
+pub const SETTLE_WITHIN: Duration = Duration::from_secs(30);
 
 const HOUR: u64 = 3_600;
 

@@ -70,7 +70,10 @@ pub(crate) fn of_node(
     let cluster: Arc<dyn Shards> = Arc::new(cluster);
     let grpc = spec.grpc.as_ref().filter(|_| spec.roles.coordinator).map(|door| {
         let (node, shards) = (spec.name.clone(), Arc::clone(&cluster));
-        door.child(grpc::Parts { node, shards, clock: Arc::clone(&spec.clock) })
+        let settings = spec.planning.clone().unwrap_or_default().settings;
+        let how = (Arc::clone(&spec.clock), settings);
+        let planning = planning::planning_of(fabric, Arc::clone(&cluster), how);
+        door.child(grpc::Parts { node, shards, clock: Arc::clone(&spec.clock), planning })
     });
     let parts = Parts {
         node: spec.name.clone(),

@@ -16,6 +16,7 @@ use super::{Means, System, SystemSpec};
 use crate::{
     client::{Tasks, locks::Locks},
     grpc,
+    planning::{PlanningSettings, planning_of},
     public::{self, Hosts, NodeRow, PublicShard, Shards},
 };
 
@@ -71,7 +72,9 @@ pub(super) fn grpc(
     let door = spec.grpc.as_ref()?;
     let shards = alone((&spec.node, boot), tasks, means);
     let (node, clock) = (spec.node.clone(), Arc::clone(&spec.clock));
-    Some(door.child(grpc::Parts { node, shards, clock }))
+    let how = (Arc::clone(&clock), PlanningSettings::default());
+    let planning = planning_of(spec.fabric.as_ref(), Arc::clone(&shards), how);
+    Some(door.child(grpc::Parts { node, shards, clock, planning }))
 }
 
 impl System {

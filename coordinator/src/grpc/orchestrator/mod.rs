@@ -142,21 +142,21 @@ impl OrchestratorService for Orchestrator {
         &self,
         call: Request<PlanningEventRequest>,
     ) -> Result<Response<PlanningEventResponse>, Status> {
-        planning::event(&caller(&call)?, call.get_ref()).map(Response::new)
+        self.planning_event(&caller(&call)?, call.into_inner()).await.map(Response::new)
     }
 
     async fn derive_subtasks(
         &self,
         call: Request<DeriveSubtasksRequest>,
     ) -> Result<Response<DeriveSubtasksResponse>, Status> {
-        planning::subtasks(&caller(&call)?, call.get_ref()).map(Response::new)
+        self.subtasks(&caller(&call)?, call.into_inner()).await.map(Response::new)
     }
 
     async fn get_task_context(
         &self,
         call: Request<GetTaskContextRequest>,
     ) -> Result<Response<GetTaskContextResponse>, Status> {
-        planning::task_context(&caller(&call)?, call.get_ref()).map(Response::new)
+        self.task_context(&caller(&call)?, call.into_inner()).await.map(Response::new)
     }
 
     async fn get_metrics(

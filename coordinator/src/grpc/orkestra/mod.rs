@@ -28,7 +28,10 @@ use super::{
     status::{Reason, invalid_field, refused},
     streams::Streams,
 };
-use crate::public::{PublicShard, Shards};
+use crate::{
+    planning::Planning,
+    public::{PublicShard, Shards},
+};
 
 /// The longest that a call waits for something to end.
 const WAIT_MAX: Duration = Duration::from_secs(25);
@@ -44,6 +47,7 @@ pub(super) struct Means {
     pub(super) shards: Arc<dyn Shards>,
     pub(super) streams: Streams,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) planning: Planning,
 }
 
 impl Means {

@@ -181,6 +181,7 @@ async fn another_life_goes_on_where_the_one_before_it_ended() {
     elsewhere.told("orchestration.task.dispatched", 1).await;
     elsewhere.says(COMPLETED, answer("P1-qa", "a")).await;
     elsewhere.is_settled("AGENT_RESPONSES", "orch-agent-response-completed").await;
+    elsewhere.is_settled(APPROVALS.0, APPROVALS.1).await;
     drop(life);
     // Said while nobody hears.
     elsewhere.says(PLAN_APPROVED, plan("P2", &["DEV"])).await;
