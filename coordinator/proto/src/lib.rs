@@ -14,7 +14,7 @@ pub mod orchestrator {
         clippy::all,
         clippy::pedantic,
         clippy::nursery,
-        clippy::allow_attributes_without_reason,
+        clippy::restriction,
         rustdoc::all,
         reason = "it is made from the .proto file, which has the comments"
     )]
@@ -33,7 +33,7 @@ pub mod orkestra {
         clippy::all,
         clippy::pedantic,
         clippy::nursery,
-        clippy::allow_attributes_without_reason,
+        clippy::restriction,
         rustdoc::all,
         reason = "it is made from the .proto file, which has the comments"
     )]

@@ -75,7 +75,7 @@ pub(super) async fn serve(
     let canceller = canceller.run();
     tokio::pin!(canceller);
     tokio::select! {
-        served = serving => served.map_err(|error| {
+        over = serving => over.map_err(|error| {
             Error::new(ErrorKind::Io, "gRPC cannot be served any more").because(error)
         })?,
         ended = hub.run() => ended?,

@@ -38,7 +38,7 @@ struct Taken {
     reading: Reading,
     at: Moment,
     /// Whether somebody is taking the next one.
-    is_being_taken: bool,
+    is_asked_for: bool,
 }
 
 /// How this node stands.
@@ -84,7 +84,7 @@ impl Standing {
             return reading;
         }
         let reading = self.read(&at).await;
-        let taken = Taken { reading, at: self.clock.now().moment, is_being_taken: false };
+        let taken = Taken { reading, at: self.clock.now().moment, is_asked_for: false };
         self.taken().insert(at.shard, taken);
         reading
     }
@@ -96,10 +96,10 @@ impl Standing {
         let taken = taken.get_mut(&shard)?;
         // Whoever began and gave up is replaced after a while.
         let is_given_up = now.since(taken.at) >= GOOD_FOR + ANSWER_WITHIN * 2;
-        if now.since(taken.at) < GOOD_FOR || (taken.is_being_taken && !is_given_up) {
+        if now.since(taken.at) < GOOD_FOR || (taken.is_asked_for && !is_given_up) {
             return Some(taken.reading);
         }
-        taken.is_being_taken = true;
+        taken.is_asked_for = true;
         None
     }
 

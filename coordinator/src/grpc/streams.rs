@@ -107,7 +107,7 @@ mod tests {
             within(call.metadata().as_ref())
         };
         assert_eq!(read("250m"), Some(Duration::from_millis(250)));
-        assert_eq!(read("99999999H"), Some(Duration::from_secs(99_999_999 * 3_600)));
+        assert_eq!(read("99999999H"), Some(Duration::from_hours(99_999_999)));
         for odd in ["", "m", "123456789m", "5x", "-1S"] {
             assert_eq!(read(odd), None, "{odd}");
         }

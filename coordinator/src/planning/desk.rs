@@ -39,8 +39,8 @@ impl Default for PlanningSettings {
     fn default() -> Self {
         Self {
             namespace: crate::public::DEFAULT_NAMESPACE.to_owned(),
-            answer_within: Duration::from_secs(300),
-            keep_for: Duration::from_secs(3_600),
+            answer_within: Duration::from_mins(5),
+            keep_for: Duration::from_hours(1),
             agents_elsewhere: 0,
         }
     }

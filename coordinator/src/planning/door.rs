@@ -27,13 +27,12 @@ use super::{
 /// How long one question for the next message lasts.
 const NEXT_WITHIN: Duration = Duration::from_secs(5);
 /// How soon a message comes again that could not be done, and how late at most.
-const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// How long is waited before servers are asked again that are away.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How often plans are looked at that may be forgotten, and how long they are kept: as long as the
 /// stream keeps what tells of them.
-const PLANS: (Duration, Duration) =
-    (Duration::from_secs(3_600), Duration::from_secs(30 * 24 * 3_600));
+const PLANS: (Duration, Duration) = (Duration::from_hours(1), Duration::from_hours(30 * 24));
 
 /// What reads.
 #[derive(Debug)]

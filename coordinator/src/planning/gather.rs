@@ -96,7 +96,8 @@ pub async fn gather(from: Sources<'_>, request: &BriefRequest) -> Result<Gathere
         read.instructions.clone_from(&task.description);
         read.requirements.clone_from(&task.constraints.requirements);
         read.rubric.clone_from(&task.constraints.rubric);
-        read.plan = format!("{} {}", plan.plan_id, plan.description).trim_end().to_owned();
+        let shown = format!("{} {}", plan.plan_id, plan.description);
+        shown.trim_end().clone_into(&mut read.plan);
         read.results = task.dependencies.iter().map(|on| (on.clone(), "planned".into())).collect();
     }
     match submitted {

@@ -142,7 +142,7 @@ mod tests {
     async fn who_checks_proposals_is_there_unasked_and_is_given_nothing_else() {
         let system = System::builder().function("echo", 1, echo).unwrap().start().await.unwrap();
         let run = RunId::new("r").unwrap();
-        let free = (0..20).map(|n| TaskSpec::named(&format!("t{n}")).unwrap());
+        let free = (0..20).map(|n| TaskSpec::named(format!("t{n}")).unwrap());
         let mut checked =
             TaskSpec::named("checked").unwrap().given(&serde_json::json!({})).unwrap();
         checked = checked.needs(["t0"]).unwrap();

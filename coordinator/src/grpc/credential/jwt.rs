@@ -18,7 +18,7 @@ use super::{
 use crate::grpc::settings::JwtSettings;
 
 /// How far the clocks of two machines may be apart.
-const LEEWAY: Duration = Duration::from_secs(60);
+const LEEWAY: Duration = Duration::from_mins(1);
 /// The longest token, in bytes.
 const TOKEN_BYTES_MAX: usize = 8 * 1024;
 
@@ -86,7 +86,7 @@ impl Believer {
         validation.required_spec_claims.clear();
         (validation.validate_exp, validation.validate_nbf, validation.validate_aud) =
             (false, false, false);
-        let claims = decode::<Claims>(token, &key.key, &validation);
+        let claims = decode::<Claims>(token, &key.decoding, &validation);
         let claims = claims.map_err(|error| unread(&error))?.claims;
         self.check(&claims, now)?;
         caller(&claims.ns, &claims.sub)
@@ -96,16 +96,15 @@ impl Believer {
     fn key(&self, id: Option<&str>, algorithm: Algorithm) -> Result<&Key, Status> {
         let named = |key: &&Key| id.is_some() && key.id.as_deref() == id;
         let unnamed = |key: &&Key| key.id.is_none() || id.is_none();
-        let key = match self.keys.iter().find(named) {
-            Some(key) => key,
-            None => {
-                let mut all = self.keys.iter().filter(unnamed);
-                let first = all.find(|key| key.algorithm == algorithm);
-                match first {
-                    Some(key) if all.all(|other| other.algorithm != algorithm) => key,
-                    Some(_) => return Err(unknown("the token does not say which key (`kid`)")),
-                    None => return Err(unknown("the token was signed with a key not known here")),
-                }
+        let key = if let Some(key) = self.keys.iter().find(named) {
+            key
+        } else {
+            let mut all = self.keys.iter().filter(unnamed);
+            let first = all.find(|key| key.algorithm == algorithm);
+            match first {
+                Some(key) if all.all(|other| other.algorithm != algorithm) => key,
+                Some(_) => return Err(unknown("the token does not say which key (`kid`)")),
+                None => return Err(unknown("the token was signed with a key not known here")),
             }
         };
         if key.algorithm != algorithm {

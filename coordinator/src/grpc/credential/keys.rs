@@ -26,7 +26,7 @@ pub(super) struct Key {
     pub(super) id: Option<String>,
     /// The one algorithm that it is used with.
     pub(super) algorithm: Algorithm,
-    pub(super) key: DecodingKey,
+    pub(super) decoding: DecodingKey,
 }
 
 /// Reads the keys of a file. What is there for another algorithm is left out; a file in which
@@ -80,7 +80,7 @@ fn of_jwk(jwk: &Jwk) -> Result<Option<Key>, String> {
         return Ok(None);
     }
     let key = DecodingKey::from_jwk(jwk).map_err(|error| error.to_string())?;
-    Ok(Some(Key { id: jwk.common.key_id.clone(), algorithm, key }))
+    Ok(Some(Key { id: jwk.common.key_id.clone(), algorithm, decoding: key }))
 }
 
 fn of_pem(text: &str) -> Result<Vec<Key>, String> {
@@ -95,7 +95,7 @@ fn of_pem(text: &str) -> Result<Vec<Key>, String> {
         } else {
             return Err("a key is neither Ed25519 nor P-256".to_owned());
         };
-        keys.push(Key { id: None, algorithm, key });
+        keys.push(Key { id: None, algorithm, decoding: key });
     }
     Ok(keys)
 }

@@ -21,7 +21,7 @@ impl Orchestrator {
         caller: &Caller,
         include_stats: bool,
     ) -> Result<GetStatusResponse, Status> {
-        let status = if self.standing.is_closing() {
+        let stands = if self.standing.is_closing() {
             "stopping"
         } else if self.standing.reading(&caller.namespace).await.is_ready {
             "healthy"
@@ -30,8 +30,8 @@ impl Orchestrator {
         };
         let stats = if include_stats { Some(self.stats(caller).await?) } else { None };
         let uptime = self.standing.uptime().as_secs();
-        let (status, uptime_seconds) = (status.to_owned(), shown::signed(uptime));
-        Ok(GetStatusResponse { status, uptime_seconds, stats })
+        let uptime_seconds = shown::signed(uptime);
+        Ok(GetStatusResponse { status: stands.to_owned(), uptime_seconds, stats })
     }
 
     async fn stats(&self, caller: &Caller) -> Result<OrchestratorStats, Status> {

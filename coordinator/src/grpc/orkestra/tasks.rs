@@ -197,13 +197,11 @@ impl TaskService for TaskDesk {
 
 async fn found_task(tasks: &Tasks, run: &RunId, task: &TaskId) -> Result<TaskView, Status> {
     let answer = tasks.query(Query::Task(run.clone(), task.clone())).await;
-    match answer.map_err(|error| failed(&error))? {
-        Answer::Task(Some(view)) => Ok(*view),
-        _ => {
-            let why = format!("run {run:?} has no task {task:?}: ListTasks shows all");
-            Err(refused(Reason::NotFound, why))
-        }
+    if let Answer::Task(Some(view)) = answer.map_err(|error| failed(&error))? {
+        return Ok(*view);
     }
+    let why = format!("run {run:?} has no task {task:?}: ListTasks shows all");
+    Err(refused(Reason::NotFound, why))
 }
 
 fn reason(text: String) -> Result<Why, Status> {

@@ -67,11 +67,11 @@ impl VoteService for VoteDesk {
             proposal.map_err(|error| invalid_field("proposal_json", error.to_string()))?;
         proposal.then.namespace = caller.namespace.to_string();
         let vote = proposal.id.clone();
-        let called = self.votes(&caller).call(proposal).await.map_err(|error| refusal(&error))?;
+        let opened = self.votes(&caller).call(proposal).await.map_err(|error| refusal(&error))?;
         Ok(Response::new(CallVoteResponse {
             vote: vote.to_string(),
-            number: called.number.0,
-            existed: called.existed,
+            number: opened.number.0,
+            existed: opened.existed,
         }))
     }
 
@@ -87,14 +87,14 @@ impl VoteService for VoteDesk {
             "" => None,
             text => Some(json("signature_json", text)?),
         };
-        let votes = self.votes(&caller);
-        if Self::own(&votes, &caller, &vote).await?.is_none() {
+        let way = self.votes(&caller);
+        if Self::own(&way, &caller, &vote).await?.is_none() {
             return Err(no_vote(&vote));
         }
         let ballot =
             Ballot { seq: asked.seq.max(1), content, reason: asked.reason, confidence: None };
         let casting = Casting { vote, voter, ballot, signed: signature.map(Signed::unchecked) };
-        let receipt = votes.cast_as_it_is(casting).await.map_err(|error| refusal(&error))?;
+        let receipt = way.cast_as_it_is(casting).await.map_err(|error| refusal(&error))?;
         let told = match receipt {
             Receipt::Taken { hash, seq, existed } => {
                 json!({ "hash": hash, "seq": seq, "existed": existed })

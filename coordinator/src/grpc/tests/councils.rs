@@ -78,9 +78,9 @@ async fn the_same_name_is_the_same_orchestration_and_the_winner_is_no_candidate(
     assert_eq!((second.winner, second.execution_id), (first.winner, first.execution_id));
     let asked = GetStatusRequest { include_stats: true };
     let status = soon(client.get_status(asked)).await.unwrap().into_inner();
-    let stats = status.stats.unwrap();
+    let counted = status.stats.unwrap();
     assert_eq!(status.status, "healthy");
-    assert_eq!((stats.total_orchestrations, stats.total_deliberations), (1, 0));
+    assert_eq!((counted.total_orchestrations, counted.total_deliberations), (1, 0));
     let figures = soon(client.get_metrics(GetMetricsRequest::default())).await.unwrap();
     let figures = figures.into_inner();
     assert!(figures.performance.unwrap().p99 >= 0.0);

@@ -47,8 +47,8 @@ async fn node(servers: &Servers, folder: &TempDir, name: &str, members: Vec<Memb
 }
 
 /// An agent that can do one thing, and always answers the same.
-fn able(name: &str, capability: &str, answer: Value) -> Member {
-    let answer = Json::of(&answer).unwrap();
+fn able(name: &str, capability: &str, answer: &Value) -> Member {
+    let answer = Json::of(answer).unwrap();
     let mut member = member(name, 3, move |_: Work, _: Context| {
         let answer = answer.clone();
         async move { Ok(answer) }
@@ -65,8 +65,8 @@ async fn a_plan_is_deliberated_by_councils_of_the_cluster_and_each_end_is_told()
     let leads = node(&servers, &folder, "leads", Vec::new()).await;
     let passed = json!({ "passed": true });
     let members = vec![
-        able("ada", "dev", json!("a page with a button")),
-        able("checker", "proposal-checks", json!({ "policy": passed, "lint": passed })),
+        able("ada", "dev", &json!("a page with a button")),
+        able("checker", "proposal-checks", &json!({ "policy": passed, "lint": passed })),
     ];
     let works = node(&servers, &folder, "works", members).await;
     let councils = Councils::beside(leads.tasks_of(""));

@@ -83,7 +83,7 @@ pub(super) struct Life {
 pub(super) fn settings() -> PlanningSettings {
     PlanningSettings {
         agents_elsewhere: 2,
-        answer_within: Duration::from_secs(60),
+        answer_within: Duration::from_mins(1),
         ..PlanningSettings::default()
     }
 }
