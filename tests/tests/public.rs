@@ -14,6 +14,8 @@ mod locks;
 mod page;
 #[path = "public/python.rs"]
 mod python;
+#[path = "public/python_grpc.rs"]
+mod python_grpc;
 #[path = "public/python_lock.rs"]
 mod python_lock;
 #[path = "public/requests.rs"]

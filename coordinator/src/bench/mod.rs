@@ -10,6 +10,7 @@ mod baseline;
 mod child;
 mod figure;
 mod flat;
+mod grpc;
 mod idle;
 mod locks;
 mod nats;
@@ -40,7 +41,7 @@ pub(crate) use nats::serve;
 pub use nats::{PeerPlace, Servers, measure as measure_over_nats};
 
 /// All groups of figures, in the order in which they are measured.
-const GROUPS: [&str; 16] = [
+const GROUPS: [&str; 18] = [
     "baseline",
     "tasks.1",
     "tasks.64",
@@ -57,6 +58,8 @@ const GROUPS: [&str; 16] = [
     "locks.pairs",
     "locks.handover",
     "locks.waiters",
+    "grpc.status",
+    "grpc.events",
 ];
 
 /// What is measured in a process of its own.
@@ -187,6 +190,8 @@ async fn measure_group(group: &str, place: &Place, baselines: &Baselines) -> Res
         "locks.pairs" => locks::pairs(place, baselines).await,
         "locks.handover" => locks::handover(place, baselines).await,
         "locks.waiters" => child::measure(Part::LocksWaiters, place).await,
+        "grpc.status" => Box::pin(grpc::status(place)).await,
+        "grpc.events" => Box::pin(grpc::events(place)).await,
         _ => start::measure(place).await,
     }
 }

@@ -12,7 +12,7 @@ use orkestra_runtime::{
 };
 
 use super::{Member, System, SystemSpec};
-use crate::team;
+use crate::{grpc, team};
 
 /// A node to be.
 #[derive(Debug, Default)]
@@ -21,6 +21,7 @@ pub struct Builder {
     folder: Option<std::path::PathBuf>,
     log: Option<SupervisionLog>,
     members: Vec<Member>,
+    grpc: Option<grpc::Door>,
 }
 
 /// An async function that works on one attempt.
@@ -63,6 +64,13 @@ impl Builder {
         self
     }
 
+    /// Lets clients in over gRPC at a door that is open.
+    #[must_use]
+    pub fn grpc(mut self, door: grpc::Door) -> Self {
+        self.grpc = Some(door);
+        self
+    }
+
     fn shared(
         self,
         name: &str,
@@ -82,6 +90,7 @@ impl Builder {
         let mut spec = SystemSpec::new(fabric, folder)?;
         spec.door = door;
         spec.owns_fabric = true;
+        spec.grpc = self.grpc.map(Arc::new);
         spec.members = with_checker(self.members)?;
         spec.log = self.log.unwrap_or_else(SupervisionLog::unkept);
         System::start(spec).await

@@ -66,7 +66,7 @@ fn three_editors_improve_a_text_and_the_minutes_say_who_did_what_and_why_one_won
     ] {
         assert!(content.contains(good), "no {good:?} in:\n{content}");
     }
-    for bad in ["very", "recieves", "the the", "\n* ", "in order to"] {
+    for bad in [" very ", "recieves", "the the", "\n* ", "in order to"] {
         assert!(!content.contains(bad), "{bad:?} in:\n{content}");
     }
     // Who leaves asides out loses numbers, and who only proofreads keeps long sentences.
@@ -130,7 +130,7 @@ fn shown(language: &str) -> Vec<String> {
 fn what_the_page_about_councils_shows_can_be_done_as_it_shows_it() {
     let desk = desk();
     desk.write("plan.toml", &shown("toml")[0]);
-    desk.run(&["scenario", "check", "plan.toml"]).expect(0).shows(&["for 3 agents, no fault"]);
+    desk.run(&["scenario", "check", "plan.toml"]).expect(0).says(&["for 3 agents, no fault"]);
     // Somebody must be there to take seats.
     desk.write("team.toml", "[scenario]\nname = 'team'\n[agents.ada]\nkind = 'function'\nfunction = 'demo-sleep'\n[agents.bob]\nkind = 'function'\nfunction = 'demo-sleep'\n[agents.carol]\nkind = 'function'\nfunction = 'demo-sleep'\n[[tasks]]\nid = 'nap'\nagents = ['carol']\ninput = { ms = 600000 }\n");
     let mut run = desk.start(&["run", "team.toml", "--data-dir", "data", "-o", "ndjson"]);

@@ -18,14 +18,19 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// What the agent needs, fetched once and kept beside what the build makes.
+/// What the agent needs.
 pub(crate) fn packages() -> PathBuf {
-    let requirements = root().join("examples/python-agent/requirements.txt");
+    packages_of("examples/python-agent/requirements.txt")
+}
+
+/// What a program needs, by its list, fetched once and kept beside what the build makes.
+pub(crate) fn packages_of(requirements: &str) -> PathBuf {
+    let requirements = root().join(requirements);
     let pinned = std::fs::read_to_string(&requirements).unwrap();
     let own = root().join("target");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(own, PathBuf::from);
     let tools = target.join("tools");
-    let kept = tools.join(pinned.trim().replace("==", "-"));
+    let kept = tools.join(pinned.trim().replace("==", "-").replace('\n', "+"));
     if kept.exists() {
         return kept;
     }
