@@ -28,9 +28,8 @@ class Service:
 
     def __init__(self, channel, name):
         self.channel = channel
-        self.described = DescriptorPool(
-            ProtoReflectionDescriptorDatabase(channel)
-        ).FindServiceByName(name)
+        self.database = ProtoReflectionDescriptorDatabase(channel)
+        self.described = DescriptorPool(self.database).FindServiceByName(name)
 
     def call(self, method, request, timeout=60.0):
         """Sends a request, given as a dict; a dict comes back, or an iterator of them from a stream."""

@@ -123,3 +123,17 @@ async fn the_example_of_a_client_shows_each_step_and_says_why_it_is_refused() {
     assert!(winner["proposal"]["content"].as_str().unwrap().starts_with("A lock is for turns"));
     system.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_page_about_grpc_shows_can_be_asked_as_it_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (system, address) = node(folder.path()).await;
+    let (program, page) =
+        (root().join("tests/tests/public/as_printed.py"), root().join("docs/grpc.md"));
+    let page = page.to_str().unwrap();
+    let (code, told, trouble) = python(&program, &[&address, page]).await;
+    assert_eq!((code, trouble.as_str()), (0, ""), "{told}");
+    assert!(told.lines().count() > 20, "{told}");
+    assert!(told.lines().all(|line| line.ends_with(" OK")), "{told}");
+    system.stop().await.unwrap();
+}
