@@ -20,6 +20,7 @@ mod restart;
 mod shell;
 mod start;
 mod storm;
+mod tally;
 mod tasks;
 mod votes;
 
@@ -41,7 +42,7 @@ pub(crate) use nats::serve;
 pub use nats::{PeerPlace, Servers, measure as measure_over_nats};
 
 /// All groups of figures, in the order in which they are measured.
-const GROUPS: [&str; 18] = [
+const GROUPS: [&str; 19] = [
     "baseline",
     "tasks.1",
     "tasks.64",
@@ -60,6 +61,7 @@ const GROUPS: [&str; 18] = [
     "locks.waiters",
     "grpc.status",
     "grpc.events",
+    "tally",
 ];
 
 /// What is measured in a process of its own.
@@ -191,6 +193,7 @@ async fn measure_group(group: &str, place: &Place, baselines: &Baselines) -> Res
         "locks.handover" => locks::handover(place, baselines).await,
         "locks.waiters" => child::measure(Part::LocksWaiters, place).await,
         "grpc.status" => Box::pin(grpc::status(place)).await,
+        "tally" => tally::measure(place),
         "grpc.events" => Box::pin(grpc::events(place)).await,
         _ => start::measure(place).await,
     }
