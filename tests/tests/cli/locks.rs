@@ -158,7 +158,9 @@ fn a_signal_reaches_the_program_and_its_exit_code_comes_back() {
     running.await_line("on");
     running.signal(Signal::TERM);
     running.end().expect(9).shows(&["asked"]);
-    let mut running = under(&desk, &["deploy"], &LONG);
+    // Whoever starts these tests in the background may have them ignore it, and so their children.
+    let heeds = ["env", "--default-signal=INT", "sh", "-c", "echo on; exec sleep 900"];
+    let mut running = under(&desk, &["deploy"], &heeds);
     running.await_line("on");
     running.signal(Signal::INT);
     running.end().expect(130);
