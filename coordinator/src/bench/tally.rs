@@ -95,6 +95,7 @@ fn pairs(orders: &[Order]) -> [[u64; CANDIDATES]; CANDIDATES] {
 fn election(kind: Kind, orders: &[Order]) -> Result<Election> {
     let ballots = orders.iter().map(|order| Ballot::one(vote(kind, order))).collect();
     Election::new(kind.as_str(), (kind, CANDIDATES), ballots)
+        .and_then(|election| election.with_tie_break((0..CANDIDATES).collect()))
         .map_err(|fault| Error::new(ErrorKind::Fault, format!("{fault:?}")))
 }
 
